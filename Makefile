@@ -1,0 +1,20 @@
+# Everything a newcomer needs. `make help` lists it.
+PY := .venv/bin/python
+SHELL := /bin/bash
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+env:  ## build (once per machine) and link the virtual environment .venv
+	@bash scripts/make_env.sh
+
+test: env  ## run the whole test suite
+	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=term
+
+lint: env  ## ruff, mypy, import contract
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+.PHONY: help env test lint

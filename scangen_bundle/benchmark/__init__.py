@@ -1,0 +1,1 @@
+"""How scanner-sensitive is each encoder."""

@@ -1,0 +1,1 @@
+"""Bags to batches: the bag dataset, the specimen-by-scanner sampler, collate."""

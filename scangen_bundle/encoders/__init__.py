@@ -1,0 +1,1 @@
+"""Tile to vector: the registry of tile encoders, one file per family."""

@@ -1,0 +1,43 @@
+"""Errors that a user can mend, and how a command shows them: one message, no traceback."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from types import TracebackType
+
+
+class InputError(ValueError):
+    """Something that the user gave is wrong; the message is the whole story.
+
+    Args:
+        where: the file, row or option at fault.
+        problem: what was found, beside what was expected.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, where: object, problem: str, remedy: str = "") -> None:
+        self.where, self.problem, self.remedy = str(where), problem, remedy
+        super().__init__(f"{where}: {problem}" + (f" -> {remedy}" if remedy else ""))
+
+
+def find_input_error(error: BaseException | None) -> InputError | None:
+    """The InputError behind an exception, through the wrappers that a config parser or an engine put around it."""
+    while error is not None:
+        if isinstance(error, InputError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    known = find_input_error(error)
+    if known is None or logging.getLogger().isEnabledFor(logging.DEBUG):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"error: {known}", file=sys.stderr)
+
+
+def report_input_errors() -> None:
+    """Make this process end with the message of an `InputError` alone; other errors keep their traceback."""
+    sys.excepthook = _show

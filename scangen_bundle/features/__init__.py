@@ -1,0 +1,1 @@
+"""Vectors on disk: the feature-bag store, import of other tools' layouts, extraction, the resolution audit."""

@@ -1,0 +1,1 @@
+"""Glue to Ignite: ScanGen, per-scanner metrics, MLflow, predictions, report."""

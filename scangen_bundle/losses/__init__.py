@@ -1,0 +1,1 @@
+"""What to learn: the ScanGen loss."""

@@ -1,0 +1,1 @@
+"""Numbers: pure functions, arrays in, numbers out."""

@@ -1,0 +1,1 @@
+"""Bag to slide: the projector and the masked MILModel."""

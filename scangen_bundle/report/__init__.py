@@ -1,0 +1,1 @@
+"""To look at: figures, the HTML report, heatmaps."""

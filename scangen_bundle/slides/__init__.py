@@ -1,0 +1,1 @@
+"""Pixels: readers, resolution, scanner identity, tissue, tiling."""

@@ -1,0 +1,24 @@
+"""Fixtures that more than one room's tests use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def bundle_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of small real slides, which the project does not carry."""
+    folder = Path(os.environ.get("SCANGEN_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the real slides are not here: {folder} (set SCANGEN_TEST_DATA)")
+    return folder
