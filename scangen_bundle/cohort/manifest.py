@@ -1,0 +1,316 @@
+"""The cohort manifest: a CSV with one row per scan, read with every rule checked, and written back.
+
+Columns: `slide_id`, `specimen_id`, `patient_id`, `scanner`, `label`, `slide_path` and/or `features_path`, and
+optionally `mpp` and `split`. Further columns are kept as text.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+
+IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
+PATHS = ("slide_path", "features_path")
+COLUMNS = (*IDS, "label", *PATHS, "mpp", "split")
+SPLITS = ("train", "val", "test", "excluded")
+MPP_RANGE = (0.05, 5.0)  # µm/px: the finest and the coarsest that a whole-slide scanner writes, with a wide margin
+UNLABELLED = -1
+
+_LONGEST_ID = 200  # bytes: a file name may have 255, and suffixes and temporary names need some
+
+
+class Violation(NamedTuple):
+    """One broken rule. `line` counts as a text editor does (the header is 1); 0 stands for the whole file."""
+
+    line: int
+    column: str
+    problem: str
+
+    def __str__(self) -> str:
+        row = f"row {self.line}, " if self.line else ""
+        return f"{row}column {self.column}: {self.problem}"
+
+
+def load_manifest(
+    path: str | os.PathLike[str], *, classes: int | None = None, allow_outside: bool = False, min_scanners: int = 1
+) -> pd.DataFrame:
+    """Read a manifest and check all of its rules before any work starts.
+
+    The rules: ids are given, and safe as file names; `slide_id` is unique; a specimen has one patient and one label; a
+    patient is in one of train, val and test; labels are whole numbers from 0; a scan has a slide or a feature bag; a
+    stated mpp is plausible; paths stay below the manifest's folder, symbolic links followed.
+
+    An empty label says "unlabelled", not "another label": a specimen may have labelled and unlabelled scans. The
+    unlabelled ones stay so (the label is not copied to them): they can serve the pairs of ScanGen, but neither the task
+    loss nor the AUROC.
+
+    Args:
+        path: the CSV file, UTF-8 and comma-separated. Relative paths in it start at its folder.
+        classes: number of classes; labels have to be below it.
+        allow_outside: accept files that are not below the manifest's folder.
+        min_scanners: the fewest scanners that the job can do with (ScanGen needs 2).
+
+    Returns:
+        One row per scan, in the file's order: ids and `scanner` (str), `label` (int64, -1 = unlabelled), `slide_path`
+        and `features_path` (absolute path as str, "" = none), `mpp` (float64, NaN = take the file's), `split` ("train",
+        "val", "test", "excluded", or "" = not assigned), then any further column as str. Files need not exist; see
+        `check_files`.
+
+    Raises:
+        InputError: one error with all the violations, each with its row and column.
+    """
+    table, ragged = _read_csv(Path(path))
+    # Not resolved: where the manifest is a link, its relative paths start at the folder that the user sees.
+    folder = Path(os.path.abspath(path)).parent
+    violations = sorted(
+        [
+            *ragged,
+            *_missing_columns(table),
+            *_bad_ids(table),
+            *_several_values(table, "specimen_id", "patient_id"),
+            *_several_values(table, "specimen_id", "label"),
+            *_bad_labels(table, classes),
+            *_bad_paths(table, folder, allow_outside),
+            *_bad_mpp(table),
+            *_bad_splits(table),
+            *_too_few_scanners(table, min_scanners),
+        ]
+    )
+    if violations:
+        count = "1 problem" if len(violations) == 1 else f"{len(violations)} problems"
+        raise InputError(
+            path,
+            "\n  ".join([f"{count} in the manifest (row 1 is the header)", *map(str, violations)]),
+            "correct the rows named above and start again; nothing was written",
+        )
+    return _typed(table, folder)
+
+
+def write_manifest(manifest: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a manifest (as from `load_manifest`) as CSV, whole or not at all.
+
+    Paths below the folder of `path` are written relative to it, others as they are; label -1 and NaN mpp become empty.
+    """
+    folder = Path(os.path.abspath(path)).parent
+    further = [column for column in manifest.columns if column not in COLUMNS]
+    table = manifest[[column for column in COLUMNS if column in manifest.columns] + further].copy()
+    for column in set(PATHS) & set(table.columns):
+        table[column] = [_relative(value, folder) for value in table[column]]
+    if "label" in table:
+        table["label"] = ["" if label == UNLABELLED else str(label) for label in table["label"]]
+    with write_atomically(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def check_files(manifest: pd.DataFrame, column: str) -> None:
+    """Check that every scan has its file in `column` (`slide_path` or `features_path`).
+
+    Raises:
+        InputError: one error that names all scans whose file is not given or not there.
+    """
+    missing = [
+        f"slide {slide}: " + (f"no such file: {path}" if path else f"no {column} is given")
+        for slide, path in zip(manifest["slide_id"], manifest[column], strict=True)
+        if not path or not os.path.exists(path)
+    ]
+    if missing:
+        raise InputError(
+            f"column {column}",
+            "\n  ".join([f"{len(missing)} of {len(manifest)} files are missing", *missing]),
+            "correct the paths in the manifest or bring the files",
+        )
+
+
+def _read_csv(path: Path) -> tuple[pd.DataFrame, list[Violation]]:
+    """The cells as stripped text, indexed by the line on which each row starts, and the rows of another length.
+
+    Rows without any text are left out. This uses the csv module, because pandas does not tell the line of a row after
+    blank lines or quoted line breaks.
+    """
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as handle:
+            reader, start = csv.reader(handle, strict=True), 1
+            for row in reader:
+                if any(cell.strip() for cell in row):
+                    lines.append(start)
+                    rows.append([cell.strip() for cell in row])
+                start = reader.line_num + 1
+    except FileNotFoundError:
+        raise InputError(path, "there is no such manifest", "check the path, or make the manifest first") from None
+    except OSError as error:
+        raise InputError(path, f"the manifest cannot be read: {error.strerror}", "give a readable CSV file") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(path, f"this is not a CSV file in UTF-8: {error}", "save it as 'CSV UTF-8 (comma)'") from error
+    if len(rows) < 2:
+        problem = "the manifest has a header but no rows" if rows else "the manifest is empty"
+        raise InputError(path, problem, f"write a header and one row per scan; the columns are {', '.join(COLUMNS)}")
+
+    header, cells = rows[0], rows[1:]
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise InputError(
+            path, f"row {lines[0]}: the header has a column twice: {twice}", "give each column its own name"
+        )
+    whole, ragged = [], []
+    for line, row in zip(lines[1:], cells, strict=True):
+        if len(row) == len(header):
+            whole.append((line, row))
+        else:
+            problem = f"{len(row)} cells, but the header has {len(header)}; put text with commas in quotes"
+            ragged.append(Violation(line, "(all)", problem))
+    table = pd.DataFrame([row for _, row in whole], columns=header, index=[line for line, _ in whole], dtype=str)
+    return table, ragged
+
+
+def _cells(table: pd.DataFrame, column: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of a column; nothing where the manifest lacks it, which `_missing_columns` reports."""
+    return zip(table.index, table[column], strict=True) if column in table else iter(())
+
+
+def _missing_columns(table: pd.DataFrame) -> Iterator[Violation]:
+    found = f"the file has {', '.join(map(repr, table.columns))}"
+    for column in (*IDS, "label"):
+        if column not in table:
+            hint = "; leave its cells empty where there is no label" if column == "label" else ""
+            yield Violation(0, column, f"this column is missing{hint} ({found})")
+    if not set(PATHS) & set(table.columns):
+        yield Violation(0, " or ".join(PATHS), f"one of these columns is needed ({found})")
+
+
+def _bad_ids(table: pd.DataFrame) -> Iterator[Violation]:
+    for column in IDS:
+        for line, text in _cells(table, column):
+            if problem := _unsafe(text):
+                yield Violation(line, column, problem)
+    first: dict[str, int] = {}
+    for line, text in _cells(table, "slide_id"):
+        if text and first.setdefault(text, line) != line:
+            yield Violation(line, "slide_id", f"{text!r} is already in row {first[text]}; each scan needs its own id")
+
+
+def _unsafe(text: str) -> str:
+    """Why a text cannot be a file name; "" if it can. Ids name bags, maps and figures, and scanners also metrics."""
+    if not text:
+        return "is empty"
+    if "/" in text or "\\" in text:
+        return f"{text!r} has a slash, so that it would leave the output folder; use letters, digits, '_', '-' and '.'"
+    if text.startswith("."):
+        return f"{text!r} starts with a dot, so that its file would be hidden or leave the output folder"
+    if not text.isprintable():
+        return f"{text!r} has a character that does not print; use letters, digits, '_', '-' and '.'"
+    if len(text.encode()) > _LONGEST_ID:
+        return f"is {len(text.encode())} bytes long, too long for a file name; at most {_LONGEST_ID}"
+    return ""
+
+
+def _several_values(table: pd.DataFrame, key: str, value: str) -> Iterator[Violation]:
+    """Rows whose `value` differs from that of the first row with the same `key`; empty cells are no value."""
+    if key not in table or value not in table:
+        return
+    first: dict[str, tuple[int, str]] = {}
+    for line, name, text in zip(table.index, table[key], table[value], strict=True):
+        if not name or not text:
+            continue
+        if value == "label" and _is_label(text):
+            text = str(_label(text))
+        first_line, first_text = first.setdefault(name, (line, text))
+        if text != first_text:
+            owner, owned = key.removesuffix("_id"), value.removesuffix("_id")
+            problem = f"another {owned} than in row {first_line}, which is the same {owner}; a {owner} has one {owned}"
+            yield Violation(line, value, problem)
+
+
+def _is_label(text: str) -> bool:
+    return re.fullmatch(r"\d{1,18}(\.0*)?", text, re.ASCII) is not None  # 18 digits fit into int64
+
+
+def _label(text: str) -> int:
+    """Label of a cell; "1.0" is 1, as pandas writes a column of whole numbers with gaps."""
+    return int(text.partition(".")[0]) if text else UNLABELLED
+
+
+def _bad_labels(table: pd.DataFrame, classes: int | None) -> Iterator[Violation]:
+    for line, text in _cells(table, "label"):
+        if text and not _is_label(text):
+            yield Violation(line, "label", f"{text!r} is not a whole number from 0; leave it empty where there is none")
+        elif classes is not None and _label(text) >= classes:
+            yield Violation(line, "label", f"{text} is outside 0 to {classes - 1} ({classes} classes)")
+
+
+def _bad_paths(table: pd.DataFrame, folder: Path, allow_outside: bool) -> Iterator[Violation]:
+    columns = [column for column in PATHS if column in table]
+    real_folder = Path(os.path.realpath(folder))
+    for column in columns:
+        for line, text in _cells(table, column):
+            if text and not text.isprintable():
+                yield Violation(line, column, f"{text!r} has a character that does not print")
+            elif text and not allow_outside and not _is_below(os.path.abspath(folder / text), real_folder):
+                remedy = "move it there, or set allow_outside to permit it"
+                yield Violation(line, column, f"{text!r} leads out of the manifest's folder; {remedy}")
+    if columns:
+        for line, texts in zip(table.index, table[columns].to_numpy(), strict=True):
+            if not any(texts):
+                yield Violation(line, " or ".join(PATHS), "both are empty; a scan needs a slide or a feature bag")
+
+
+def _is_below(path: str, real_folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(real_folder)
+
+
+def _bad_mpp(table: pd.DataFrame) -> Iterator[Violation]:
+    low, high = MPP_RANGE
+    for line, text in _cells(table, "mpp"):
+        try:
+            value = float(text) if text else math.nan
+        except ValueError:
+            yield Violation(line, "mpp", f"{text!r} is not a number; give µm per pixel such as 0.25, or leave it empty")
+            continue
+        if text and not low <= value <= high:
+            problem = f"{text} µm/px is not plausible; expected {low} to {high}, or empty to take the file's"
+            yield Violation(line, "mpp", problem)
+
+
+def _bad_splits(table: pd.DataFrame) -> Iterator[Violation]:
+    for line, text in _cells(table, "split"):
+        if text and text not in SPLITS:
+            yield Violation(line, "split", f"{text!r} is unknown; expected {', '.join(SPLITS)} or empty")
+    if "split" in table:
+        # A scan may be excluded whatever its patient's split.
+        yield from _several_values(table[table["split"].isin(["train", "val", "test"])], "patient_id", "split")
+
+
+def _too_few_scanners(table: pd.DataFrame, least: int) -> Iterator[Violation]:
+    if "scanner" in table and (found := sorted(set(table["scanner"]) - {""})) and len(found) < least:
+        yield Violation(0, "scanner", f"{len(found)} scanner(s) {found}, but this job compares at least {least}")
+
+
+def _typed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The checked text as the columns of the contract, then the further ones."""
+    further = [column for column in table.columns if column not in COLUMNS]
+    typed = table.reset_index(drop=True).reindex(columns=[*COLUMNS, *further], fill_value="")
+    typed["label"] = np.array([_label(text) for text in typed["label"]], dtype=np.int64)
+    typed["mpp"] = np.array([float(text) if text else math.nan for text in typed["mpp"]], dtype=np.float64)
+    for column in PATHS:
+        typed[column] = pd.Series([os.path.abspath(folder / text) if text else "" for text in typed[column]], dtype=str)
+    return typed
+
+
+def _relative(path: str, folder: Path) -> str:
+    # The second base: the caller may have resolved the path through a link above the folder.
+    for base in (folder, Path(os.path.realpath(folder))):
+        if path and Path(path).is_relative_to(base):
+            return Path(path).relative_to(base).as_posix()
+    return path
