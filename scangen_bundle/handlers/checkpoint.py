@@ -1,0 +1,195 @@
+"""Checkpoints that survive kill -9: the whole run's state after every epoch, the network alone at its best."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+
+logger = logging.getLogger(__name__)
+
+LAST, BEST = "last.pt", "best.pt"
+
+
+def save_checkpoint(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
+    """Write `content` whole or not at all. It must hold only tensors and plain values, as `read_checkpoint` loads no code."""
+    with write_atomically(path) as temporary:
+        torch.save(content, temporary)
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a checkpoint without running code from it.
+
+    Raises:
+        InputError: the file is missing, cut short, or no checkpoint of this bundle.
+    """
+    if not Path(path).is_file():
+        raise InputError(path, "no such checkpoint", "train first (`run training`), or name one with --checkpoint PATH")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        problem = f"cannot be read as a checkpoint ({type(error).__name__})"
+        raise InputError(path, problem, "train again or copy it again") from error
+    if not isinstance(content, dict) or "network" not in content:
+        raise InputError(path, "holds no 'network' entry", "give a checkpoint that `run training` wrote")
+    return content
+
+
+def _unwrap(network: torch.nn.Module) -> torch.nn.Module:
+    """The plain module inside torch.compile and DistributedDataParallel."""
+    network = getattr(network, "_orig_mod", network)
+    return network.module if isinstance(network, torch.nn.parallel.DistributedDataParallel) else network
+
+
+def load_weights(
+    network: torch.nn.Module, path: str | os.PathLike[str], expected: Mapping[str, Any] | None = None
+) -> dict:
+    """Load a checkpoint's weights into `network` and give the checkpoint's description (`meta`).
+
+    Args:
+        network: the module to fill.
+        path: a checkpoint that this bundle wrote.
+        expected: entries of the description that must be equal, for example the encoder and the class names.
+
+    Raises:
+        InputError: another architecture, encoder or class list.
+    """
+    content = read_checkpoint(path)
+    meta = dict(content.get("meta", {}))
+    for name, value in (expected or {}).items():
+        if name in meta and meta[name] != value:
+            raise InputError(
+                path,
+                f"was trained with {name} {meta[name]!r}, this run has {value!r}",
+                "use the matching features or checkpoint",
+            )
+    target = _unwrap(network)
+    shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in content["network"].items()}
+    if shapes != found:
+        different = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+        first = different[0]
+        raise InputError(
+            path,
+            f"is of another architecture: {len(different)} entries differ, first {first}: "
+            f"expected {shapes.get(first, 'none')}, found {found.get(first, 'none')}",
+            "set network_def as in the run that made the checkpoint",
+        )
+    target.load_state_dict(content["network"])
+    return meta
+
+
+class CheckpointHandler:
+    """Save the run after every epoch (`last.pt`) and the network whenever validation chose it (`best.pt`); resume by itself.
+
+    Attach it to the trainer after the handlers that validate and that step the learning rate, so that it sees the epoch's
+    final state. When training starts and `last.pt` is there, everything is restored and training goes on after that epoch.
+
+    Args:
+        folder: where the two files go.
+        network: the network in training.
+        state: further objects with `state_dict`/`load_state_dict` (optimizer, scheduler, early stopping, ...).
+        evaluator: the validation engine, whose `state.best_metric_epoch` says which epoch is best; None: no `best.pt`.
+        meta: plain values that describe the network and its features; they travel in both files.
+        resume: False starts anew and replaces what is there.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        network: torch.nn.Module,
+        state: Mapping[str, Any],
+        evaluator: Engine | None = None,
+        meta: Mapping[str, Any] | None = None,
+        resume: bool = True,
+    ) -> None:
+        self.folder = Path(folder)
+        self.network = network
+        self.state = dict(state)
+        self.evaluator = evaluator
+        self.meta = dict(meta or {})
+        self.resume = resume
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self.restore)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+
+    def restore(self, engine: Engine) -> None:
+        """Go on where `last.pt` ended, or start anew where there is none."""
+        path = self.folder / LAST
+        if not (self.resume and path.is_file()):
+            return
+        content = read_checkpoint(path)
+        if content["run"].keys() != self.state.keys():
+            raise InputError(
+                path,
+                f"holds the state of {sorted(content['run'])}, this configuration has {sorted(self.state)}",
+                "go on with the same configuration, or start anew with --resume false or another --run_name",
+            )
+        load_weights(self.network, path, expected=self.meta)
+        for name, item in self.state.items():
+            item.load_state_dict(content["run"][name])
+        max_epochs = engine.state.max_epochs
+        engine.load_state_dict(content["engine"])
+        engine.state.max_epochs = max_epochs  # a resumed run may be asked for more epochs
+        if self.evaluator is not None:
+            self.evaluator.state.best_metric = content["best_metric"]
+            self.evaluator.state.best_metric_epoch = content["best_metric_epoch"]
+        logger.info("resumed from %s after epoch %d", path, engine.state.epoch)
+        if content["stopped"]:
+            logger.info("that run had stopped early; nothing is left to train")
+            engine.terminate()
+
+    def save(self, engine: Engine) -> None:
+        """Write `last.pt`, and before it `best.pt` where this epoch is the best so far."""
+        if idist.get_rank() != 0:
+            return
+        weights = {name: value.detach().cpu() for name, value in _unwrap(self.network).state_dict().items()}
+        meta = {**self.meta, "epoch": engine.state.epoch}
+        best_metric, best_epoch = -1.0, -1
+        if self.evaluator is not None:
+            best_metric = float(self.evaluator.state.best_metric)
+            best_epoch = int(self.evaluator.state.best_metric_epoch)
+            if best_epoch == engine.state.epoch:
+                save_checkpoint(self.folder / BEST, {"network": weights, "meta": meta})
+        save_checkpoint(
+            self.folder / LAST,
+            {
+                "network": weights,
+                "meta": meta,
+                "run": {name: item.state_dict() for name, item in self.state.items()},
+                "engine": dict(engine.state_dict()),
+                "best_metric": best_metric,
+                "best_metric_epoch": best_epoch,
+                "stopped": bool(engine.should_terminate),
+            },
+        )
+
+
+class WeightsLoader:
+    """Load a checkpoint's weights when an engine starts; for evaluation and inference.
+
+    Args:
+        path: the checkpoint.
+        network: the module to fill.
+        expected: see `load_weights`.
+    """
+
+    def __init__(self, path: str, network: torch.nn.Module, expected: Mapping[str, Any] | None = None) -> None:
+        self.path, self.network, self.expected = path, network, dict(expected or {})
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        meta = load_weights(self.network, self.path, self.expected)
+        logger.info("weights of epoch %s from %s", meta.get("epoch", "?"), self.path)

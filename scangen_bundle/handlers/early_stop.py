@@ -1,0 +1,36 @@
+"""Stop when validation has not improved for a while."""
+
+from __future__ import annotations
+
+import logging
+
+from ignite.engine import Engine, Events
+
+logger = logging.getLogger(__name__)
+
+
+class EarlyStopHandler:
+    """End training once the validation engine's best epoch lies `patience` epochs back.
+
+    It reads `evaluator.state.best_metric_epoch`, which checkpoints keep, so it has no state of its own. Attach it to the
+    trainer after the handler that validates.
+
+    Args:
+        evaluator: the validation engine.
+        patience: epochs without a new best; 0 never stops.
+    """
+
+    def __init__(self, evaluator: Engine, patience: int) -> None:
+        if patience < 0:
+            raise ValueError(f"expected patience >= 0 epochs, got {patience}")
+        self.evaluator, self.patience = evaluator, patience
+
+    def attach(self, engine: Engine) -> None:
+        if self.patience > 0:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+    def __call__(self, engine: Engine) -> None:
+        best = max(0, self.evaluator.state.best_metric_epoch)
+        if engine.state.epoch - best >= self.patience:
+            logger.info("no better validation since epoch %d: training stops at epoch %d", best, engine.state.epoch)
+            engine.terminate()

@@ -1,0 +1,135 @@
+"""Attention over a slide: as a raster, as a NIfTI file with its physical size, and as a picture over the thumbnail."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.files import write_atomically
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Relative attention on a regular raster over the whole slide.
+
+    Attributes:
+        values: [h, w] float32, attention times the number of tiles (1 = what every tile would get if all were equal), NaN
+            where there is no tile.
+        pixel_level0: width and height of one raster pixel in level-0 px.
+        mpp: width and height of one level-0 px in µm.
+    """
+
+    values: np.ndarray
+    pixel_level0: tuple[float, float]
+    mpp: tuple[float, float]
+
+    @property
+    def pixel_um(self) -> tuple[float, float]:
+        return self.pixel_level0[0] * self.mpp[0], self.pixel_level0[1] * self.mpp[1]
+
+
+def attention_heatmap(
+    coords: np.ndarray,
+    attention: np.ndarray,
+    tile_level0: tuple[float, float],
+    slide_size: tuple[int, int],
+    mpp: tuple[float, float],
+    pixels_per_tile: int = 4,
+) -> Heatmap:
+    """Paint each tile's attention over its area; where tiles overlap, the mean of theirs.
+
+    Args:
+        coords: [N, 2] level-0 px of the tiles' top-left corners (x, y).
+        attention: [N] weights that sum to 1.
+        tile_level0: width and height of a tile in level-0 px.
+        slide_size: width and height of the slide in level-0 px.
+        mpp: width and height of a level-0 px in µm.
+        pixels_per_tile: raster pixels along a tile's side.
+    """
+    if len(coords) != len(attention):
+        raise ValueError(f"expected one weight per tile, got {len(coords)} tiles and {len(attention)} weights")
+    pixel = tile_level0[0] / pixels_per_tile, tile_level0[1] / pixels_per_tile
+    width, height = (int(np.ceil(size / side)) for size, side in zip(slide_size, pixel, strict=True))
+    # A tile adds its weight at its first corner and takes it back past its end: the double cumulative sum then
+    # fills its rectangle, at a cost that does not depend on the tile's size.
+    first = np.rint(np.asarray(coords, dtype=np.float64) / pixel).astype(np.int64)
+    first = np.clip(first, 0, [width - 1, height - 1])
+    last = np.minimum(first + pixels_per_tile, [width, height])
+    total = np.zeros((2, height + 1, width + 1))
+    for layer, amount in enumerate((np.asarray(attention, dtype=np.float64) * len(coords), np.ones(len(coords)))):
+        for x, y, sign in ((first, first, 1), (last, first, -1), (first, last, -1), (last, last, 1)):
+            np.add.at(total[layer], (y[:, 1], x[:, 0]), sign * amount)
+    painted, cover = total.cumsum(axis=1).cumsum(axis=2)[:, :height, :width]
+    cover = np.rint(cover)
+    values = np.full((height, width), np.nan, dtype=np.float32)
+    np.divide(painted, cover, out=values, where=cover > 0, casting="unsafe")
+    return Heatmap(values, pixel, mpp)
+
+
+def write_nifti(heatmap: Heatmap, path: str | os.PathLike[str]) -> None:
+    """Write the raster as [w, h, 1] float32 with its size in mm in the affine; tiles' gaps are 0.
+
+    The affine is diag(-x, -y, thickness): NIfTI's axes point right and anterior, a slide's right and down, so that viewers
+    built on ITK (3D Slicer) show the slide upright at physical position (x, y) mm.
+    """
+    import nibabel
+
+    x, y = (um / 1000 for um in heatmap.pixel_um)
+    volume = np.nan_to_num(heatmap.values).T[:, :, None].astype(np.float32)
+    image = nibabel.Nifti1Image(volume, np.diag([-x, -y, min(x, y), 1.0]))
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = b"relative attention, research use only"
+    content = image.to_bytes()
+    with write_atomically(path) as temporary:
+        temporary.write_bytes(gzip.compress(content, mtime=0) if str(path).endswith(".gz") else content)
+
+
+def overlay(heatmap: Heatmap, thumbnail: np.ndarray, alpha: float = 0.5) -> tuple[np.ndarray, float]:
+    """Blend the heatmap over a thumbnail of the whole slide.
+
+    Args:
+        heatmap: the raster.
+        thumbnail: [h, w, 3] uint8 of the whole slide.
+        alpha: opacity of the colours.
+
+    Returns:
+        [h, w, 3] uint8, and the attention at the top of the colour scale (the 99th percentile, at least 1).
+    """
+    from matplotlib import colormaps
+    from PIL import Image
+
+    top = float(max(1.0, np.nanpercentile(heatmap.values, 99))) if np.isfinite(heatmap.values).any() else 1.0
+    colours = colormaps["viridis"](np.clip(np.nan_to_num(heatmap.values) / top, 0, 1))
+    colours[..., 3] = np.where(np.isfinite(heatmap.values), alpha, 0.0)
+    layer = Image.fromarray((colours * 255).astype(np.uint8), "RGBA")
+    layer = layer.resize(thumbnail.shape[1::-1], Image.Resampling.NEAREST)
+    blended = Image.alpha_composite(Image.fromarray(thumbnail).convert("RGBA"), layer)
+    return np.asarray(blended.convert("RGB")), top
+
+
+def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os.PathLike[str], title: str) -> None:
+    """Write the overlay as a PNG with title, colour bar and a scale bar in mm; on white where there is no thumbnail."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    if thumbnail is None:
+        thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
+    picture, top = overlay(heatmap, thumbnail)
+    wide_mm = heatmap.values.shape[1] * heatmap.pixel_um[0] / 1000
+    high_mm = heatmap.values.shape[0] * heatmap.pixel_um[1] / 1000
+    figure = Figure(figsize=(9, 9 * min(2.0, high_mm / wide_mm) + 0.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.imshow(picture, extent=(0, wide_mm, high_mm, 0), interpolation="nearest")
+    axes.set(title=title, xlabel="mm", ylabel="mm")
+    scale = ScalarMappable(Normalize(0, top), "viridis")
+    figure.colorbar(scale, ax=axes, label="attention (1 = average tile)", shrink=0.7)
+    figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, dpi=150)

@@ -1,0 +1,98 @@
+"""A checkpoint resumes a run exactly, and refuses what does not fit."""
+
+import pytest
+import torch
+from ignite.engine import Events
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.handlers.checkpoint import BEST, LAST, CheckpointHandler, load_weights, read_checkpoint
+from scangen_bundle.handlers.epoch import EpochSeedHandler
+
+from .engines import Network, make_evaluator, make_trainer
+
+
+def train(folder, max_epochs, stop_after=None, meta=None):
+    network = Network()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1)
+    checkpoint = CheckpointHandler(folder, network, {"optimizer": optimizer}, meta=meta)
+    trainer = make_trainer(network, optimizer, [EpochSeedHandler(0), checkpoint], max_epochs)
+    if stop_after:
+
+        @trainer.on(Events.ITERATION_COMPLETED)
+        def die(engine):
+            if engine.state.epoch > stop_after:
+                raise KeyboardInterrupt  # in the middle of the next epoch
+
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+    else:
+        trainer.run()
+    return network, trainer
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(tmp_path):
+    whole, _ = train(tmp_path / "whole", 4)
+    train(tmp_path / "broken", 4, stop_after=2)
+    resumed, trainer = train(tmp_path / "broken", 4)
+    assert trainer.state.epoch == 4
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first, _ = train(tmp_path, 2)
+    again, trainer = train(tmp_path, 2)
+    assert trainer.state.iteration == 4
+    assert torch.equal(first.head.weight, again.head.weight)
+
+
+def test_the_best_network_is_that_of_the_epoch_which_validation_chose(tmp_path):
+    network = Network()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    evaluator = make_evaluator(network)
+    weights = {}
+
+    class Validate:
+        """Says that epoch 2 is the best."""
+
+        def attach(self, engine):
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+
+        def __call__(self, engine):
+            weights[engine.state.epoch] = network.head.weight.detach().clone()
+            evaluator.state.best_metric, evaluator.state.best_metric_epoch = 0.9, min(2, engine.state.epoch)
+
+    checkpoint = CheckpointHandler(tmp_path, network, {"optimizer": optimizer}, evaluator)
+    make_trainer(network, optimizer, [Validate(), checkpoint], 4).run()
+    best = read_checkpoint(tmp_path / BEST)
+    assert torch.equal(best["network"]["head.weight"], weights[2])
+    assert best["meta"]["epoch"] == 2
+    assert torch.equal(read_checkpoint(tmp_path / LAST)["network"]["head.weight"], weights[4])
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
+    train(tmp_path, 1)
+    with pytest.raises(InputError, match=r"another architecture.*head\.weight.*\(2, 6\).*\(2, 4\)"):
+        load_weights(Network(features=6), tmp_path / LAST)
+
+
+def test_a_checkpoint_of_another_encoder_is_refused(tmp_path):
+    train(tmp_path, 1, meta={"encoder": "uni"})
+    with pytest.raises(InputError, match="trained with encoder 'uni', this run has 'virchow'"):
+        load_weights(Network(), tmp_path / LAST, expected={"encoder": "virchow"})
+
+
+def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
+    with pytest.raises(InputError, match="no such checkpoint"):
+        read_checkpoint(tmp_path / "absent.pt")
+    train(tmp_path, 1)
+    path = tmp_path / LAST
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_that_carries_code_is_refused(tmp_path):
+    torch.save({"network": Network()}, tmp_path / "code.pt")
+    with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+        read_checkpoint(tmp_path / "code.pt")

@@ -1,0 +1,94 @@
+"""One MLflow run per training, whatever interrupts it."""
+
+import math
+
+import pytest
+import torch
+from ignite.engine import Events
+from mlflow import MlflowClient
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker, local_store
+
+from .engines import Network, make_evaluator, make_trainer
+
+
+@pytest.fixture(autouse=True)
+def _no_tracking_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def history(folder, run_id, name):
+    points = MlflowClient(local_store(folder)).get_metric_history(run_id, name)
+    return [(point.step, point.value) for point in sorted(points, key=lambda point: point.step)]
+
+
+def test_epoch_means_are_logged_once_per_epoch(tmp_path):
+    network, losses = Network(), []
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.25)
+    tracker = RunTracker(tmp_path, tmp_path / "run", params={"seed": 7})
+    evaluator = make_evaluator(network)
+    evaluator.state.metrics, evaluator.state.epoch = {"auroc/mean": 0.75, "auroc/B": math.nan}, 2
+
+    class Losses:
+        def attach(self, engine):
+            engine.add_event_handler(Events.ITERATION_COMPLETED, lambda e: losses.append(float(e.state.output["loss"])))
+
+    make_trainer(network, optimizer, [Losses(), TrainingTracker(tracker, evaluator)], 2).run()
+    logged = history(tmp_path, tracker.run_id, "train/loss")
+    assert [step for step, _ in logged] == [1, 2]
+    assert [value for _, value in logged] == pytest.approx([sum(losses[:2]) / 2, sum(losses[2:]) / 2])
+    assert history(tmp_path, tracker.run_id, "train/learning_rate") == [(1, 0.25), (2, 0.25)]
+    assert history(tmp_path, tracker.run_id, "val/auroc/mean") == [(2, 0.75)]
+    assert history(tmp_path, tracker.run_id, "val/auroc/B") == []  # undefined is not a number
+    run = MlflowClient(local_store(tmp_path)).get_run(tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"seed": "7"}
+    assert run.data.tags["use"] == "research only"
+
+
+def test_a_resumed_run_goes_on_in_the_same_mlflow_run(tmp_path):
+    first, second, other = (RunTracker(tmp_path, tmp_path / name) for name in ("a", "a", "b"))
+    for tracker in (first, second, other):
+        tracker.log_metrics({"x": 1.0})
+    assert first.run_id == second.run_id != other.run_id
+
+
+def test_a_dead_server_is_an_error_before_training(tmp_path):
+    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9")
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:9.*cannot be reached"):
+        tracker.start()
+
+
+def test_a_dead_server_falls_back_to_the_local_store_where_allowed(tmp_path, caplog):
+    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9", tracking_required=False)
+    tracker.log_metrics({"x": 2.0}, step=3)
+    assert history(tmp_path, tracker.run_id, "x") == [(3, 2.0)]
+    assert "cannot be reached" in caplog.text
+
+
+def test_the_environment_names_the_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_store(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere").mkdir()
+    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9")
+    tracker.log_metrics({"x": 1.0})
+    assert (tmp_path / "elsewhere" / "mlflow.db").exists()
+
+
+def test_a_failed_training_is_marked_as_failed(tmp_path):
+    network = Network()
+    tracker = RunTracker(tmp_path, tmp_path / "run")
+
+    class Fail:
+        def attach(self, engine):
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+        def __call__(self, engine):
+            raise RuntimeError("disk on fire")
+
+    trainer = make_trainer(
+        network, torch.optim.SGD(network.parameters(), lr=0.1), [TrainingTracker(tracker), Fail()], 1
+    )
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        trainer.run()
+    assert MlflowClient(local_store(tmp_path)).get_run(tracker.run_id).info.status == "FAILED"
