@@ -1,1 +1,12 @@
-"""Tile to vector: the registry of tile encoders, one file per family."""
+"""Tile to vector: the registry of tile encoders, one file per family.
+
+Importing this room imports no deep-learning library: the specs are data, and the makers import what they need.
+"""
+
+from scangen_bundle.encoders.base import Encoder
+from scangen_bundle.encoders.registry import ENCODERS, create_encoder, find_encoder, register
+from scangen_bundle.encoders.spec import EncoderSpec
+
+from . import colour_statistics, efficientnet_lite  # noqa: F401  (they register themselves)
+
+__all__ = ["ENCODERS", "Encoder", "EncoderSpec", "create_encoder", "find_encoder", "register"]

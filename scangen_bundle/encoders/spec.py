@@ -1,0 +1,124 @@
+"""What must be known of an encoder before its vectors may be stored: one frozen record, checked when it is made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+HALF_MEAN = HALF_STD = (0.5, 0.5, 0.5)
+
+NATURAL_IMAGES = "natural images"
+PATHOLOGY = "pathology"
+CONTROL = "control"
+DOMAINS = (PATHOLOGY, NATURAL_IMAGES, CONTROL)
+LIBRARIES = ("timm", "transformers", "own")
+PRECISIONS = ("float32", "float16", "bfloat16")
+INTERPOLATIONS = ("bicubic", "bilinear")
+
+# Ways to make one vector of a network's output. `cls+mean` is the class token beside the mean of the patch tokens,
+# registers left out; `gap` the mean over a feature map; `pooler` and `own` what the model itself gives.
+POOLINGS = ("cls", "cls+mean", "mean", "pooler", "gap", "own")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec:
+    """One encoder: where it comes from, how it is built, what it takes, what it gives, and on what terms.
+
+    Args:
+        name: the registry's key, safe as a file name (lower case letters, digits, `.`, `-`).
+        family: who made it; for tables.
+        domain: what it was trained on: `pathology`, `natural images`, or `control` (nothing).
+        library: who builds it: `timm`, `transformers` or `own` code.
+        hub_id: its Hugging Face repository, or "" where it has none.
+        revision: the branch, tag or commit of the repository to ask for; a loaded encoder reports the commit it found.
+        weights_file: the file of that repository which holds the weights ("" for what transformers finds by itself).
+        architecture: timm's name of the architecture.
+        kwargs: how the architecture is built beyond its defaults.
+        ignored_keys: beginnings of weight names that the encoder does not use (a classifier, say).
+        poolings: each pooling that makes sense, with its number of features D.
+        pooling: the one used when nobody asks for another.
+        tile_px: side of the tile to cut from the slide, in px at `mpp`.
+        resize_px: side that the tile is resized to; `tile_px` when nothing is to be resized.
+        input_px: side of the centre that the network sees.
+        mean: mean of each colour channel (RGB, 0 to 1) that is taken off.
+        std: standard deviation that it is divided by.
+        interpolation: filter of the resizing.
+        mpp: resolution it was trained at, µm/px.
+        precision: number type of its forward pass on a GPU (on a CPU it is always float32).
+        licence: the terms of the weights.
+        gated: whether the hub asks for an account and an agreement.
+        trust_remote_code: whether the model is code that lies beside its weights on the hub.
+        parameters: published number of parameters in millions, or None where nobody published it.
+        note: what a user must know besides.
+
+    Raises:
+        ValueError: if a field is missing or contradicts another; it names the encoder and the field.
+    """
+
+    name: str
+    family: str
+    domain: str
+    library: str
+    poolings: Mapping[str, int]
+    pooling: str
+    tile_px: int
+    mpp: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    precision: str
+    licence: str
+    gated: bool
+    revision: str
+    hub_id: str = ""
+    weights_file: str = ""
+    architecture: str = ""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    ignored_keys: tuple[str, ...] = ()
+    resize_px: int = 0
+    input_px: int = 0
+    interpolation: str = "bicubic"
+    trust_remote_code: bool = False
+    parameters: float | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "resize_px", self.resize_px or self.tile_px)
+        object.__setattr__(self, "input_px", self.input_px or self.resize_px)
+        object.__setattr__(self, "poolings", MappingProxyType(dict(self.poolings)))
+        object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
+        self._need(re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", self.name), "name", "lower case words joined by - or .")
+        for text in ("family", "licence", "revision"):
+            self._need(getattr(self, text), text, "a text that is not empty")
+        for text, known in (
+            ("domain", DOMAINS),
+            ("library", LIBRARIES),
+            ("precision", PRECISIONS),
+            ("interpolation", INTERPOLATIONS),
+        ):
+            self._need(getattr(self, text) in known, text, f"one of {', '.join(known)}")
+        self._need(self.poolings and set(self.poolings) <= set(POOLINGS), "poolings", f"some of {', '.join(POOLINGS)}")
+        self._need(all(d > 0 for d in self.poolings.values()), "poolings", "a positive number of features for each")
+        self._need(self.pooling in self.poolings, "pooling", f"one of {', '.join(self.poolings)}")
+        self._need(0 < self.input_px <= self.resize_px, "input_px", f"1 to resize_px = {self.resize_px}")
+        self._need(self.tile_px > 0, "tile_px", "a positive number of px")
+        self._need(0 < self.mpp < 10, "mpp", "µm/px above 0 and below 10")
+        for channels in ("mean", "std"):
+            values = getattr(self, channels)
+            self._need(len(values) == 3 and all(0 < v < 1 for v in values), channels, "three numbers between 0 and 1")
+        self._need(self.library != "timm" or self.architecture, "architecture", "timm's name of the architecture")
+        self._need(self.library != "transformers" or self.hub_id, "hub_id", "the repository on the hub")
+        self._need(not self.gated or self.hub_id, "hub_id", "the repository whose gate it is")
+        self._need(not self.hub_id or self.hub_id.count("/") == 1, "hub_id", "owner/name")
+
+    def _need(self, holds: object, name: str, expected: str) -> None:
+        if not holds:
+            raise ValueError(f"encoder {self.name!r}: {name} is {getattr(self, name)!r}, expected {expected}")
+
+    @property
+    def url(self) -> str:
+        """The page with the model's card, and with its gate where it has one."""
+        return f"https://huggingface.co/{self.hub_id}" if self.hub_id else ""
