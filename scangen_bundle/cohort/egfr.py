@@ -158,7 +158,7 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
         except InputError as error:
             problems.append(f"row {row}, column EGFR_protein_change: {error.problem}")
     if problems:
-        raise InputError(path, "\n  ".join([f"{len(problems)} problems", *problems]), "correct or remove these rows")
+        raise InputError(path, "\n  ".join([f"problems: {len(problems)}", *problems]), "correct or remove these rows")
     return pd.DataFrame(
         {
             "patient_id": table["sample_id"].str[:_PATIENT],

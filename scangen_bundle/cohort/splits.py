@@ -153,7 +153,7 @@ def check_splits(manifest: pd.DataFrame, unseen_scanner: str | Sequence[str] = (
     if problems:
         raise InputError(
             "splits",
-            "\n  ".join([f"{len(problems)} problems", *problems]),
+            "\n  ".join([f"problems: {len(problems)}", *problems]),
             "give each patient one split; write 'excluded' where a scan is not to be used",
         )
 
