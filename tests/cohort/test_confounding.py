@@ -77,7 +77,7 @@ def test_table_counts_labelled_specimens_once_per_scanner_and_keeps_unlabelled_s
     frame = pd.DataFrame(
         [("s", "A", 1), ("s", "A", 1), ("s", "B", 1), ("t", "A", 0), ("u", "A", -1), ("u", "C", -1)],
         columns=["specimen_id", "scanner", "label"],
-    )
+    ).assign(slide_id=list("abcdef"))
     table = scanner_label_table(frame)
     assert table.to_numpy().tolist() == [[1, 1], [0, 1], [0, 0]]
     assert table.index.tolist() == ["A", "B", "C"]

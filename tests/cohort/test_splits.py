@@ -91,6 +91,15 @@ def test_patient_with_several_labels_counts_by_its_commonest_or_larger_label():
         assert {of["p0"], of["p2"]} == {of["p1"], of["p3"]} == {"train", "test"}
 
 
+@pytest.mark.parametrize("labels", [(1, -1), (-1, 1)])
+def test_unlabelled_scan_does_not_hide_the_label_of_its_specimen(labels):
+    rows = [(f"p{p}", f"s{p}", label) for p in range(4) for label in (labels if p < 2 else (0, -1))]
+    frame = pd.DataFrame(rows, columns=["patient_id", "specimen_id", "label"]).assign(split="")
+    for seed in range(5):
+        split = split_patients(frame, (0.5, 0.0, 0.5), seed).drop_duplicates("patient_id")["split"].tolist()
+        assert set(split[:2]) == set(split[2:]) == {"train", "test"}
+
+
 def test_unlabelled_patients_are_split_among_themselves():
     frame = cohort(20)
     frame.loc[frame["patient_id"] >= "p10", "label"] = -1
@@ -193,6 +202,10 @@ def test_check_finds_leaks_and_unassigned_scans_all_at_once():
         "slide f: scanner 'B' should be unseen, but is in val",
     ]
     check_splits(frame[frame["slide_id"].isin(["a", "d", "e"])])
+
+
+def test_check_accepts_a_cohort_of_which_nothing_is_used():
+    check_splits(cohort(2).assign(split="excluded"))
 
 
 def test_resolved_splits_are_written_and_the_same_again(tmp_path):
