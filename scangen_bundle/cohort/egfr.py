@@ -25,7 +25,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from scangen_bundle.cohort.manifest import UNLABELLED
+from scangen_bundle.cohort.manifest import UNLABELLED, listed
 from scangen_bundle.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
         except InputError as error:
             problems.append(f"row {row}, column EGFR_protein_change: {error.problem}")
     if problems:
-        raise InputError(path, "\n  ".join([f"problems: {len(problems)}", *problems]), "correct or remove these rows")
+        raise InputError(path, listed(f"problems: {len(problems)}", problems), "correct or remove these rows")
     return pd.DataFrame(
         {
             "patient_id": table["sample_id"].str[:_PATIENT],
@@ -203,7 +203,9 @@ def label_manifest(manifest: pd.DataFrame, egfr: pd.DataFrame) -> tuple[pd.DataF
         classes.append("/".join(sorted(set(found["egfr_class"]))))
     if ambiguous:
         raise InputError(
-            "EGFR table", "\n  ".join(sorted(set(ambiguous))), "keep the sample in the table that the slides are of"
+            "EGFR table",
+            listed("the label is ambiguous", sorted(set(ambiguous))),
+            "keep the sample in the table that the slides are of",
         )
     labelled = manifest.assign(label=pd.Series(labels, index=manifest.index, dtype="int64"), egfr_class=classes)
     unmatched = sorted(set(labelled.loc[labelled["label"] == UNLABELLED, "patient_id"]))

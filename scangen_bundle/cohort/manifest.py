@@ -10,7 +10,7 @@ import csv
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +40,11 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         row = f"row {self.line}, " if self.line else ""
         return f"{row}column {self.column}: {self.problem}"
+
+
+def listed(title: str, problems: Iterable[object]) -> str:
+    """A title and one line per problem, as the problem of one InputError."""
+    return "\n  ".join([title, *map(str, problems)]) + "\n"
 
 
 def load_manifest(
@@ -91,7 +96,7 @@ def load_manifest(
         count = "1 problem" if len(violations) == 1 else f"{len(violations)} problems"
         raise InputError(
             path,
-            "\n  ".join([f"{count} in the manifest (row 1 is the header)", *map(str, violations)]),
+            listed(f"{count} in the manifest (row 1 is the header)", violations),
             "correct the rows named above and start again; nothing was written",
         )
     return _typed(table, folder)
@@ -127,7 +132,7 @@ def check_files(manifest: pd.DataFrame, column: str) -> None:
     if missing:
         raise InputError(
             f"column {column}",
-            "\n  ".join([f"{len(missing)} of {len(manifest)} files are missing", *missing]),
+            listed(f"{len(missing)} of {len(manifest)} files are missing", missing),
             "correct the paths in the manifest or bring the files",
         )
 
@@ -159,6 +164,9 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, list[Violation]]:
         raise InputError(path, problem, f"write a header and one row per scan; the columns are {', '.join(COLUMNS)}")
 
     header, cells = rows[0], rows[1:]
+    if len(header) == 1 and (separator := re.search("[;\t]", header[0])):
+        problem = f"the cells are separated by {separator[0]!r}, not by commas"
+        raise InputError(path, problem, "save it as 'CSV UTF-8 (comma)'")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise InputError(

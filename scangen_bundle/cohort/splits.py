@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from scangen_bundle.cohort.manifest import SPLITS, UNLABELLED
+from scangen_bundle.cohort.manifest import SPLITS, UNLABELLED, listed
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 
@@ -153,7 +153,7 @@ def check_splits(manifest: pd.DataFrame, unseen_scanner: str | Sequence[str] = (
     if problems:
         raise InputError(
             "splits",
-            "\n  ".join([f"problems: {len(problems)}", *problems]),
+            listed(f"problems: {len(problems)}", problems),
             "give each patient one split; write 'excluded' where a scan is not to be used",
         )
 

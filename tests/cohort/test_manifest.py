@@ -111,6 +111,12 @@ def test_one_of_the_path_columns_is_needed(tmp_path):
     assert "column slide_path or features_path: one of these columns is needed" in problem_of(path)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_than_commas_are_named(tmp_path, separator):
+    path = write(tmp_path, [GOOD[0].replace(",", separator)], HEADER.replace(",", separator))
+    assert f"separated by {separator!r}, not by commas" in problem_of(path)
+
+
 def test_column_that_is_there_twice_is_refused(tmp_path):
     assert "twice: ['label']" in problem_of(write(tmp_path, [GOOD[0] + ",1"], HEADER + ",label"))
 
@@ -230,7 +236,7 @@ def test_all_violations_come_together_in_the_order_of_the_file(tmp_path):
         "short,row",
     ]
     problem = problem_of(write(tmp_path, rows), min_scanners=2)
-    places = [line.strip().split(":")[0] for line in problem.splitlines()[1:]]
+    places = [line.strip().split(":")[0] for line in problem.splitlines()[1:-1]]
     assert places == [
         "column scanner",
         "row 2, column label",
