@@ -6,6 +6,7 @@ from scangen_bundle.handlers.early_stop import EarlyStopHandler
 from scangen_bundle.handlers.epoch import EpochSeedHandler
 from scangen_bundle.handlers.gradient_clip import GradientClipHandler
 from scangen_bundle.handlers.predictions import PredictionsHandler
+from scangen_bundle.handlers.progress import ProgressHandler
 from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "EpochSeedHandler",
     "GradientClipHandler",
     "PredictionsHandler",
+    "ProgressHandler",
     "RunTracker",
     "TrainingTracker",
     "WeightsLoader",
