@@ -11,6 +11,18 @@ from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 
 
+def choose_pooling(spec: EncoderSpec, pooling: str | None) -> str:
+    """The pooling asked for, or the spec's own.
+
+    Raises:
+        InputError: if it is not one of the spec's.
+    """
+    if pooling is not None and pooling not in spec.poolings:
+        known = ", ".join(f"{name} (D = {dim})" for name, dim in spec.poolings.items())
+        raise InputError(f"encoder {spec.name!r}", f"it has no pooling {pooling!r}", f"take one of {known}")
+    return pooling or spec.pooling
+
+
 class Encoder(ABC):
     """Tiles in, one vector for each out. It owns its normalisation and its device.
 
@@ -40,10 +52,7 @@ class Encoder(ABC):
         self.spec = spec
         self.name, self.licence, self.domain = spec.name, spec.licence, spec.domain
         self.revision = revision or spec.revision
-        self.pooling = pooling or spec.pooling
-        if self.pooling not in spec.poolings:
-            known = ", ".join(f"{name} (D = {dim})" for name, dim in spec.poolings.items())
-            raise InputError(f"encoder {self.name!r}", f"it has no pooling {self.pooling!r}", f"take one of {known}")
+        self.pooling = choose_pooling(spec, pooling)
         self.dim = spec.poolings[self.pooling]
         self.tile_px = spec.tile_px if tile_px is None else int(tile_px)
         self.mpp = spec.mpp if mpp is None else float(mpp)

@@ -1,0 +1,131 @@
+"""CONCH and CONCH v1.5, of the Mahmood Lab: image towers of vision-language models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scangen_bundle.encoders.base import Encoder
+from scangen_bundle.encoders.registry import register
+from scangen_bundle.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, PATHOLOGY, EncoderSpec
+from scangen_bundle.encoders.transformers_loading import load_transformers
+from scangen_bundle.encoders.weights import find_weights
+from scangen_bundle.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+NOTE = "Models trained on its outputs fall under its terms."
+PACKAGE = "pip install git+https://github.com/Mahmoodlab/CONCH.git"
+
+CONCH = EncoderSpec(
+    name="conch",
+    family="Mahmood Lab",
+    domain=PATHOLOGY,
+    library="own",
+    hub_id="MahmoodLab/CONCH",
+    revision="main",
+    weights_file="pytorch_model.bin",
+    architecture="conch_ViT-B-16",
+    poolings={"own": 512},
+    pooling="own",
+    tile_px=512,
+    resize_px=448,
+    # The constants of OpenAI's CLIP.
+    mean=(0.48145466, 0.4578275, 0.40821073),
+    std=(0.26862954, 0.26130258, 0.27577711),
+    mpp=0.5,
+    precision="float32",
+    licence="CC-BY-NC-ND-4.0",
+    gated=True,
+    parameters=90,
+    note=f"{NOTE} Needs its package: {PACKAGE}",
+)
+
+CONCH_V1_5 = EncoderSpec(
+    name="conch-v1.5",
+    family="Mahmood Lab",
+    domain=PATHOLOGY,
+    library="transformers",
+    hub_id="MahmoodLab/TITAN",
+    revision="main",
+    poolings={"own": 768},
+    pooling="own",
+    tile_px=512,
+    resize_px=448,
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
+    mpp=0.5,
+    precision="float16",
+    licence="CC-BY-NC-ND-4.0",
+    gated=True,
+    trust_remote_code=True,
+    parameters=306,
+    note=f"{NOTE} It comes inside TITAN's repository.",
+)
+
+
+@register(CONCH)
+def make_conch(
+    spec: EncoderSpec, weights: str | Path | None = None, revision: str | None = None, **options: Any
+) -> Encoder:
+    """Make CONCH's image tower; the vector is what it gives before the contrastive projection, not normalised.
+
+    Args:
+        spec: the registered record.
+        weights: a file or folder; None takes the Hugging Face cache.
+        revision: a branch, tag or commit to take from the cache.
+        options: those of `TorchEncoder`.
+
+    Raises:
+        InputError: if the package `conch` or the weights are not there.
+    """
+    import torch
+
+    from scangen_bundle.encoders.torch_encoder import TorchEncoder
+
+    found = find_weights(spec, weights, revision)
+    try:
+        from conch.open_clip_custom import create_model_from_pretrained
+    except ImportError as error:
+        raise InputError(
+            f"encoder {spec.name!r}", "it needs the package conch, which is not installed", PACKAGE
+        ) from error
+    model, _ = create_model_from_pretrained(spec.architecture, checkpoint_path=str(found.path))
+
+    class Features(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network: Any = model
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            return self.network.encode_image(pixels, proj_contrast=False, normalize=False)
+
+    return TorchEncoder(spec, Features(), revision=found.revision, **options)
+
+
+@register(CONCH_V1_5)
+def make_conch_v1_5(
+    spec: EncoderSpec,
+    weights: str | Path | None = None,
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    **options: Any,
+) -> Encoder:
+    """Make CONCH v1.5, which TITAN's own code hands out.
+
+    Args:
+        spec: the registered record.
+        weights: a folder with TITAN's repository; None takes the Hugging Face cache.
+        revision: a branch, tag or commit to take from the cache.
+        trust_remote_code: allow TITAN's Python code to run.
+        options: those of `TorchEncoder`.
+
+    Raises:
+        InputError: if the weights are not there, or the code is not allowed.
+    """
+    from scangen_bundle.encoders.torch_encoder import TorchEncoder
+
+    found = find_weights(spec, weights, revision)
+    network, _ = load_transformers(spec, found.path.parent, trust_remote_code).return_conch()
+    return TorchEncoder(spec, network, revision=found.revision, **options)

@@ -1,0 +1,33 @@
+"""The ResNet50 on ImageNet of many published pipelines, cut after its third stage."""
+
+from __future__ import annotations
+
+from scangen_bundle.encoders.registry import register
+from scangen_bundle.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, NATURAL_IMAGES, EncoderSpec
+from scangen_bundle.encoders.timm_loading import make_timm_encoder
+
+register(
+    EncoderSpec(
+        name="resnet50",
+        family="torchvision",
+        domain=NATURAL_IMAGES,
+        library="timm",
+        hub_id="timm/resnet50.tv_in1k",
+        revision="main",
+        architecture="resnet50",
+        kwargs={"features_only": True, "out_indices": (3,)},
+        ignored_keys=("layer4.", "fc."),
+        poolings={"gap": 1024},
+        pooling="gap",
+        tile_px=224,
+        mean=IMAGENET_MEAN,
+        std=IMAGENET_STD,
+        interpolation="bilinear",
+        mpp=0.5,
+        precision="float32",
+        licence="BSD-3-Clause",
+        gated=False,
+        parameters=8.5,
+        note="ImageNet, not pathology.",
+    )
+)(make_timm_encoder)
