@@ -4,14 +4,23 @@ from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.openslide_reader import OpenSlideReader
 from scangen_bundle.slides.reader import SlideReader
 from scangen_bundle.slides.resolution import ReadPlan, plan_read, resolve_mpp
+from scangen_bundle.slides.sharpness import sharpness, tile_sharpness
 from scangen_bundle.slides.tile_reader import TileReader
+from scangen_bundle.slides.tiling import tile_grid, tissue_fraction
+from scangen_bundle.slides.tissue import TissueMask, tissue_mask
 
 __all__ = [
     "OpenSlideReader",
     "ReadPlan",
     "SlideReader",
     "TileReader",
+    "TissueMask",
     "open_slide",
     "plan_read",
     "resolve_mpp",
+    "sharpness",
+    "tile_grid",
+    "tile_sharpness",
+    "tissue_fraction",
+    "tissue_mask",
 ]
