@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
+from scangen_bundle.errors import InputError
+from scangen_bundle.slides.cucim_reader import CucimReader
 from scangen_bundle.slides.openslide_reader import OpenSlideReader
-from scangen_bundle.slides.reader import SlideReader
+from scangen_bundle.slides.reader import SlideReader, UnsupportedLayout
+from scangen_bundle.slides.tifffile_reader import TifffileReader
 
-BACKENDS = {"openslide": OpenSlideReader}
+log = logging.getLogger(__name__)
+
+BACKENDS = {reader.backend: reader for reader in (CucimReader, OpenSlideReader, TifffileReader)}
 
 
 def open_slide(path: str | os.PathLike[str], backend: str = "auto") -> SlideReader:
@@ -21,6 +27,32 @@ def open_slide(path: str | os.PathLike[str], backend: str = "auto") -> SlideRead
         InputError: the file is missing, damaged, or not a slide that the backend can read.
         ValueError: no such backend.
     """
-    if backend not in ("auto", *BACKENDS):
+    if backend == "auto":
+        return _open_fastest(path)
+    if backend not in BACKENDS:
         raise ValueError(f"unknown reader backend {backend!r}, expected auto or one of {sorted(BACKENDS)}")
-    return OpenSlideReader(path)
+    return BACKENDS[backend](path)
+
+
+def _open_fastest(path: str | os.PathLike[str]) -> SlideReader:
+    """tifffile where it understands the pyramid as OpenSlide does, else OpenSlide."""
+    try:
+        tiled = TifffileReader(path)
+    except UnsupportedLayout as reason:
+        log.debug("%s: read with openslide, because: %s", path, reason)
+        return OpenSlideReader(path)
+    try:
+        other = OpenSlideReader(path)
+    except InputError as reason:
+        log.debug("%s: read with tifffile, OpenSlide does not open it: %s", path, reason)
+        return tiled
+    # OpenSlide does not know the levels of an OME-TIFF, which lie in sub-directories: fewer levels are no contradiction.
+    if tiled.level_dimensions[0] == other.level_dimensions[0] and set(other.level_dimensions) <= set(
+        tiled.level_dimensions
+    ):
+        log.debug("%s: read with tifffile", path)
+        other.close()
+        return tiled
+    log.debug("%s: read with openslide, whose levels differ from tifffile's", path)
+    tiled.close()
+    return other

@@ -1,0 +1,208 @@
+"""The pyramid of a tiled TIFF: its levels, where their tiles lie in the file, its resolution and its metadata.
+
+Only layouts that are one plain grid of tiles per level are understood: generic pyramids, Aperio SVS and OME-TIFF. The
+vendors whose tiles overlap, are cropped or padded (Hamamatsu, Leica, Philips, Ventana) are left to OpenSlide.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.slides.reader import UnsupportedLayout
+
+OTHER_VENDORS = ("is_ndpi", "is_scn", "is_philips", "is_bif")
+OTHER_READER = "read it with the backend openslide"
+DAMAGED = "the file is damaged or its copy is not complete; copy or export the slide again"
+APERIO_JPEG2000_YCBCR = 33003
+MICROMETRES = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+CENTIMETRES_PER_UNIT = {2: 2.54, 3: 1.0}
+END_MARKER = b"\xff\xd9"  # ends a JPEG image (EOI) as well as a JPEG 2000 codestream (EOC)
+MARKED_COMPRESSIONS = {7, 33005, 34712}  # JPEG and JPEG 2000
+
+
+@dataclass(frozen=True)
+class TiffLevel:
+    """One level of a tiled TIFF; sizes are (width, height)."""
+
+    size: tuple[int, int]
+    tile: tuple[int, int]
+    grid: tuple[int, int]
+    offsets: tuple[int, ...]
+    byte_counts: tuple[int, ...]
+    compression: int
+    jpeg_tables: bytes | None
+    decode: Callable[..., Any]
+
+    def read_tile(self, file: int, index: int, path: Path) -> bytes | None:
+        """The coded bytes of one native tile from the open file descriptor `file`, or None if the tile is left out.
+
+        Raises:
+            InputError: the bytes are cut short. JPEG decoders fill what is missing with grey and say nothing.
+        """
+        count = self.byte_counts[index]
+        if count == 0:
+            return None
+        data = os.pread(file, count, self.offsets[index])
+        if len(data) < count or not self.is_complete(data[-64:]):
+            raise InputError(
+                path, f"the image data of tile {index} of {self.size[0]} px wide level is cut short", DAMAGED
+            )
+        return data
+
+    def is_complete(self, tail: bytes) -> bool:
+        """Whether the last bytes of a tile (its data may be followed by padding) end it as its coding demands."""
+        return self.compression not in MARKED_COMPRESSIONS or END_MARKER in tail
+
+
+@dataclass(frozen=True)
+class TiffPyramid:
+    """Levels from fine to coarse, resolution (x, y) in µm/px or None, and metadata under the names OpenSlide uses."""
+
+    levels: tuple[TiffLevel, ...]
+    mpp: tuple[float, float] | None
+    properties: dict[str, str]
+
+
+def read_tiff_pyramid(path: Path) -> TiffPyramid:
+    """Read the directories of a tiled TIFF.
+
+    Raises:
+        UnsupportedLayout: not a TIFF, or not one plain grid of 8-bit RGB tiles per level.
+        InputError: a tile lies beyond the end of the file.
+    """
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            first = tiff.pages.first
+            vendor = next((name for name in OTHER_VENDORS if getattr(tiff, name)), None)
+            if vendor is not None:
+                raise UnsupportedLayout(path, f"a TIFF of a kind that has its own tiling ({vendor[3:]})", OTHER_READER)
+            series = tiff.series[0]
+            pages: list[Any] = [level.keyframe for level in series.levels if len(level.pages) == 1]
+            levels = tuple(_level(path, page) for page in pages if page.is_tiled)
+            description = first.description
+            if tiff.is_svs:
+                mpp, properties = _aperio(description)
+            elif tiff.is_ome:
+                mpp, properties = _ome(tiff.ome_metadata or "")
+            else:
+                mpp, properties = _resolution_tags(first), {"openslide.vendor": "generic-tiff"}
+            properties |= _tags(first)
+    except (InputError, OSError):
+        raise
+    except Exception as error:  # tifffile meets a damaged directory with errors of many types
+        raise UnsupportedLayout(path, f"its TIFF directory cannot be read: {error}", DAMAGED) from error
+    if not levels:
+        raise UnsupportedLayout(path, "the TIFF has no tiled image", OTHER_READER)
+    _check_extent(path, levels)
+    return TiffPyramid(tuple(sorted(levels, key=lambda level: -level.size[0])), mpp, properties)
+
+
+def _level(path: Path, page: Any) -> TiffLevel:
+    if page.dtype != np.uint8 or not _is_rgb(page) or page.planarconfig != 1 or page.imagedepth != 1:
+        found = f"{page.samplesperpixel} samples of {page.dtype}"
+        raise UnsupportedLayout(path, f"its tiles have {found}, expected 8-bit RGB", OTHER_READER)
+    if page.photometric not in (2, 6) or page.compression == APERIO_JPEG2000_YCBCR:
+        coding = f"{page.photometric!s} / {page.compression!s}"
+        raise UnsupportedLayout(
+            path, f"its tiles have the colour coding {coding}, which tifffile leaves raw", OTHER_READER
+        )
+    size, tile = (page.imagewidth, page.imagelength), (page.tilewidth, page.tilelength)
+    grid = (-(-size[0] // tile[0]), -(-size[1] // tile[1]))
+    if not len(page.dataoffsets) == len(page.databytecounts) == grid[0] * grid[1]:
+        raise InputError(
+            path,
+            f"its TIFF directory lists {len(page.dataoffsets)} tiles, {size[0]} x {size[1]} px need {grid[0] * grid[1]}",
+            DAMAGED,
+        )
+    return TiffLevel(
+        size=size,
+        tile=tile,
+        grid=grid,
+        offsets=tuple(page.dataoffsets),
+        byte_counts=tuple(page.databytecounts),
+        compression=int(page.compression),
+        jpeg_tables=page.jpegtables,
+        decode=page.decode,
+    )
+
+
+def _is_rgb(page: Any) -> bool:
+    """Three samples, or four with straight alpha."""
+    return page.samplesperpixel == 3 or (page.samplesperpixel == 4 and tuple(page.extrasamples) == (2,))
+
+
+def _check_extent(path: Path, levels: tuple[TiffLevel, ...]) -> None:
+    length = path.stat().st_size
+    for level in levels:
+        ends = np.asarray(level.offsets, np.int64) + np.asarray(level.byte_counts, np.int64)
+        if ends.max() > length:
+            missing = int((ends > length).sum())
+            raise InputError(
+                path,
+                f"the file ends at byte {length}, but {missing} of {len(ends)} tiles of its {level.size[0]} px wide level "
+                "lie beyond",
+                DAMAGED,
+            )
+
+
+def _aperio(description: str) -> tuple[tuple[float, float] | None, dict[str, str]]:
+    header, *items = description.split("|")
+    properties = {"openslide.vendor": "aperio", "tiff.ImageDescription": header}
+    for item in items:
+        key, separator, value = item.partition("=")
+        if separator:
+            properties[f"aperio.{key.strip()}"] = value.strip()
+    try:
+        mpp = float(properties["aperio.MPP"])
+    except (KeyError, ValueError):
+        return None, properties
+    return (mpp, mpp), properties
+
+
+def _ome(xml: str) -> tuple[tuple[float, float] | None, dict[str, str]]:
+    properties = {"openslide.vendor": "ome-tiff"}
+    root = ElementTree.fromstring(xml)
+    for name in ("Microscope", "Detector"):
+        for element in root.iterfind(f".//{{*}}Instrument/{{*}}{name}"):
+            for key in ("Manufacturer", "Model"):
+                if element.get(key):
+                    properties.setdefault(f"ome.{name}.{key}", str(element.get(key)))
+    pixels = root.find(".//{*}Pixels")
+    if pixels is None:
+        return None, properties
+    sizes = []
+    for axis in "XY":
+        value, unit = pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")
+        if value is None or unit not in MICROMETRES:
+            return None, properties
+        sizes.append(float(value) * MICROMETRES[unit])
+    return (sizes[0], sizes[1]), properties
+
+
+def _resolution_tags(page: Any) -> tuple[float, float] | None:
+    """µm/px from XResolution, YResolution (px per unit) and ResolutionUnit (2 inch, 3 cm; TIFF 6.0, page 38)."""
+    unit = CENTIMETRES_PER_UNIT.get(int(page.tags.valueof(296, 2)))
+    spacing = []
+    for code in (282, 283):
+        numerator, denominator = page.tags.valueof(code, (0, 1))
+        if unit is None or not numerator or not denominator:
+            return None
+        spacing.append(1e4 * unit * denominator / numerator)
+    return spacing[0], spacing[1]
+
+
+def _tags(page: Any) -> dict[str, str]:
+    named = {"tiff.Make": 271, "tiff.Model": 272, "tiff.Software": 305}
+    found = {name: page.tags.valueof(code, "") for name, code in named.items()}
+    return {name: re.sub(r"\s+", " ", str(value)).strip() for name, value in found.items() if value}
