@@ -8,6 +8,9 @@ help:  ## show this list
 env:  ## build (once per machine) and link the virtual environment .venv
 	@bash scripts/make_env.sh
 
+demo: env  ## synthetic cohort, features, training without and with ScanGen, evaluation, table
+	@bash scripts/demo.sh
+
 test: env  ## run the whole test suite
 	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
@@ -17,4 +20,4 @@ lint: env  ## ruff, mypy, import contract
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-.PHONY: help env test lint
+.PHONY: help env demo test lint
