@@ -1,0 +1,216 @@
+"""How alike are the features of the same tissue on two scanners? Row i of one array and row i of the other are one place.
+
+Every measure has its baseline beside it: a collapsed feature space has a high similarity and no information.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TIE = 1e-6  # two cosines in float32 that differ by less are equal
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, float32 [n, D]; rows of zeros stay zero.
+
+    The norm is taken in float64: squares of half-precision features overflow.
+    """
+    norm = np.linalg.norm(np.asarray(features, dtype=np.float64), axis=1, keepdims=True)
+    return np.asarray(features / np.where(norm > 0, norm, 1), dtype=np.float32)
+
+
+def paired_cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of each pair of rows, float64 [n]; their mean is plism-benchmark's "cosine similarity".
+
+    Args:
+        a, b: unit rows [n, D].
+    """
+    return np.einsum("ij,ij->i", a, b, dtype=np.float64)
+
+
+def unpaired_cosine(a: np.ndarray) -> float:
+    """Mean cosine of two different rows: what two unrelated places on one scanner have in common.
+
+    For unit rows, the mean over all pairs i != j is (|sum_i a_i|^2 - n) / (n (n - 1)).
+
+    Args:
+        a: unit rows [n, D].
+    """
+    n = len(a)
+    if n < 2:
+        return float("nan")
+    total = a.sum(axis=0, dtype=np.float64)
+    squares = float(np.einsum("ij,ij->", a, a, dtype=np.float64))
+    return (float(total @ total) - squares) / (n * (n - 1))
+
+
+def own_neighbours(a: np.ndarray, most: int, rows: int = 1024) -> np.ndarray:
+    """The `most` highest cosines of each row to the other rows of its own array, highest first: float32 [n, most].
+
+    They serve every pair of slides that this one is in.
+
+    Args:
+        a: unit rows [n, D].
+        most: how many, at least the largest k that will be asked for.
+        rows: rows in a block, which bounds memory at rows x n.
+    """
+    import torch
+
+    tensor = torch.from_numpy(a)
+    most = min(most, len(a) - 1)
+    best = np.empty((len(a), most), dtype=np.float32)
+    for start in range(0, len(a), rows):
+        block = tensor[start : start + rows] @ tensor.T
+        index = torch.arange(len(block))
+        block[index, index + start] = -torch.inf
+        best[start : start + rows] = block.topk(most, dim=1).values.numpy()
+    return best
+
+
+def retrieval_accuracy(
+    a: np.ndarray,
+    b: np.ndarray,
+    own_a: np.ndarray,
+    own_b: np.ndarray,
+    ks: tuple[int, ...] = (1, 3, 5, 10),
+    rows: int = 512,
+) -> np.ndarray:
+    """Top-k accuracy of finding the same place on the other scanner, among all other rows of both: float64 [len(ks)].
+
+    The measure of plism-benchmark (github.com/owkin/plism-benchmark): rank all 2n - 1 other rows of the stacked arrays by
+    cosine to row i of one; a hit is row i of the other among the first k; mean over both directions. Chance is about
+    k / (2n - 1). A tie counts by chance: with g rows strictly closer and t equal ones besides, it hits with probability
+    min(1, max(0, k - g) / (t + 1)).
+
+    One block product of a and b serves both directions; what a row's own array adds comes from `own_neighbours`.
+
+    Args:
+        a, b: unit rows [n, D], row i of both from one place.
+        own_a, own_b: `own_neighbours` of each with at least max(ks) columns (or n - 1, if that is fewer).
+        ks: numbers of neighbours.
+        rows: rows in a block.
+    """
+    import torch
+
+    n, most = len(a), max(ks)
+    if a.shape != b.shape:
+        raise ValueError(f"expected two arrays of one shape, got {a.shape} and {b.shape}")
+    if min(own_a.shape[1], own_b.shape[1]) < min(most, n - 1):
+        raise ValueError(f"expected {min(most, n - 1)} own neighbours, got {own_a.shape[1]} and {own_b.shape[1]}")
+    left, right = torch.from_numpy(a), torch.from_numpy(b)
+    same = torch.from_numpy(paired_cosine(a, b).astype(np.float32))
+    above, below = same + TIE, same - TIE
+    closer = torch.zeros((2, n), dtype=torch.int64)  # strictly closer, in the direction a to b and b to a
+    not_further = torch.zeros((2, n), dtype=torch.int64)
+    for start in range(0, n, rows):
+        stop = min(n, start + rows)
+        block = left[start:stop] @ right.T
+        index = torch.arange(stop - start)
+        block[index, index + start] = -torch.inf  # the place itself does not compete
+        closer[0, start:stop] = (block > above[start:stop, None]).sum(dim=1)
+        not_further[0, start:stop] = (block >= below[start:stop, None]).sum(dim=1)
+        closer[1] += (block > above[None]).sum(dim=0)
+        not_further[1] += (block >= below[None]).sum(dim=0)
+    hits = np.zeros(len(ks))
+    for direction, own in enumerate((own_a, own_b)):
+        # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
+        greater = closer[direction].numpy() + (own > above.numpy()[:, None]).sum(axis=1)
+        ties = not_further[direction].numpy() + (own >= below.numpy()[:, None]).sum(axis=1) - greater
+        for position, k in enumerate(ks):
+            hits[position] += np.clip((k - greater) / (ties + 1), 0, 1).mean() / 2
+    return hits
+
+
+def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
+    """Linear centred kernel alignment, 0 to 1: |B'A|^2 / (|A'A| |B'B|) of the centred arrays, Frobenius norms.
+
+    S. Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019. With fewer rows than columns
+    it is near 1 even for unrelated arrays: show `linear_cka` of shuffled rows beside it.
+    """
+    a, b = (np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64) for x in (a, b))
+    if len(a) > a.shape[1]:
+        cross, own = np.linalg.norm(b.T @ a) ** 2, np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
+    else:  # the same by Gram matrices, smaller here
+        gram_a, gram_b = a @ a.T, b @ b.T
+        cross, own = float((gram_a * gram_b).sum()), np.linalg.norm(gram_a) * np.linalg.norm(gram_b)
+    return float(cross / own) if own > 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class VarianceComponents:
+    """Shares of the variance of one observation, summed over features; they add up to 1."""
+
+    specimen: float
+    scanner: float
+    interaction: float
+
+
+def variance_components(features: np.ndarray) -> VarianceComponents:
+    """Random-effects components of a full specimen x scanner table, by the ANOVA estimator.
+
+    x_sc = mean + specimen_s + scanner_c + interaction_sc; with one observation per cell the interaction holds the noise,
+    too. Expected mean squares give var(specimen) = (MS_specimen - MS_interaction) / C, var(scanner) =
+    (MS_scanner - MS_interaction) / S; negative estimates are set to 0 (S. Searle et al., Variance Components, 1992, ch. 4).
+
+    Args:
+        features: [S, C, D], one row per specimen and scanner.
+    """
+    x = np.asarray(features, dtype=np.float64)
+    specimens, scanners, _ = x.shape
+    if specimens < 2 or scanners < 2:
+        raise ValueError(f"expected at least 2 specimens and 2 scanners, got {specimens} and {scanners}")
+    mean = x.mean(axis=(0, 1))
+    by_specimen, by_scanner = x.mean(axis=1), x.mean(axis=0)
+    ms_specimen = scanners * ((by_specimen - mean) ** 2).sum() / (specimens - 1)
+    ms_scanner = specimens * ((by_scanner - mean) ** 2).sum() / (scanners - 1)
+    rest = x - by_specimen[:, None] - by_scanner[None] + mean
+    ms_rest = (rest**2).sum() / ((specimens - 1) * (scanners - 1))
+    parts = np.array([max(0, ms_specimen - ms_rest) / scanners, max(0, ms_scanner - ms_rest) / specimens, ms_rest])
+    total = parts.sum()
+    if total == 0:
+        return VarianceComponents(*[float("nan")] * 3)
+    return VarianceComponents(*(float(part) for part in parts / total))
+
+
+@dataclass(frozen=True)
+class ShiftShares:
+    """Shares of the scanner shift's energy on places that the fit did not see; they add up to 1."""
+
+    offset: float
+    affine: float
+    neither: float
+
+
+def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> ShiftShares:
+    """How much of the shift b - a is one constant vector, how much more an affine map explains, and how much neither.
+
+    Energy is sum |b_i - a_i|^2. The offset is the mean shift, the affine map a ridge regression of b - a on a whose penalty
+    is chosen by leave-one-out error on the training part. Both are fitted on the other folds' groups, so a map with D x D
+    numbers gains nothing by heart. A share below 0 (the map does harm on new places) is counted as 0.
+
+    Args:
+        a, b: [n, D], row i of both from one place.
+        groups: [n] specimen of each row; a specimen is in one fold.
+        folds: number of folds, at most the number of specimens.
+    """
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import GroupKFold
+
+    a, shift = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    folds = min(folds, len(np.unique(groups)))
+    if folds < 2:
+        raise ValueError("expected at least 2 specimens")
+    energy, after_offset, after_affine = float((shift**2).sum()), 0.0, 0.0
+    if energy == 0:
+        return ShiftShares(float("nan"), float("nan"), float("nan"))
+    penalties = np.logspace(-3, 4, 8) * max(float(a.var(axis=0).mean()), 1e-12)
+    for train, test in GroupKFold(folds).split(a, groups=groups):
+        offset = shift[train].mean(axis=0)
+        after_offset += float(((shift[test] - offset) ** 2).sum())
+        model = RidgeCV(penalties).fit(a[train], shift[train])
+        after_affine += float(((shift[test] - model.predict(a[test])) ** 2).sum())
+    offset_share = float(np.clip(1 - after_offset / energy, 0, 1))
+    affine_share = float(np.clip(1 - after_affine / energy, offset_share, 1)) - offset_share
+    return ShiftShares(offset_share, affine_share, 1 - offset_share - affine_share)
