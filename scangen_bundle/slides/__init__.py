@@ -6,9 +6,9 @@ from scangen_bundle.slides.openslide_reader import OpenSlideReader
 from scangen_bundle.slides.reader import SlideReader
 from scangen_bundle.slides.resolution import ReadPlan, plan_read, resolve_mpp
 from scangen_bundle.slides.sharpness import sharpness, tile_sharpness
+from scangen_bundle.slides.tifffile_reader import TifffileReader
 from scangen_bundle.slides.tile_reader import TileReader
 from scangen_bundle.slides.tiling import tile_grid, tissue_fraction
-from scangen_bundle.slides.tifffile_reader import TifffileReader
 from scangen_bundle.slides.tissue import TissueMask, tissue_mask
 
 __all__ = [

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.slides.reader import UnsupportedLayout
+from scangen_bundle.slides.reader import UnsupportedLayout, over_white
 
 OTHER_VENDORS = ("is_ndpi", "is_scn", "is_philips", "is_bif")
 OTHER_READER = "read it with the backend openslide"
@@ -26,12 +26,13 @@ APERIO_JPEG2000_YCBCR = 33003
 MICROMETRES = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 CENTIMETRES_PER_UNIT = {2: 2.54, 3: 1.0}
 END_MARKER = b"\xff\xd9"  # ends a JPEG image (EOI) as well as a JPEG 2000 codestream (EOC)
-MARKED_COMPRESSIONS = {7, 33005, 34712}  # JPEG and JPEG 2000
+JPEG = 7
+MARKED_COMPRESSIONS = {JPEG, 33005, 34712}  # JPEG and JPEG 2000
 
 
 @dataclass(frozen=True)
 class TiffLevel:
-    """One level of a tiled TIFF; sizes are (width, height)."""
+    """One level of a tiled TIFF; sizes are (width, height). `decode(data, index, out)` fills `out` uint8 [h, w, 3]."""
 
     size: tuple[int, int]
     tile: tuple[int, int]
@@ -39,8 +40,7 @@ class TiffLevel:
     offsets: tuple[int, ...]
     byte_counts: tuple[int, ...]
     compression: int
-    jpeg_tables: bytes | None
-    decode: Callable[..., Any]
+    decode: Callable[[bytes, int, np.ndarray], None]
 
     def read_tile(self, file: int, index: int, path: Path) -> bytes | None:
         """The coded bytes of one native tile from the open file descriptor `file`, or None if the tile is left out.
@@ -132,9 +132,30 @@ def _level(path: Path, page: Any) -> TiffLevel:
         offsets=tuple(page.dataoffsets),
         byte_counts=tuple(page.databytecounts),
         compression=int(page.compression),
-        jpeg_tables=page.jpegtables,
-        decode=page.decode,
+        decode=_decoder(page),
     )
+
+
+def _decoder(page: Any) -> Callable[[bytes, int, np.ndarray], None]:
+    """Decode native tiles of a page into a given array.
+
+    JPEG is decoded right into it, because touching fresh memory for every tile costs half as much as decoding. tifffile
+    says how the colours are coded: Aperio writes RGB and YCbCr under the same tag.
+    """
+    from imagecodecs import jpeg_decode
+    from tifffile.tifffile import jpeg_decode_colorspace
+
+    tables, whole_page = page.jpegtables, page.decode
+    colours = jpeg_decode_colorspace(page.photometric, page.planarconfig, page.extrasamples, page.is_jfif)
+
+    def decode(data: bytes, index: int, out: np.ndarray) -> None:
+        tile = whole_page(data, index, jpegtables=tables)[0][0]
+        out[: tile.shape[0], : tile.shape[1]] = over_white(tile) if tile.shape[2] == 4 else tile
+
+    def decode_jpeg(data: bytes, index: int, out: np.ndarray) -> None:
+        jpeg_decode(data, tables=tables, colorspace=colours[0], outcolorspace=colours[1], out=out)
+
+    return decode_jpeg if page.compression == JPEG and page.samplesperpixel == 3 else decode
 
 
 def _is_rgb(page: Any) -> bool:
