@@ -31,6 +31,12 @@ class Heatmap:
     def pixel_um(self) -> tuple[float, float]:
         return self.pixel_level0[0] * self.mpp[0], self.pixel_level0[1] * self.mpp[1]
 
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Width and height of the raster."""
+        height, width = self.values.shape
+        return width * self.pixel_um[0] / 1000, height * self.pixel_um[1] / 1000
+
 
 def attention_heatmap(
     coords: np.ndarray,
@@ -88,27 +94,34 @@ def write_nifti(heatmap: Heatmap, path: str | os.PathLike[str]) -> None:
         temporary.write_bytes(gzip.compress(content, mtime=0) if str(path).endswith(".gz") else content)
 
 
-def overlay(heatmap: Heatmap, thumbnail: np.ndarray, alpha: float = 0.5) -> tuple[np.ndarray, float]:
+def scale_top(heatmap: Heatmap) -> float:
+    """The attention at the top of the colour scale: the 99th percentile, at least 1."""
+    known = heatmap.values[np.isfinite(heatmap.values)]
+    return max(1.0, float(np.percentile(known, 99))) if len(known) else 1.0
+
+
+def overlay(heatmap: Heatmap, thumbnail: np.ndarray, top: float | None = None, alpha: float = 0.5) -> np.ndarray:
     """Blend the heatmap over a thumbnail of the whole slide.
 
     Args:
         heatmap: the raster.
         thumbnail: [h, w, 3] uint8 of the whole slide.
+        top: attention at the top of the colour scale; None for `scale_top`.
         alpha: opacity of the colours.
 
     Returns:
-        [h, w, 3] uint8, and the attention at the top of the colour scale (the 99th percentile, at least 1).
+        [h, w, 3] uint8
     """
     from matplotlib import colormaps
     from PIL import Image
 
-    top = float(max(1.0, np.nanpercentile(heatmap.values, 99))) if np.isfinite(heatmap.values).any() else 1.0
+    top = scale_top(heatmap) if top is None else top
     colours = colormaps["viridis"](np.clip(np.nan_to_num(heatmap.values) / top, 0, 1))
     colours[..., 3] = np.where(np.isfinite(heatmap.values), alpha, 0.0)
     layer = Image.fromarray((colours * 255).astype(np.uint8), "RGBA")
     layer = layer.resize(thumbnail.shape[1::-1], Image.Resampling.NEAREST)
     blended = Image.alpha_composite(Image.fromarray(thumbnail).convert("RGBA"), layer)
-    return np.asarray(blended.convert("RGB")), top
+    return np.asarray(blended.convert("RGB"))
 
 
 def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os.PathLike[str], title: str) -> None:
@@ -120,15 +133,13 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
 
     if thumbnail is None:
         thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
-    picture, top = overlay(heatmap, thumbnail)
-    wide_mm = heatmap.values.shape[1] * heatmap.pixel_um[0] / 1000
-    high_mm = heatmap.values.shape[0] * heatmap.pixel_um[1] / 1000
+    picture, (wide_mm, high_mm) = overlay(heatmap, thumbnail), heatmap.size_mm
     figure = Figure(figsize=(9, 9 * min(2.0, high_mm / wide_mm) + 0.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.imshow(picture, extent=(0, wide_mm, high_mm, 0), interpolation="nearest")
     axes.set(title=title, xlabel="mm", ylabel="mm")
-    scale = ScalarMappable(Normalize(0, top), "viridis")
+    scale = ScalarMappable(Normalize(0, scale_top(heatmap)), "viridis")
     figure.colorbar(scale, ax=axes, label="attention (1 = average tile)", shrink=0.7)
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
     with write_atomically(path) as temporary:

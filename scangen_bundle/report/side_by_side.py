@@ -1,0 +1,62 @@
+"""One specimen's heatmaps on all its scanners, at one physical scale and one colour scale."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.files import write_atomically
+from scangen_bundle.report.heatmap import Heatmap, overlay, scale_top
+
+COLUMNS = 4
+
+
+def write_side_by_side(
+    scans: Mapping[str, tuple[Heatmap, np.ndarray | None]], path: str | os.PathLike[str], title: str
+) -> None:
+    """Write a PNG with a panel per scan.
+
+    All panels span the same millimetres and share their colours, so what differs is the scanner (and where on the glass its
+    scan begins).
+
+    Args:
+        scans: heatmap and thumbnail (None: white) by the panel's title.
+        path: of the PNG.
+        title: above the panels.
+
+    Raises:
+        ValueError: no scan.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+    from matplotlib.figure import Figure
+
+    if not scans:
+        raise ValueError("expected at least one scan")
+    top = max(scale_top(heatmap) for heatmap, _ in scans.values())
+    sizes = [heatmap.size_mm for heatmap, _ in scans.values()]
+    wide, high = max(size[0] for size in sizes), max(size[1] for size in sizes)
+    columns = min(COLUMNS, len(scans))
+    rows = -(-len(scans) // columns)
+    panel = float(np.clip(high / wide, 0.4, 2.0)) * 3.4 + 0.5
+    figure = Figure(figsize=(3.4 * columns + 1.2, panel * rows + 0.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.ravel()[len(scans) :]:
+        axes.set_axis_off()
+    for axes, (name, (heatmap, thumbnail)) in zip(grid.ravel(), scans.items(), strict=False):
+        if thumbnail is None:
+            thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
+        width, height = heatmap.size_mm
+        axes.imshow(overlay(heatmap, thumbnail, top=top), extent=(0, width, height, 0), interpolation="nearest")
+        axes.set(title=name, xlim=(0, wide), ylim=(high, 0), xlabel="mm", aspect="equal")
+    colours = ScalarMappable(Normalize(0, top), "viridis")
+    figure.colorbar(colours, ax=grid, label="attention (1 = average tile)", shrink=0.8)
+    figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7)
+    with write_atomically(path) as temporary:
+        figure.savefig(temporary, dpi=150)
