@@ -1,0 +1,117 @@
+"""Each command of the README does what it says, on a small cohort."""
+
+import json
+
+import nibabel
+import pandas as pd
+import pytest
+from monai.bundle import create_workflow
+from sklearn.metrics import roc_auc_score
+
+from .conftest import UNSEEN
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained):
+    trained.run(
+        "evaluating",
+        "['configs/train.yaml','configs/evaluate.yaml']",
+        *("--output_dir", str(trained.outputs), "--run_name", "scangen", "--unseen_scanners", f"['{UNSEEN}']"),
+        *("--resamples", "100"),
+    )
+    return trained.outputs / "scangen"
+
+
+def test_extraction_writes_one_bag_per_scan(bundle):
+    manifest = pd.read_csv(bundle.data / "manifest.csv")
+    bags = {path.stem for path in (bundle.data / "features" / "efficientnet-lite0").glob("*.h5")}
+    assert bags == set(manifest.slide_id)
+    assert len(bags) == 12 * 6
+
+
+def test_training_keeps_checkpoints_splits_and_validation_predictions(trained):
+    run = trained.outputs / "scangen"
+    assert {path.name for path in (run / "models").iterdir()} == {"best.pt", "last.pt"}
+    splits = pd.read_csv(run / "splits.csv")
+    manifest = pd.read_csv(trained.data / "manifest.csv")
+    table = manifest.drop(columns="split").merge(splits[["slide_id", "split"]], on="slide_id")
+    assert set(table[table.scanner == UNSEEN].split) <= {"test", "excluded"}
+    patients = table[table.split.isin(["train", "val", "test"])].groupby("patient_id").split.nunique()
+    assert (patients == 1).all()
+    validated = pd.read_csv(run / "val_predictions.csv")
+    assert set(validated.slide_id) == set(table[table.split == "val"].slide_id)
+
+
+def test_evaluation_reports_each_scanner_of_the_held_out_patients(evaluated):
+    predictions = pd.read_csv(evaluated / "predictions.csv")
+    splits = pd.read_csv(evaluated / "splits.csv")
+    assert set(predictions.slide_id) == set(splits[splits.split == "test"].slide_id)
+    assert UNSEEN in set(predictions.scanner)
+    written = json.loads((evaluated / "metrics.json").read_text())
+    assert "schema_version" in written
+    text = json.dumps(written)
+    for scanner, scans in predictions.groupby("scanner"):
+        assert scanner in text
+        if scans.label.nunique() == 2:
+            assert repr(round(roc_auc_score(scans.label, scans.probability), 10))[:8] in text
+
+
+def test_evaluation_logs_to_the_run_of_its_training(evaluated, trained):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{trained.outputs / 'mlflow.db'}")
+    run = client.get_run((evaluated / "mlflow_run.txt").read_text())
+    names = run.data.metrics.keys()
+    assert {"train/loss", "train/loss_task", "train/loss_scangen", "val/auroc/mean", "test/auroc/mean"} <= names
+    assert f"test/auroc/{UNSEEN}" in names
+    artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert {"metrics.json", "predictions.csv", "report.html"} <= artifacts
+
+
+def test_a_finished_training_is_not_repeated(trained):
+    last = trained.outputs / "scangen" / "models" / "last.pt"
+    before = last.stat().st_mtime_ns
+    trained.train("scangen", "--unseen_scanners", f"['{UNSEEN}']")
+    assert last.stat().st_mtime_ns == before
+
+
+def test_inference_writes_probabilities_and_attention_with_its_physical_size(trained, tmp_path):
+    manifest = pd.read_csv(trained.data / "manifest.csv").head(3)
+    manifest["label"] = ""
+    manifest["slide_path"] = [str(trained.data / path) for path in manifest.slide_path]
+    manifest.to_csv(tmp_path / "manifest.csv", index=False)
+    trained.run(
+        "inferring",
+        "configs/inference.yaml",
+        *("--dataset_dir", str(tmp_path), "--allow_outside", "true"),
+        *("--features_dir", str(trained.data / "features" / "efficientnet-lite0")),
+        *("--output_dir", str(trained.outputs), "--run_name", "scangen", "--prediction_dir", str(tmp_path / "out")),
+    )
+    predictions = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert predictions.slide_id.tolist() == sorted(manifest.slide_id)
+    assert predictions.probability.between(0, 1).all()
+    for slide_id in manifest.slide_id:
+        assert (tmp_path / "out" / "attention" / f"{slide_id}.png").stat().st_size > 10_000
+        image = nibabel.load(tmp_path / "out" / "attention" / f"{slide_id}.nii.gz")
+        # four raster pixels along a tile of 224 px at 0.5 µm/px
+        assert image.header.get_zooms()[0] == pytest.approx(224 * 0.5 / 4 / 1000, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "configs"),
+    [("train", ["train.yaml"]), ("train", ["train.yaml", "evaluate.yaml"]), ("infer", ["inference.yaml"])],
+)
+def test_every_property_of_monais_workflows_resolves(trained, kind, configs, monkeypatch):
+    monkeypatch.chdir(trained.root)
+    workflow = create_workflow(
+        config_file=[str(trained.root / "configs" / name) for name in configs],
+        workflow_type=kind,
+        meta_file=str(trained.root / "configs" / "metadata.json"),
+        dataset_dir=str(trained.data),
+        output_dir=str(trained.outputs),
+        unseen_scanners=[UNSEEN],
+    )
+    assert workflow.check_properties() == []
+    missing = [name for name in workflow.properties if getattr(workflow, name, None) is None]
+    assert [name for name in missing if "key_metric" not in name or "train" not in name] == []
+    workflow.finalize()
