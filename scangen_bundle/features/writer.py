@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from scangen_bundle.features.attributes import BagAttributes
 from scangen_bundle.features.bag import check_finite
 from scangen_bundle.files import write_atomically
 
+HEADER_BYTES = 2**16
 DTYPES = ("float16", "float32")
 
 
@@ -42,7 +44,7 @@ class BagWriter:
         with np.errstate(over="ignore"):
             stored = np.ascontiguousarray(features, dtype=self.dtype)
         check_finite(self.path, stored)
-        left = memoryview(stored.reshape(-1)).cast("B")
+        left = stored.reshape(-1).view(np.uint8).data
         while len(left):  # an unbuffered file may take less than it is given
             left = left[self._file.write(left) :]
         self.written += len(stored)
@@ -74,7 +76,11 @@ def open_writer(
         raise InputError(path, f"coordinates are {coords.dtype} {list(coords.shape)}, expected whole numbers [N, 2]")
     shape = len(coords), attributes.dim
     with write_atomically(path) as temporary:
-        offset = _lay_out(temporary, coords.astype(np.int64), shape, dtype, attributes)
+        _probe_space(temporary, len(coords) * (16 + attributes.dim * np.dtype(dtype).itemsize) + HEADER_BYTES)
+        try:
+            offset = _lay_out(temporary, coords.astype(np.int64), shape, dtype, attributes)
+        except RuntimeError as error:  # how HDF5 reports what goes wrong on closing
+            raise OSError(errno.EIO, str(error), str(path)) from error
         # HDF5 describes the rows, plain writes fill them: these report a full disk properly and at once.
         with open(temporary, "r+b", buffering=0) as file:
             if offset is not None:
@@ -87,6 +93,16 @@ def open_writer(
         if writer.sharpness is not None:
             with h5py.File(temporary, "r+") as bag:
                 bag.attrs.modify("sharpness", float(writer.sharpness))
+
+
+def _probe_space(path: Path, size: int) -> None:
+    """Take `size` bytes of disk for a moment: HDF5 does not survive a full disk cleanly, this does.
+
+    Raises:
+        OSError: they are not there.
+    """
+    with open(path, "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _lay_out(

@@ -86,7 +86,8 @@ def test_an_interrupted_bag_leaves_the_finished_one_alone(tmp_path):
             writer.append(features[:2])
             raise KeyboardInterrupt
 
-    pytest.raises(KeyboardInterrupt, write_a_part)
+    with pytest.raises(KeyboardInterrupt):
+        write_a_part()
     assert (tmp_path / "a.h5").read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["a.h5"]
 
