@@ -20,4 +20,7 @@ lint: env  ## ruff, mypy, import contract
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
-.PHONY: help env demo test lint
+bench-readers: env  ## slide readers beside the decoding limit, OpenSlide and MONAI (SLIDE=some.svs adds a real one)
+	$(PY) -m benchmarks.readers $(if $(SLIDE),--slide $(SLIDE))
+
+.PHONY: help env demo test lint bench-readers

@@ -3,7 +3,7 @@
 Ratios are taken within one process, of CPU time, with cold tile caches (each round opens the slide anew), as the median of
 several rounds. The limit is decoding each distinct native tile that is touched once, with imagecodecs, and nothing else.
 
-    python benchmarks/readers.py [--size 20000] [--rounds 5] [--slide some.svs]
+    python -m benchmarks.readers [--size 20000] [--rounds 5] [--slide some.svs]
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Pixels: readers, resolution, scanner identity, tissue, tiling."""
 
 from scangen_bundle.slides.cucim_reader import CucimReader
+from scangen_bundle.slides.identity import ScannerIdentity, compare_scanner, identify_scanner
 from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.openslide_reader import OpenSlideReader
 from scangen_bundle.slides.reader import SlideReader
@@ -15,10 +16,13 @@ __all__ = [
     "CucimReader",
     "OpenSlideReader",
     "ReadPlan",
+    "ScannerIdentity",
     "SlideReader",
     "TifffileReader",
     "TileReader",
     "TissueMask",
+    "compare_scanner",
+    "identify_scanner",
     "open_slide",
     "plan_read",
     "resolve_mpp",
