@@ -36,10 +36,10 @@ def main() -> None:
         description=__doc__, epilog=EXPLANATION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", required=True, help="folder to write to; made if it is not there")
-    parser.add_argument("--specimens", type=int, default=48, help=f"each on {len(SCANNERS)} scanners (default: 48)")
+    parser.add_argument("--specimens", type=int, default=36, help=f"each on {len(SCANNERS)} scanners (default: 36)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another cohort (default: 0)")
     parser.add_argument("--workers", type=int, default=None, help="processes (default: one per core); changes no pixel")
-    parser.add_argument("--size-um", type=float, default=800.0, help="side of a scan in µm, with glass (default: 800)")
+    parser.add_argument("--size-um", type=float, default=720.0, help="side of a scan in µm, with glass (default: 720)")
     options = parser.parse_args()
     report_input_errors()
     manifest = make_phantom_cohort(options.output, options.specimens, options.seed, options.workers, options.size_um)

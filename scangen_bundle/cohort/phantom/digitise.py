@@ -34,12 +34,25 @@ def digitise(
     image = Image.fromarray(rgb).resize(
         (side, side), Image.Resampling.BILINEAR, box=(left, top, left + extent, top + extent)
     )
-    image = image.filter(ImageFilter.GaussianBlur(scanner.blur_um / scanner.mpp))
+    image = image.filter(ImageFilter.BoxBlur(_box_radius(scanner.blur_um / scanner.mpp)))
     image = image.convert("RGB", tuple(value for row in scanner.colour for value in (*row, 0.0)))
     image = image.point(_tone_table(scanner))
     if scanner.sharpen:
-        image = image.filter(ImageFilter.UnsharpMask(radius=1, percent=round(100 * scanner.sharpen), threshold=0))
+        image = image.filter(_unsharp_kernel(scanner.sharpen))
     return _add_noise(np.array(image), scanner.noise, draw)
+
+
+def _box_radius(deviation: float) -> float:
+    """Radius r of the box of width 2 r + 1 px with a given standard deviation; a box is near to a defocused point."""
+    return ((12 * deviation**2 + 1) ** 0.5 - 1) / 2
+
+
+def _unsharp_kernel(strength: float) -> ImageFilter.Kernel:
+    """(1 + strength) x the pixel - strength x the binomial mean of its 3 x 3 neighbourhood."""
+    blur = np.outer([1, 2, 1], [1, 2, 1]) / 16
+    kernel = -strength * blur
+    kernel[1, 1] += 1 + strength
+    return ImageFilter.Kernel((3, 3), kernel.ravel().tolist(), scale=1)
 
 
 def _tone_table(scanner: Scanner) -> list[int]:

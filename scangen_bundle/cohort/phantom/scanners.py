@@ -22,8 +22,8 @@ class Scanner:
         colour: 3 x 3 matrix on RGB; each row sums to 1, so that grey stays grey.
         white: RGB of empty glass, 0 to 1.
         gamma: exponent per channel after the matrix; above 1 darkens the mid-tones.
-        blur_um: sigma of the optical blur in µm.
-        sharpen: strength of the unsharp mask (radius 1 px), 0 = none.
+        blur_um: standard deviation of the optical blur in µm.
+        sharpen: strength of the 3 x 3 unsharp mask, 0 = none.
         noise: standard deviation of the sensor noise, in grey levels of 255.
         quality: JPEG quality.
         shift_um: largest stage shift along x and y in µm.
@@ -53,7 +53,7 @@ class Scanner:
 # Ordered from ordinary to exotic: the last one is what the demo keeps from training.
 SCANNERS: tuple[Scanner, ...] = (
     Scanner(
-        "scanner-1", "Alder SlideOne", 0.2520, 40, "svs",
+        "scanner-1", "Alder SlideOne", 0.3460, 20, "svs",
         ((1.00, 0.00, 0.00), (0.00, 1.00, 0.00), (0.00, 0.00, 1.00)),
         (0.960, 0.960, 0.960), (1.00, 1.00, 1.00), 0.15, 0.3, 1.0, 90, 8.0,
     ),
@@ -68,7 +68,7 @@ SCANNERS: tuple[Scanner, ...] = (
         (0.940, 0.950, 0.975), (1.05, 1.00, 0.92), 0.20, 0.8, 1.5, 80, 15.0,
     ),
     Scanner(
-        "scanner-4", "Dogwood Ultra", 0.3250, 40, "tif",
+        "scanner-4", "Dogwood Ultra", 0.2738, 40, "tif",
         ((0.90, 0.10, 0.00), (0.04, 0.90, 0.06), (0.05, 0.05, 0.90)),
         (0.930, 0.905, 0.915), (0.85, 0.88, 0.92), 0.45, 0.0, 2.5, 75, 18.0,
     ),
@@ -78,9 +78,9 @@ SCANNERS: tuple[Scanner, ...] = (
         (0.975, 0.935, 0.945), (1.20, 1.12, 1.00), 0.25, 1.2, 2.0, 70, 20.0,
     ),
     Scanner(
-        "scanner-6", "Fir FieldScope", 0.2738, 40, "tif",
-        ((0.84, 0.10, 0.06), (0.05, 0.83, 0.12), (0.10, 0.20, 0.70)),
-        (0.900, 0.915, 0.840), (0.80, 0.78, 0.95), 0.70, 0.0, 5.0, 60, 20.0,
+        "scanner-6", "Fir FieldScope", 0.3866, 20, "tif",
+        ((0.90, 0.08, 0.02), (0.02, 0.88, 0.10), (0.06, 0.14, 0.80)),
+        (0.915, 0.915, 0.860), (0.90, 0.80, 0.95), 0.65, 0.0, 5.0, 60, 20.0,
     ),
 )  # fmt: skip
 
