@@ -5,6 +5,7 @@ from scangen_bundle.handlers.checkpoint import CheckpointHandler, WeightsLoader
 from scangen_bundle.handlers.early_stop import EarlyStopHandler
 from scangen_bundle.handlers.epoch import EpochSeedHandler
 from scangen_bundle.handlers.gradient_clip import GradientClipHandler
+from scangen_bundle.handlers.per_scanner import PerScannerMetrics, PerScannerROCAUC
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.progress import ProgressHandler
 from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker
@@ -15,6 +16,8 @@ __all__ = [
     "EarlyStopHandler",
     "EpochSeedHandler",
     "GradientClipHandler",
+    "PerScannerMetrics",
+    "PerScannerROCAUC",
     "PredictionsHandler",
     "ProgressHandler",
     "RunTracker",

@@ -1,0 +1,161 @@
+"""Per-scanner metrics for MONAI's evaluators: over all batches and processes, named by scanner, safe as key metric."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import ignite.distributed as idist
+import numpy as np
+import pandas as pd
+import torch
+from ignite.engine import Engine
+from ignite.metrics import Metric
+
+from scangen_bundle.metrics import agreement, calibration, discrimination
+from scangen_bundle.metrics.bootstrap import Statistic
+from scangen_bundle.metrics.predictions import IDENTITY, Predictions, check_predictions
+
+logger = logging.getLogger(__name__)
+
+NAMES = tuple(dict.fromkeys((*discrimination.FIGURES, *calibration.FIGURES, *agreement.FIGURES)))
+TIE_BREAK = 1e-6  # what the largest possible CoV takes off the key; smaller differences of AUROC count as ties
+
+
+class _PerScanner(Metric):
+    """Collect the probabilities of the scans of an evaluator's run with their place in the manifest.
+
+    Expects `engine.state.output["pred"]` [B, C] logits and `engine.state.batch["slide_id"]`. A scan that a distributed
+    sampler repeats to fill its last batch counts once.
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+    """
+
+    def __init__(self, manifest: pd.DataFrame) -> None:
+        self.manifest = manifest[list(IDENTITY)].reset_index(drop=True)
+        self._row = pd.Series(self.manifest.index, index=self.manifest["slide_id"])
+        self._batches: list[tuple[np.ndarray, np.ndarray]] = []
+        super().__init__(metrics_result_mode="flatten")  # a dictionary's entries are metrics of their own
+
+    def reset(self) -> None:
+        self._batches = []
+
+    def update(self, output: tuple[Sequence[str], torch.Tensor]) -> None:
+        """Add a batch: slide ids (B of them) and logits [B, C]."""
+        slide_ids, logits = output
+        probability = torch.softmax(logits.detach().double(), dim=1).cpu().numpy()
+        self._batches.append((self._row[list(slide_ids)].to_numpy(), probability))
+
+    def iteration_completed(self, engine: Engine) -> None:
+        self.update((engine.state.batch["slide_id"], engine.state.output["pred"]))
+
+    def predictions(self) -> Predictions | None:
+        """All scans of the run; None where there is none, or where a probability is not finite."""
+        rows = np.concatenate([rows for rows, _ in self._batches]) if self._batches else np.zeros(0, dtype=np.int64)
+        local = rows, np.concatenate([p for _, p in self._batches]) if self._batches else None
+        parts: list[Any] = [local]
+        if idist.get_world_size() > 1:
+            parts = [None] * idist.get_world_size()
+            torch.distributed.all_gather_object(parts, local)
+        parts = [part for part in parts if len(part[0])]
+        if not parts:
+            logger.warning("no scan was evaluated: the per-scanner metrics are undefined")
+            return None
+        rows, first = np.unique(np.concatenate([rows for rows, _ in parts]), return_index=True)
+        probability = np.concatenate([values for _, values in parts])[first]
+        if not np.isfinite(probability).all():
+            count = int((~np.isfinite(probability)).any(axis=1).sum())
+            logger.warning("the network gave %d of %d scans no finite score: metrics are undefined", count, len(rows))
+            return None
+        columns = {f"probability_{c}": probability[:, c] for c in range(probability.shape[1])}
+        table = self.manifest.iloc[rows].reset_index(drop=True).assign(**columns)
+        return check_predictions(table)
+
+
+def figures(predictions: Predictions, names: Sequence[str], threshold: float = 0.5) -> dict[str, float]:
+    """The named figures of `metrics/` on the observed data by key, NaN where undefined."""
+    families: list[Statistic] = []
+    if wanted := set(names) & set(discrimination.FIGURES):
+        families.append(discrimination.Discrimination(predictions, threshold, wanted=wanted))
+    if wanted := set(names) & set(calibration.FIGURES):
+        families.append(calibration.Calibration(predictions, threshold, wanted=wanted))
+    if wanted := set(names) & set(agreement.FIGURES):
+        families.append(agreement.Agreement(predictions, threshold, wanted=wanted))
+    everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
+    return {key: float(value[0]) for family in families for key, value in family(everyone).items()}
+
+
+def metric_key(key: str) -> str:
+    """The key with what MLflow takes in a metric's name: letters, digits, `_ - . : /` and spaces; others become `_`."""
+    return re.sub(r"[^\w\-.:/ ]", "_", key)
+
+
+class PerScannerMetrics(_PerScanner):
+    """Figures per scanner and over scanners, for `additional_metrics` of an evaluator.
+
+    Each comes under its own key in `engine.state.metrics`: `auroc/<scanner>`, `auroc/mean`, `auroc/worst`, `auroc/range`,
+    `cov`, `flip_rate`, ... (keys of `metrics.discrimination`, `metrics.calibration` and `metrics.agreement`).
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+        names: figures, of `NAMES`.
+        threshold: of the probability of class 1, for figures of the class.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        names: Sequence[str] = ("auroc", "cov", "flip_rate"),
+        threshold: float = 0.5,
+    ) -> None:
+        unknown = sorted(set(names) - set(NAMES))
+        if unknown:
+            raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(NAMES)}")
+        scanners = manifest["scanner"].unique()
+        if len({metric_key(scanner) for scanner in scanners}) < len(scanners):
+            raise ValueError(
+                f"scanners' names differ only in characters that a metric's key cannot have: {list(scanners)}"
+            )
+        super().__init__(manifest)
+        self.names, self.threshold = tuple(names), threshold
+
+    def compute(self) -> dict[str, float]:
+        predictions = self.predictions()
+        if predictions is None:
+            return {}
+        return {metric_key(key): value for key, value in figures(predictions, self.names, self.threshold).items()}
+
+
+class PerScannerROCAUC(_PerScanner):
+    """One number to choose a model by: the AUROC of the worst scanner, or their mean, equal ones ordered by lower CoV.
+
+    For `key_val_metric` of an evaluator. A scanner with one class only is left out. Where no scanner's AUROC is defined
+    the key is minus infinity, as MONAI keeps a NaN that came first as the best for ever.
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+        over_scanners: "worst" or "mean".
+        break_ties: take up to a millionth off for the CoV, so that of two equal AUROCs the steadier one is better.
+    """
+
+    def __init__(
+        self, manifest: pd.DataFrame, over_scanners: Literal["worst", "mean"] = "worst", break_ties: bool = True
+    ) -> None:
+        if over_scanners not in ("worst", "mean"):
+            raise ValueError(f"expected over_scanners 'worst' or 'mean', got {over_scanners!r}")
+        super().__init__(manifest)
+        self.over_scanners, self.break_ties = over_scanners, break_ties
+
+    def compute(self) -> float:
+        predictions = self.predictions()
+        values = {} if predictions is None else figures(predictions, ("auroc", "cov"))
+        auroc, cov = values.get(f"auroc/{self.over_scanners}", math.nan), values.get("cov", math.nan)
+        if not math.isfinite(auroc):
+            return -math.inf
+        if not self.break_ties:
+            return auroc
+        return auroc - TIE_BREAK * (cov / (1 + cov) if math.isfinite(cov) else 1.0)

@@ -1,0 +1,64 @@
+"""Mean, worst and range of a figure over scanners."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+Worst = Literal["lowest", "highest", "none"]
+
+
+class OverScanners:
+    """Aggregates of one figure over the scanners on which it is defined in the observed data.
+
+    In a resample, one scanner where the figure is undefined makes the aggregate NaN: the set of scanners never changes.
+
+    Args:
+        name: the figure; `<name>/<scanner>` are its keys.
+        scanners: all scanners.
+        reasons: why the figure is undefined on a scanner, by key.
+        unseen: scanners not trained on; where there are some, the mean is also given over seen and over unseen ones.
+        worst: which end of the figure is the bad one; "none" leaves `worst` out.
+
+    Attributes:
+        members: scanners of each aggregate's key.
+        reasons: why an aggregate is undefined, by key.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scanners: Sequence[str],
+        reasons: Mapping[str, str],
+        unseen: Collection[str] = (),
+        worst: Worst = "none",
+    ) -> None:
+        self.name, self.worst = name, worst
+        known = [scanner for scanner in scanners if f"{name}/{scanner}" not in reasons]
+        self.members = {f"{name}/mean": known, f"{name}/range": known}
+        if worst != "none":
+            self.members[f"{name}/worst"] = known
+        if unseen:
+            self.members[f"{name}/mean_seen"] = [scanner for scanner in known if scanner not in unseen]
+            self.members[f"{name}/mean_unseen"] = [scanner for scanner in known if scanner in unseen]
+        self.reasons = {key: "defined on no scanner" for key, members in self.members.items() if not members}
+        if len(known) == 1:
+            self.reasons[f"{name}/range"] = f"defined on one scanner only ({known[0]})"
+
+    def __call__(self, figures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Aggregates [R] by key from the scanners' figures [R] by key."""
+        result = {}
+        for key, members in self.members.items():
+            if key in self.reasons:
+                result[key] = np.full(len(next(iter(figures.values()))), np.nan)
+                continue
+            values = np.stack([figures[f"{self.name}/{scanner}"] for scanner in members])
+            if key.endswith("/range"):
+                result[key] = values.max(axis=0) - values.min(axis=0)
+            elif key.endswith("/worst"):
+                result[key] = values.min(axis=0) if self.worst == "lowest" else values.max(axis=0)
+            else:
+                result[key] = values.mean(axis=0)
+        return result

@@ -1,0 +1,279 @@
+"""Do the probabilities mean what they say? Per scanner, under any weighting of the patients.
+
+- `brier`: mean of (p - y)^2 (G. Brier, Mon. Weather Rev. 78, 1950).
+- `ece`: expected calibration error, sum over bins of the share of scans times |mean p - mean y|, of `BINS` bins of equal
+  width (M. Naeini et al., AAAI 2015). A bin holds its lower edge, the last one also 1.
+- `ece_equal_mass`: the same with bins of equal numbers of scans: the n scans of a scanner in order of p are cut into
+  `BINS` runs whose lengths differ by at most one, scans with equal p staying in the first of their runs. The bins are those
+  of the observed data in every resample, so intervals are of the error and not of the choice of bins.
+- `calibration_slope`: b of the logistic regression of y on a + b logit(p), 1 is ideal, below 1 is overconfident.
+- `calibration_intercept`: a of the logistic regression with b fixed at 1 (calibration in the large), 0 is ideal (both: B. Van
+  Calster et al., J. Clin. Epidemiol. 74, 2016). p is clipped to `CLIP`..1 - `CLIP` for the logit.
+- `threshold_drift`: the highest threshold that keeps the validation sensitivity on the scanner, minus the threshold in use.
+
+Both ECE are biased upwards in small samples, and so are their bootstrap values: compare scanners of similar size.
+With more than two classes each figure is the mean over the classes, each against the rest; `threshold_drift` is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from scipy.special import expit, logit
+
+from scangen_bundle.metrics.aggregate import OverScanners, Worst
+from scangen_bundle.metrics.bootstrap import patient_sums, ratio
+from scangen_bundle.metrics.discrimination import Ranking
+from scangen_bundle.metrics.predictions import UNLABELLED, Predictions
+
+BINS = 10
+CLIP = 1e-7
+BINNED = ("ece", "ece_equal_mass")
+REGRESSED = ("calibration_slope", "calibration_intercept")
+FIGURES = ("brier", *BINNED, *REGRESSED, "threshold_drift")
+WORST: dict[str, Worst] = {"brier": "highest", "ece": "highest", "ece_equal_mass": "highest"}
+NEWTON_STEPS = 60
+NEWTON_TOLERANCE = 1e-6  # of the last step; convergence is quadratic, so the error that is left is about its square
+LARGEST_STEP = 8.0  # of the linear predictor, so that Newton's method does not overshoot
+
+
+def brier(label: np.ndarray, probability: np.ndarray) -> float:
+    """Brier score of probabilities [N] for labels [N] in {0, 1}; NaN without scans."""
+    squares = (np.asarray(probability, dtype=np.float64) - np.asarray(label)) ** 2
+    return float(squares.mean()) if len(squares) else float("nan")
+
+
+def equal_width_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """[N] int64 bin 0..bins-1 of each probability, bins of equal width."""
+    return np.minimum((np.asarray(probability) * bins).astype(np.int64), bins - 1)
+
+
+def equal_mass_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """[N] int64 bin 0..bins-1 of each probability, bins of equal numbers, equal probabilities in one bin."""
+    ordered = np.sort(probability)
+    first = np.searchsorted(ordered, probability, "left")
+    return first * bins // max(len(ordered), 1)
+
+
+def expected_calibration_error(label: np.ndarray, probability: np.ndarray, bin_of: np.ndarray) -> float:
+    """ECE of probabilities [N] for labels [N] in {0, 1} and bins [N]; NaN without scans."""
+    if not len(bin_of):
+        return float("nan")
+    gap = np.bincount(bin_of, weights=np.asarray(probability, dtype=np.float64) - np.asarray(label))
+    return float(np.abs(gap).sum() / len(bin_of))
+
+
+def calibration_line(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:
+    """(slope, intercept) of labels [N] in {0, 1} and probabilities [N]; NaN where a class is absent or they diverge."""
+    line = _Regression(np.asarray(label), np.asarray(probability), np.arange(len(label)), len(label))
+    slope, intercept = line(np.ones((1, len(label)), dtype=np.int32))
+    return float(slope[0]), float(intercept[0])
+
+
+class _Regression:
+    """Logistic regression of y on logit(p) of one scanner, for many weightings at once, by Newton's method.
+
+    Each weighting starts at the observed data's solution, where the sums of the first step are a matrix product.
+    """
+
+    def __init__(self, label: np.ndarray, probability: np.ndarray, patient: np.ndarray, patients: int) -> None:
+        self.patient, self.patients = patient, patients
+        self.x = logit(np.clip(np.asarray(probability, dtype=np.float64), CLIP, 1 - CLIP))
+        self.y = np.asarray(label, dtype=np.float64)
+        positive, negative = self.x[self.y == 1], self.x[self.y == 0]
+        both = bool(len(positive) and len(negative))
+        # The slope's likelihood has no maximum where a threshold parts the classes, be it with ties at the threshold.
+        self.separated = both and bool(positive.min() >= negative.max() or positive.max() <= negative.min())
+        self.constant = both and bool(np.ptp(self.x) == 0)
+        self.defined = both
+        if both:
+            mean = self.y.mean()
+            everyone = np.ones((1, len(self.x)))
+            sums = np.array([[self.y.sum(), self.y @ self.x]])
+            self._level = self._solve(everyone, sums, np.zeros(1), np.ones(1), slope=False)[0][0]
+            start = np.array([logit(mean)]), np.zeros(1)
+            self._line = tuple(float(v[0]) for v in self._solve(everyone, sums, *start, slope=True))
+            self._columns = patient_sums(self._observed_terms(), patient, patients)
+
+    def _observed_terms(self) -> np.ndarray:
+        """[n, 9] terms of each scan of the two gradients and Hessians at the observed solutions."""
+        intercept, slope = np.nan_to_num(self._line)
+        p, level = expit(intercept + slope * self.x), expit(self._level + self.x)
+        h = p * (1 - p)
+        terms = self.y, self.y * self.x, p, p * self.x, h, h * self.x, h * self.x**2, level, level * (1 - level)
+        return np.stack(terms, axis=1)
+
+    def __call__(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(slope [R], intercept at slope 1 [R]) for weights [R, P]; NaN where a class has no weight or Newton diverges."""
+        if not self.defined:
+            nothing = np.full(len(weights), np.nan)
+            return nothing, nothing
+        totals = (weights @ self._columns).T
+        sums = totals[:2].T
+        scans = np.take(weights, self.patient, axis=1).astype(np.float64)
+        level = self._level + ratio(totals[0] - totals[7], totals[8])
+        level, _ = self._solve(scans, sums, level, np.ones(len(level)), slope=False)
+        if self.separated or self.constant or not np.isfinite(self._line).all():
+            return np.full(len(weights), np.nan), level
+        step = _newton_step(totals[0] - totals[2], totals[1] - totals[3], totals[4], totals[5], totals[6])
+        _, slope = self._solve(scans, sums, self._line[0] + step[0], self._line[1] + step[1], slope=True)
+        return slope, level
+
+    def _solve(
+        self, scans: np.ndarray, sums: np.ndarray, intercept: np.ndarray, line: np.ndarray, slope: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's method for each weighting [R, n]; NaN where it does not converge.
+
+        Args:
+            scans: [R, n] weights of the scans.
+            sums: [R, 2] weighted sums of y and of x y.
+            intercept, line: [R] where to start.
+            slope: fit the slope, too, or keep it.
+        """
+        intercept, line = intercept.copy(), line.copy()
+        powers = np.stack([np.ones_like(self.x), self.x, self.x**2], axis=1)
+        largest = np.abs(self.x).max()
+        active = np.flatnonzero(np.isfinite(intercept) & np.isfinite(line))
+        for _ in range(NEWTON_STEPS):
+            if not len(active):
+                break
+            w = scans if len(active) == len(scans) else scans[active]
+            p = np.multiply.outer(line[active], self.x)
+            p += intercept[active, None]
+            expit(p, out=p)
+            weighted = w * p
+            gradient = sums[active] - weighted @ powers[:, :2]
+            np.subtract(1, p, out=p)
+            weighted *= p
+            hessian = weighted @ powers
+            if slope:
+                step = np.stack(_newton_step(*gradient.T, *hessian.T))
+            else:
+                step = np.stack([ratio(gradient[:, 0], hessian[:, 0]), np.zeros(len(active))])
+            size = np.abs(step[0]) + np.abs(step[1]) * largest
+            step /= np.maximum(size / LARGEST_STEP, 1)
+            intercept[active] += step[0]
+            line[active] += step[1]
+            active = active[~(size < NEWTON_TOLERANCE)]
+            active = active[np.isfinite(line[active]) & np.isfinite(intercept[active])]
+        intercept[active] = line[active] = np.nan
+        return intercept, np.where(np.isfinite(intercept), line, np.nan)
+
+
+def _newton_step(
+    gradient: np.ndarray, gradient_x: np.ndarray, h: np.ndarray, hx: np.ndarray, hxx: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Solve the 2 x 2 systems [[h, hx], [hx, hxx]] step = gradient, each [R]; NaN where singular."""
+    determinant = h * hxx - hx**2
+    determinant = np.where(determinant > 1e-14 * h * hxx, determinant, 0)
+    return ratio(hxx * gradient - hx * gradient_x, determinant), ratio(h * gradient_x - hx * gradient, determinant)
+
+
+class Calibration:
+    """Calibration of each scanner and its mean and range, as a statistic of patient weights.
+
+    Keys: `<figure>/<scanner>`, `<figure>/mean`, `/range`, and `/worst` for `brier` and both ECE. Unlabelled scans do not count.
+
+    Args:
+        predictions: the scans.
+        threshold: of the probability of class 1.
+        validation_sensitivity: what the threshold had on validation; None leaves `threshold_drift` undefined.
+        unseen: scanners not trained on.
+        wanted: figures to compute.
+    """
+
+    def __init__(
+        self,
+        predictions: Predictions,
+        threshold: float,
+        validation_sensitivity: float | None = None,
+        unseen: Collection[str] = (),
+        wanted: Collection[str] = FIGURES,
+    ) -> None:
+        self.scanners, self.threshold, self.sensitivity = predictions.scanners, threshold, validation_sensitivity
+        self.wanted = tuple(name for name in FIGURES if name in wanted)
+        if predictions.classes > 2:
+            self.wanted = tuple(name for name in self.wanted if name != "threshold_drift")
+        self.reasons: dict[str, str] = {}
+        self._classes = [1] if predictions.classes == 2 else list(range(predictions.classes))
+        self._regressions: dict[str, list[_Regression]] = {}
+        self._rankings: dict[str, Ranking] = {}
+        patients, columns = len(predictions.patients), []
+        for index, scanner in enumerate(self.scanners):
+            rows = np.flatnonzero((predictions.scanner == index) & (predictions.label != UNLABELLED))
+            patient = predictions.patient[rows]
+            self._regressions[scanner] = []
+            for c in self._classes:
+                label = (predictions.label[rows] == c).astype(np.float64)
+                probability = predictions.probability[rows, c]
+                columns.append(_linear_columns(label, probability, patient, patients))
+                if set(REGRESSED) & set(self.wanted):
+                    self._regressions[scanner].append(_Regression(label, probability, patient, patients))
+            if "threshold_drift" in self.wanted:
+                self._rankings[scanner] = Ranking(label == 1, probability, patient)
+            self._note_reasons(scanner, len(rows))
+        self._columns = np.concatenate(columns, axis=1)
+        self.aggregates = [
+            OverScanners(name, self.scanners, self.reasons, unseen, WORST.get(name, "none")) for name in self.wanted
+        ]
+        for aggregate in self.aggregates:
+            self.reasons.update(aggregate.reasons)
+
+    def _note_reasons(self, scanner: str, scans: int) -> None:
+        reasons = dict.fromkeys(self.wanted, "no labelled scan") if not scans else {}
+        fits = self._regressions[scanner] if scans else []
+        if not all(fit.defined for fit in fits):
+            reasons.update(dict.fromkeys(REGRESSED, "the labelled scans lack a class"))
+        elif any(fit.constant for fit in fits):
+            reasons["calibration_slope"] = "all scans have the same score"
+        elif any(fit.separated for fit in fits):
+            reasons["calibration_slope"] = "the score parts the classes completely, so the slope has no bound"
+        if "threshold_drift" in self.wanted and scans:
+            if self.sensitivity is None:
+                reasons["threshold_drift"] = "the sensitivity on validation was not given"
+            elif not len(self._rankings[scanner].positives):
+                reasons["threshold_drift"] = "no scan of class 1"
+        for name in self.wanted:
+            if name in reasons:
+                self.reasons[f"{name}/{scanner}"] = f"{reasons[name]} (scanner {scanner})"
+
+    def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Figures [R] by key for integer weights [R, P]."""
+        shape = len(weights), len(self.scanners), len(self._classes), 2 + 2 * BINS
+        totals = (weights @ self._columns).reshape(shape)
+        count = totals[..., 0]
+        linear = {
+            "brier": ratio(totals[..., 1], count),
+            "ece": ratio(np.abs(totals[..., 2 : 2 + BINS]).sum(axis=-1), count),
+            "ece_equal_mass": ratio(np.abs(totals[..., 2 + BINS :]).sum(axis=-1), count),
+        }
+        figures: dict[str, np.ndarray] = {}
+        for index, scanner in enumerate(self.scanners):
+            for name in linear:
+                figures[f"{name}/{scanner}"] = linear[name][:, index].mean(axis=1)
+            if fits := self._regressions[scanner]:
+                slope, intercept = np.mean([fit(weights) for fit in fits], axis=0)
+                figures[f"calibration_slope/{scanner}"] = slope
+                figures[f"calibration_intercept/{scanner}"] = intercept
+            if scanner in self._rankings:
+                figures[f"threshold_drift/{scanner}"] = self._drift(scanner, weights)
+        figures = {key: value for key, value in figures.items() if key.partition("/")[0] in self.wanted}
+        for aggregate in self.aggregates:
+            figures.update(aggregate(figures))
+        return figures
+
+    def _drift(self, scanner: str, weights: np.ndarray) -> np.ndarray:
+        if self.sensitivity is None:
+            return np.full(len(weights), np.nan)
+        return self._rankings[scanner].threshold_at_sensitivity(weights, self.sensitivity) - self.threshold
+
+
+def _linear_columns(label: np.ndarray, probability: np.ndarray, patient: np.ndarray, patients: int) -> np.ndarray:
+    """[P, 2 + 2 BINS] per-patient sums: scans, squared error, and p - y in each bin of either kind."""
+    gap = probability - label
+    hot = [
+        np.where(bins[:, None] == np.arange(BINS), gap[:, None], 0.0)
+        for bins in (equal_width_bins(probability), equal_mass_bins(probability))
+    ]
+    return patient_sums(np.column_stack([np.ones(len(gap)), gap**2, *hot]), patient, patients)
