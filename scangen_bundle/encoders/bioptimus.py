@@ -39,7 +39,7 @@ register(
         precision="float16",
         licence="Apache-2.0",
         gated=False,
-        parameters=1135,
+        parameters=1130,
     ),
     EncoderSpec(
         name="h-optimus-1",
@@ -59,7 +59,7 @@ register(
         precision="float16",
         licence="CC-BY-NC-ND-4.0",
         gated=True,
-        parameters=1135,
+        parameters=1130,
         note="Access is granted by hand and may take long.",
     ),
     EncoderSpec(
@@ -80,7 +80,7 @@ register(
         precision="float16",
         licence="CC-BY-NC-ND-4.0",
         gated=True,
-        parameters=86,
+        parameters=85.7,
         note="Some tools take cls+mean (1,536) by default, others cls (768).",
     ),
 )(make_timm_encoder)

@@ -30,6 +30,7 @@ SPEC = EncoderSpec(
     licence="Apache-2.0",
     gated=False,
     parameters=0,
+    built_in=True,
     note="Statistics of colour, no network and no weights. Works offline, with tiles of any side.",
 )
 

@@ -39,6 +39,7 @@ CONCH = EncoderSpec(
     licence="CC-BY-NC-ND-4.0",
     gated=True,
     parameters=90,
+    packages=("conch",),
     note=f"{NOTE} Needs its package: {PACKAGE}",
 )
 

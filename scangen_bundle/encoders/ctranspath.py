@@ -32,7 +32,7 @@ SPEC = EncoderSpec(
     precision="float32",
     licence="GPL-3.0",
     gated=False,
-    parameters=28,
+    parameters=27.5,
     note="Not on the hub: get ctranspath.pth by the link of https://github.com/Xiyue-Wang/TransPath. "
     "CHIEF's copy of it is used at 1 µm/px.",
 )

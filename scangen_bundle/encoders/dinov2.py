@@ -26,7 +26,7 @@ register(
         precision="float16",
         licence="Apache-2.0",
         gated=False,
-        parameters=86,
+        parameters=86.6,
         note="Natural images (LVD-142M), not pathology.",
     )
 )(make_timm_encoder)

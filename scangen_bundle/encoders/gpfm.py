@@ -25,7 +25,7 @@ register(
         std=IMAGENET_STD,
         mpp=0.5,
         precision="float32",
-        licence="MIT by second hand: check the card",
+        licence="MIT or CC-BY-NC-ND-4.0 (sources differ): check the card",
         gated=False,
         parameters=303,
     )

@@ -30,6 +30,6 @@ def _hibou(name: str, hub_id: str, dim: int, gated: bool, parameters: float) -> 
 
 
 register(
-    _hibou("hibou-b", "histai/hibou-b", 768, gated=False, parameters=86),
-    _hibou("hibou-l", "histai/hibou-L", 1024, gated=True, parameters=304),
+    _hibou("hibou-b", "histai/hibou-b", 768, gated=False, parameters=85.7),
+    _hibou("hibou-l", "histai/hibou-L", 1024, gated=True, parameters=303.7),
 )(make_transformers_encoder)

@@ -33,8 +33,8 @@ def _kaiko(name: str, architecture: str, dim: int, parameters: float, img_size: 
 
 
 register(
-    _kaiko("kaiko-vits16", "vit_small_patch16_224", 384, 22),
-    _kaiko("kaiko-vits8", "vit_small_patch8_224", 384, 22),
+    _kaiko("kaiko-vits16", "vit_small_patch16_224", 384, 21.7),
+    _kaiko("kaiko-vits8", "vit_small_patch8_224", 384, 21.7),
     _kaiko("kaiko-vitb16", "vit_base_patch16_224", 768, 86),
     _kaiko("kaiko-vitb8", "vit_base_patch8_224", 768, 86),
     # Its position embedding is for 518 px, and is interpolated to the 224 px of the tiles.
@@ -59,7 +59,7 @@ register(
         precision="float16",
         licence="MIT",
         gated=False,
-        parameters=1136,
+        parameters=1140,
         note="Trained at 0.25 to 2 µm/px. Some tools call the class token alone (1,536) by the same name.",
     )
 )(make_transformers_encoder)

@@ -26,6 +26,6 @@ register(
         precision="float32",
         licence="non-commercial, Lunit's terms",
         gated=False,
-        parameters=22,
+        parameters=21.7,
     )
 )(make_timm_encoder)

@@ -30,7 +30,7 @@ register(
         precision="float16",
         licence="CC-BY-NC-ND-4.0",
         gated=True,
-        parameters=303,
+        parameters=303.4,
         note=NOTE,
     ),
     EncoderSpec(
@@ -67,7 +67,7 @@ register(
         precision="float16",
         licence="CC-BY-NC-ND-4.0",
         gated=True,
-        parameters=681,
+        parameters=681.4,
         note=NOTE,
     ),
 )(make_timm_encoder)

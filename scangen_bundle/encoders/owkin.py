@@ -25,7 +25,7 @@ register(
         precision="float32",
         licence="Owkin non-commercial",
         gated=False,
-        parameters=86,
+        parameters=85.8,
     ),
     EncoderSpec(
         name="phikon-v2",
@@ -43,6 +43,6 @@ register(
         precision="float32",
         licence="Owkin non-commercial",
         gated=False,
-        parameters=303,
+        parameters=303.4,
     ),
 )(make_transformers_encoder)

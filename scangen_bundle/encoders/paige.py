@@ -38,7 +38,7 @@ register(
         precision="float16",
         licence="Apache-2.0",
         gated=True,
-        parameters=631,
+        parameters=631.2,
         note="Some tools call the class token alone (1,280) by the same name.",
     ),
     EncoderSpec(
@@ -60,7 +60,7 @@ register(
         precision="float16",
         licence="CC-BY-NC-ND-4.0",
         gated=True,
-        parameters=631,
+        parameters=631.2,
         note="Trained at 0.25 to 2 µm/px. Models trained on its outputs fall under its terms.",
     ),
 )(make_timm_encoder)

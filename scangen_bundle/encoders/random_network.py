@@ -26,6 +26,7 @@ SPEC = EncoderSpec(
     licence="Apache-2.0",
     gated=False,
     parameters=11.2,
+    built_in=True,
     note="Random weights: nothing was learnt. Works offline.",
 )
 

@@ -52,7 +52,10 @@ class EncoderSpec:
         licence: the terms of the weights.
         gated: whether the hub asks for an account and an agreement.
         trust_remote_code: whether the model is code that lies beside its weights on the hub.
-        parameters: published number of parameters in millions, or None where nobody published it.
+        parameters: number of parameters in millions as published (model card, paper, or counted on the real weights by
+            https://github.com/rendeirolab/lazyslide-models), or None where nobody did.
+        packages: names to import that the encoder needs and that not every user has.
+        built_in: whether it brings its weights along, or has none.
         note: what a user must know besides.
 
     Raises:
@@ -83,6 +86,8 @@ class EncoderSpec:
     interpolation: str = "bicubic"
     trust_remote_code: bool = False
     parameters: float | None = None
+    packages: tuple[str, ...] = ()
+    built_in: bool = False
     note: str = ""
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ def load_transformers(spec: EncoderSpec, folder: Path, trust_remote_code: bool) 
         InputError: if the model is code that the user has not allowed, or if weights are missing or do not fit.
     """
     import torch
-    from transformers import AutoModel
+    import transformers
 
     if spec.trust_remote_code and not trust_remote_code:
         raise InputError(
@@ -30,7 +30,7 @@ def load_transformers(spec: EncoderSpec, folder: Path, trust_remote_code: bool) 
             "read that code, then allow it with the option trust_remote_code: true",
         )
     try:
-        model, report = AutoModel.from_pretrained(
+        model, report = transformers.AutoModel.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=spec.trust_remote_code,
@@ -38,8 +38,10 @@ def load_transformers(spec: EncoderSpec, folder: Path, trust_remote_code: bool) 
             dtype=torch.float32,
             **spec.kwargs,
         )
-    except (OSError, ImportError, ValueError) as error:
-        raise InputError(folder, f"transformers cannot load it: {error}", how_to_get(spec)) from error
+    except Exception as error:  # code beside the weights can fail in any way
+        problem = f"transformers {transformers.__version__} cannot load it: {error}"
+        old = " The model's own code may need the transformers of its time" if spec.trust_remote_code else ""
+        raise InputError(folder, problem, how_to_get(spec) + old) from error
     # transformers fills what is missing with random numbers and only warns.
     missing = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if missing:

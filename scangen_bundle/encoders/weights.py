@@ -166,3 +166,7 @@ def fill(network: torch.nn.Module, state: dict[str, torch.Tensor], spec: Encoder
     if told:
         raise InputError(path, f"not the weights of {spec.name}: {'; '.join(told)}", how_to_get(spec))
     network.load_state_dict(state, assign=True)
+    # A buffer that is not part of the weights would stay empty, and give wrong vectors in silence.
+    empty = [key for key, value in network.named_buffers() if value.is_meta]
+    if empty:
+        raise RuntimeError(f"{spec.name} computes {', '.join(empty)}: build it on a real device")
