@@ -2,8 +2,10 @@
 
 from scangen_bundle.slides.cucim_reader import CucimReader
 from scangen_bundle.slides.identity import ScannerIdentity, compare_scanner, identify_scanner
+from scangen_bundle.slides.masks import load_mask
 from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.openslide_reader import OpenSlideReader
+from scangen_bundle.slides.overlay import mask_overlay
 from scangen_bundle.slides.reader import SlideReader
 from scangen_bundle.slides.resolution import ReadPlan, plan_read, resolve_mpp
 from scangen_bundle.slides.sharpness import sharpness, tile_sharpness
@@ -23,6 +25,8 @@ __all__ = [
     "TissueMask",
     "compare_scanner",
     "identify_scanner",
+    "load_mask",
+    "mask_overlay",
     "open_slide",
     "plan_read",
     "resolve_mpp",

@@ -133,7 +133,7 @@ def glass_white(overview: np.ndarray) -> np.ndarray:
     scanned = brightness < FILL
     if scanned.mean() < 0.005:
         return np.full(3, 255.0)
-    bright = scanned & (brightness > 0.85 * np.percentile(brightness[scanned], 99.5))
+    bright = scanned & (brightness >= 0.85 * np.percentile(brightness[scanned], 99.5))
     even = bright & (slope <= np.median(slope[bright]))
     levels = brightness[even]
     counts = ndimage.gaussian_filter1d(np.bincount(np.rint(levels * 2).astype(int), minlength=512).astype(float), 2.0)
@@ -143,7 +143,7 @@ def glass_white(overview: np.ndarray) -> np.ndarray:
 
 def optical_density(overview: np.ndarray, white: np.ndarray) -> np.ndarray:
     """-log10(I / white) of [h, w, 3] in 0 to 255, not below zero; black is taken as one grey level."""
-    return np.maximum(-np.log10(np.maximum(overview, 1.0) / white), 0.0).astype(np.float32)
+    return np.maximum(-np.log10(np.maximum(overview, 1.0) / np.maximum(white, 1.0)), 0.0).astype(np.float32)
 
 
 def spread(values: np.ndarray) -> float:
@@ -170,14 +170,21 @@ def tidy(
     tissue: np.ndarray, refused: np.ndarray, mpp: tuple[float, float], closing_um: float, min_area_um2: float
 ) -> np.ndarray:
     """Close gaps up to about twice `closing_um`, then drop pieces and holes below `min_area_um2`; none of it refused."""
-    radius = round(closing_um / mpp[1]), round(closing_um / mpp[0])
-    y, x = np.ogrid[-radius[0] : radius[0] + 1, -radius[1] : radius[1] + 1]
-    disk = (y / max(radius[0], 0.5)) ** 2 + (x / max(radius[1], 0.5)) ** 2 <= 1.0
-    padded = np.pad(tissue, [(r, r) for r in radius])  # else closing would eat tissue at the slide's border
-    closed = ndimage.binary_closing(padded, disk)[radius[0] :, radius[1] :][: tissue.shape[0], : tissue.shape[1]]
+    closed = close_gaps(tissue, mpp, closing_um)
     least = min_area_um2 / (mpp[0] * mpp[1])
     whole = drop_small(closed & ~refused, least)
-    return ~drop_small(~whole, least) & ~refused
+    return ~drop_small(~whole, least) & ~refused if whole.any() else whole
+
+
+def close_gaps(mask: np.ndarray, mpp: tuple[float, float], radius_um: float) -> np.ndarray:
+    """Morphological closing with a disk, through distances: its time does not grow with the radius."""
+    if not mask.any() or radius_um <= 0:
+        return mask
+    pad_y, pad_x = (int(radius_um / size) + 2 for size in (mpp[1], mpp[0]))
+    padded = np.pad(mask, ((pad_y, pad_y), (pad_x, pad_x)))  # else what is near the slide's border would grow
+    grown = ndimage.distance_transform_edt(~padded, sampling=(mpp[1], mpp[0])) <= radius_um
+    closed = ndimage.distance_transform_edt(grown, sampling=(mpp[1], mpp[0])) > radius_um
+    return closed[pad_y:-pad_y, pad_x:-pad_x] | mask
 
 
 def drop_small(mask: np.ndarray, least_px: float) -> np.ndarray:
