@@ -149,8 +149,8 @@ def _specimens(manifest: pd.DataFrame, slides: Mapping[str, object]) -> dict[str
         if len(scans) > 1:
             again = scans["scanner"].duplicated(keep=False)
             titles = {
-                row.slide_id: f"{row.scanner} ({row.slide_id})" if repeated else str(row.scanner)
-                for row, repeated in zip(scans.itertuples(), again, strict=True)
+                slide_id: f"{scanner} ({slide_id})" if repeated else scanner
+                for slide_id, scanner, repeated in zip(scans["slide_id"], scans["scanner"], again, strict=True)
             }
             result.update({slide_id: (str(specimen), titles) for slide_id in titles})
     return result

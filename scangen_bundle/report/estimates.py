@@ -1,0 +1,60 @@
+"""Reading `metrics.json`: a figure with its interval and its reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scangen_bundle.report.page import Cell
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its 95 % interval, NaN where undefined, and the reasons.
+
+    Attributes:
+        value, low, high: the figure and its interval.
+        reason: why the value is undefined; "" where it is not.
+        interval_reason: why the interval is undefined.
+    """
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    reason: str = ""
+    interval_reason: str = ""
+
+    def text(self, digits: int = 3) -> str:
+        """Such as `0.912 (0.874-0.941)`, or `undefined`."""
+        if not math.isfinite(self.value):
+            return "undefined"
+        value = f"{self.value:.{digits}f}"
+        return f"{value} ({self.low:.{digits}f}-{self.high:.{digits}f})" if math.isfinite(self.low) else value
+
+    def cell(self, digits: int = 3) -> Cell:
+        """With the interval, or the reason why there is none, on the second line."""
+        if not math.isfinite(self.value):
+            return Cell("undefined", None, self.reason, "undefined")
+        if math.isfinite(self.low):
+            return Cell(f"{self.value:.{digits}f}", self.value, f"{self.low:.{digits}f} to {self.high:.{digits}f}")
+        return Cell(f"{self.value:.{digits}f}", self.value, self.interval_reason and f"no CI: {self.interval_reason}")
+
+
+def estimate(metrics: Mapping[str, Any], key: str) -> Estimate:
+    """The figure named `key`, such as `auroc/mean`; one that was not computed is undefined, and says so."""
+    entry = metrics["figures"].get(key)
+    if entry is None:
+        return Estimate(math.nan, reason="not computed")
+    return Estimate(
+        _number(entry["value"]),
+        _number(entry.get("low")),
+        _number(entry.get("high")),
+        entry.get("reason") or "",
+        entry.get("interval_reason") or "",
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,139 @@
+"""How far the scores of one specimen agree between its scanners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scangen_bundle.report.curves import bland_altman
+from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, new_axes
+
+LINES = 300  # more specimens than this are a solid block; a seeded sample of them is drawn
+
+
+def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarray, class_names: Sequence[str]) -> None:
+    for value, name in enumerate(class_names):
+        mine = label == value
+        if mine.any():
+            axes.scatter(
+                x[mine],
+                y[mine],
+                s=22 if mine.sum() < 200 else 9,
+                marker=MARKERS[value % len(MARKERS)],
+                facecolors="none" if value == 0 else COLOURS[value % len(COLOURS)],
+                edgecolors=COLOURS[value % len(COLOURS)],
+                linewidths=1.0,
+                alpha=0.8,
+                label=name,
+                rasterized=len(label) > MANY_POINTS,
+            )
+
+
+def score_scatter(
+    pairs: pd.DataFrame, names: tuple[str, str], class_names: Sequence[str], threshold: float | None = None
+) -> Figure:
+    """One point per specimen: its score on the first scanner beside its score on the second.
+
+    Args:
+        pairs: `first`, `second` (scores 0 to 1) and `label`, one row per specimen.
+        names: of the two scanners.
+        class_names: of the labels.
+        threshold: dotted lines; a point in the upper left or lower right part changes its class with the scanner.
+    """
+    figure, axes = new_axes()
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+    if threshold is not None:
+        axes.axvline(threshold, color=INK, linewidth=0.8, linestyle=":")
+        axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":")
+    first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
+    _scatter_by_label(axes, first, second, pairs["label"].to_numpy(), class_names)
+    axes.set(
+        xlabel=f"score on {names[0]}",
+        ylabel=f"score on {names[1]}",
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        aspect="equal",
+    )
+    axes.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2)
+    return figure
+
+
+def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names: Sequence[str]) -> Figure:
+    """Difference over mean of the paired scores, with bias and limits of agreement.
+
+    Args:
+        pairs: `first`, `second` and `label`, one row per specimen.
+        names: of the two scanners.
+        class_names: of the labels.
+    """
+    figure, axes = new_axes()
+    points = bland_altman(pairs["first"], pairs["second"])
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    levels = ((points.bias, "-", "bias"), (points.lower, "--", "-1.96 SD"), (points.upper, "--", "+1.96 SD"))
+    for value, dash, name in levels:
+        if np.isfinite(value):
+            axes.axhline(value, color=INK, linewidth=1.0, linestyle=dash)
+            axes.annotate(
+                f"{name} {value:+.2f}",
+                (1.0, value),
+                xycoords=("axes fraction", "data"),
+                xytext=(0, 2),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                fontsize=7.5,
+                color=INK,
+            )
+    _scatter_by_label(axes, points.mean, points.difference, pairs["label"].to_numpy(), class_names)
+    largest = max([0.1, *np.abs(points.difference), *(abs(v) for v in (points.lower, points.upper) if np.isfinite(v))])
+    axes.set(
+        xlabel="mean of the two scores",
+        ylabel=f"{names[0]} minus {names[1]}",
+        xlim=(-0.02, 1.02),
+        ylim=(-1.15 * largest, 1.15 * largest),
+    )
+    return figure
+
+
+def specimen_lines(
+    scores: pd.DataFrame, title: str, colour: str, threshold: float | None = None, seed: int = 0
+) -> Figure:
+    """A line per specimen through its scores on each scanner: level lines mean agreement.
+
+    Args:
+        scores: rows are specimens, columns scanners in the order drawn; NaN where a specimen was not scanned.
+        title: such as the name of the class.
+        colour: of the lines.
+        threshold: dotted line.
+        seed: of the sample that is drawn where specimens are many.
+    """
+    figure, axes = new_axes(height=3.1)
+    shown = scores if len(scores) <= LINES else scores.sample(LINES, random_state=seed)
+    x = np.arange(scores.shape[1])
+    axes.plot(
+        x,
+        shown.to_numpy().T,
+        color=colour,
+        alpha=float(np.clip(12 / max(len(shown), 1), 0.15, 0.6)),
+        linewidth=0.9,
+        marker="o",
+        markersize=2.5,
+        rasterized=shown.size > MANY_POINTS,
+    )
+    axes.plot(x, scores.mean(), color=INK, linewidth=2, marker="D", markersize=5, label="mean")
+    if threshold is not None:
+        axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":", label="threshold")
+    axes.set_xticks(x, list(scores.columns), rotation=30 if scores.shape[1] > 4 else 0)
+    sample = f", {LINES} drawn" if len(shown) < len(scores) else ""
+    axes.set(
+        title=f"{title} ({len(scores)} specimens{sample})",
+        ylabel="score",
+        ylim=(-0.02, 1.02),
+        xlim=(-0.25, len(x) - 0.75),
+    )
+    axes.legend(loc="upper right", borderaxespad=0.2)
+    return figure

@@ -1,0 +1,77 @@
+"""Slide embeddings in two dimensions, coloured by scanner or by label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scangen_bundle.report.style import MANY_POINTS, ScannerStyle, new_axes
+
+
+def project_pca(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two directions of largest variance: points [n, 2] and their shares of the variance [2]."""
+    centred = np.asarray(embeddings, dtype=np.float64)
+    centred = centred - centred.mean(axis=0)
+    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
+    total = (singular**2).sum()
+    points = np.zeros((len(centred), 2))
+    share = np.zeros(2)
+    k = min(2, len(singular))
+    points[:, :k] = left[:, :k] * singular[:k]
+    share[:k] = singular[:k] ** 2 / total if total else 0.0
+    return points, share
+
+
+def project_tsne(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
+    """t-SNE [n, 2] on cosine distances, the distance that ScanGen trains.
+
+    Neighbours mean something, distances between groups do not (L. van der Maaten and G. Hinton, Journal of Machine
+    Learning Research 9, 2008, 2579-2605).
+    """
+    from sklearn.manifold import TSNE
+
+    perplexity = float(np.clip((len(embeddings) - 1) / 4, 2, 30))
+    return TSNE(2, perplexity=perplexity, metric="cosine", init="random", random_state=seed).fit_transform(
+        np.asarray(embeddings, dtype=np.float32)
+    )
+
+
+def embedding_map(
+    points: np.ndarray,
+    groups: Sequence[object],
+    styles: dict[str, ScannerStyle],
+    title: str,
+    axis_names: tuple[str, str] = ("", ""),
+) -> Figure:
+    """Scatter of [n, 2] points, each with the colour and marker of its group.
+
+    Args:
+        points: [n, 2].
+        groups: [n] keys of `styles`.
+        styles: drawn and listed in this order.
+        title: above the axes.
+        axis_names: x and y; empty hides the ticks, for axes without meaning.
+    """
+    figure, axes = new_axes(height=3.6)
+    of = np.asarray([str(group) for group in groups])
+    for key, style in styles.items():
+        mine = of == key
+        if mine.any():
+            axes.scatter(
+                points[mine, 0],
+                points[mine, 1],
+                s=20 if len(points) < 300 else 8,
+                marker=style.marker,
+                facecolors=style.colour,
+                edgecolors="none",
+                alpha=0.75,
+                label=style.name,
+                rasterized=len(points) > MANY_POINTS,
+            )
+    axes.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
+    if not any(axis_names):
+        axes.set(xticks=[], yticks=[])
+    figure.legend(loc="outside lower center", ncols=3, handletextpad=0.1, columnspacing=1.0)
+    return figure

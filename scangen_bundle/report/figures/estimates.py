@@ -1,0 +1,44 @@
+"""Estimates with their confidence intervals, one row per scanner, one colour per model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from scangen_bundle.report.style import COLOURS, INK, MARKERS, MUTED, new_axes
+
+Estimate = tuple[float, float, float]  # value, low, high
+
+
+def estimates_figure(
+    rows: Sequence[str], models: Mapping[str, Sequence[Estimate]], label: str, reference: float | None = None
+) -> Figure:
+    """Points with horizontal intervals; an undefined one is written as such.
+
+    Args:
+        rows: names, top to bottom.
+        models: for each model (value, low, high) per row, NaN where undefined.
+        label: of the x axis.
+        reference: a vertical line, such as 0.5 for chance.
+    """
+    figure, axes = new_axes(4.4, 0.9 + 0.32 * len(rows) * max(1.0, 0.55 * len(models)))
+    offsets = np.linspace(-0.2, 0.2, len(models)) if len(models) > 1 else [0.0]
+    for i, (name, estimates) in enumerate(models.items()):
+        y = np.arange(len(rows)) + offsets[i]
+        value, low, high = np.asarray(estimates, dtype=np.float64).reshape(-1, 3).T
+        axes.hlines(y, low, high, color=COLOURS[i % len(COLOURS)], linewidth=1.6)
+        axes.plot(value, y, linestyle="", color=COLOURS[i % len(COLOURS)], marker=MARKERS[i], markersize=6, label=name)
+        for where in y[~np.isfinite(value)]:
+            axes.annotate(
+                "undefined", (0.01, where), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=MUTED
+            )
+    if reference is not None:
+        axes.axvline(reference, color=INK, linewidth=0.8, linestyle=":")
+    axes.set_yticks(np.arange(len(rows)), list(rows))
+    axes.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6))
+    axes.grid(visible=False, axis="y")
+    if len(models) > 1:
+        figure.legend(loc="outside lower center", ncols=min(3, len(models)), handletextpad=0.3)
+    return figure

@@ -1,0 +1,109 @@
+"""The report: one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from scangen_bundle import RESEARCH_USE_ONLY, __version__
+from scangen_bundle.files import write_atomically
+from scangen_bundle.report.page import Section
+from scangen_bundle.report.sections.agreement import agreement_section
+from scangen_bundle.report.sections.calibration import calibration_section
+from scangen_bundle.report.sections.card import card_section
+from scangen_bundle.report.sections.cohort import audit_section, confounding_section
+from scangen_bundle.report.sections.context import Context
+from scangen_bundle.report.sections.discrimination import discrimination_section
+from scangen_bundle.report.sections.embedding import embedding_section
+from scangen_bundle.report.sections.headline import headline_section
+from scangen_bundle.report.sections.training import training_section
+
+if TYPE_CHECKING:
+    from scangen_bundle.cohort.confounding import ConfoundingReport
+
+TEMPLATES = files("scangen_bundle.report") / "templates"
+
+
+def render(sections: Sequence[Section], title: str, subtitle: str = "", made: str = "") -> str:
+    """The page as HTML. Its content security policy allows its own script by hash and forbids every request."""
+    script = (TEMPLATES / "report.js").read_text("utf-8")
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.from_string((TEMPLATES / "report.html.j2").read_text("utf-8")).render(
+        sections=sections,
+        title=title,
+        subtitle=subtitle,
+        made=made,
+        version=__version__,
+        research_use_only=RESEARCH_USE_ONLY,
+        style=(TEMPLATES / "report.css").read_text("utf-8"),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    *,
+    metrics: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    class_names: Sequence[str] = ("negative", "positive"),
+    model: str = "model",
+    title: str = "Per-scanner evaluation",
+    embeddings: np.ndarray | None = None,
+    history: pd.DataFrame | None = None,
+    audit: pd.DataFrame | None = None,
+    confounding: ConfoundingReport | None = None,
+    card: Mapping[str, Any] | None = None,
+    comparison: Section | None = None,
+) -> None:
+    """Write the report of one evaluation.
+
+    Args:
+        path: of the HTML file.
+        metrics: what `metrics.evaluate_predictions` gave for `predictions`.
+        predictions: one row per scan: `slide_id, specimen_id, patient_id, scanner, label` and the probabilities.
+        class_names: of the labels.
+        model: what the evaluated network is called.
+        title: of the page.
+        embeddings: [n, E] slide embeddings in the order of `predictions`.
+        history: training curves, see `sections.training`.
+        audit: resolution audit, a table.
+        confounding: of the evaluated cohort.
+        card: facts about model and data, by name.
+        comparison: a further section, see `sections.comparison`.
+    """
+    context = Context(
+        metrics=metrics,
+        predictions=predictions.reset_index(drop=True),
+        class_names=list(class_names),
+        threshold=metrics["threshold"],
+        unseen=list(metrics["unseen_scanners"]),
+        seed=int(metrics["seed"]),
+    )
+    sections = [headline_section(context, model)]
+    if comparison is not None:
+        sections.append(comparison)
+    sections += [discrimination_section(context), agreement_section(context), calibration_section(context)]
+    if embeddings is not None:
+        sections.append(embedding_section(context, embeddings))
+    if confounding is not None:
+        sections.append(confounding_section(confounding, class_names, context.unseen))
+    if audit is not None:
+        sections.append(audit_section(audit))
+    if history is not None:
+        sections.append(training_section(history))
+    sections.append(card_section(context, card))
+    _write(path, render(sections, title, model))
+
+
+def _write(path: str | os.PathLike[str], page: str) -> None:
+    with write_atomically(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")

@@ -1,0 +1,124 @@
+"""What a page of the report is made of: sections of tables and groups of figures. The template draws them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from matplotlib.figure import Figure
+
+from scangen_bundle.report.style import to_svg
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: its text, the number to sort by, a second line, and a CSS class (`undefined`, `wide`)."""
+
+    text: str
+    number: float | None = None
+    detail: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row; one that sums up others stays at the foot when the table is sorted."""
+
+    cells: Sequence[Cell]
+    summary: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    key: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    notes: Sequence[str] = ()
+    kind: str = field(default="table", init=False)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure with its own caption and downloads, or the reason why there is none.
+
+    Attributes:
+        key: the element's id, unique in the page.
+        title: caption.
+        description: what the figure shows, for a screen reader.
+        svg: the figure; empty where it is undefined.
+        reason: why it is undefined.
+    """
+
+    key: str
+    title: str
+    description: str
+    svg: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    panels: Sequence[Panel]
+    text: str = ""
+    kind: str = field(default="panels", init=False)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the figures say, a sentence each."""
+
+    sentences: Sequence[str]
+    kind: str = field(default="findings", init=False)
+
+
+@dataclass(frozen=True)
+class Section:
+    key: str
+    title: str
+    blocks: Sequence[Table | Group | Findings]
+    text: Sequence[str] = ()
+
+
+def drawn(key: str, title: str, description: str, figure: Figure) -> Panel:
+    """A panel of a matplotlib figure."""
+    return Panel(key, title, description, svg=to_svg(figure, key))
+
+
+def undefined(key: str, title: str, reason: str) -> Panel:
+    """A panel that says why there is no figure."""
+    return Panel(key, title, title, reason=reason)
+
+
+def slug(*parts: object) -> str:
+    """An id from free text: letters, digits and single hyphens."""
+    text = "-".join(str(part) for part in parts).lower()
+    return "-".join("".join(c if c.isalnum() and c.isascii() else " " for c in text).split())
+
+
+def unique_keys(names: Sequence[str]) -> dict[str, str]:
+    """An id for each name, distinct also where two names differ only in signs."""
+    keys: dict[str, str] = {}
+    for i, name in enumerate(names):
+        key = slug(name)
+        keys[name] = key if key and key not in keys.values() else f"{key or 'x'}-{i}"
+    return keys
+
+
+def number_cell(value: float, digits: int = 3, detail: str = "", reason: str = "") -> Cell:
+    """A number as a cell; NaN is 'undefined' with its reason."""
+    if value is None or not math.isfinite(value):
+        return Cell("undefined", None, reason, "undefined")
+    return Cell(f"{value:.{digits}f}", value, detail)
+
+
+def count_cell(value: int) -> Cell:
+    return Cell(f"{value:,}", value)

@@ -1,0 +1,59 @@
+"""Predictions as the figures want them: one class against the rest, pairs of scanners, specimens by scanners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+
+def score_columns(predictions: pd.DataFrame) -> list[str]:
+    """`probability` for two classes, `probability_0`, `probability_1`, ... for more."""
+    if "probability" in predictions:
+        return ["probability"]
+    return sorted(
+        (c for c in map(str, predictions.columns) if c.startswith("probability_")),
+        key=lambda c: int(c.rpartition("_")[2]),
+    )
+
+
+def usable(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The scans that can be drawn: labelled, every probability finite."""
+    finite = np.isfinite(predictions[score_columns(predictions)].to_numpy(dtype=np.float64)).all(axis=1)
+    return predictions[finite & (predictions["label"] >= 0)].reset_index(drop=True)
+
+
+def class_views(predictions: pd.DataFrame, class_names: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """One table per class that has a score of its own, with the columns `score` and `positive` (0 or 1) added.
+
+    Two classes have one score, that of class 1; more have one each, taken against the rest.
+    """
+    columns = score_columns(predictions)
+    offset = 1 if columns == ["probability"] else 0
+    return {
+        class_names[i + offset]: predictions.assign(
+            score=predictions[column].astype(float), positive=(predictions["label"] == i + offset).astype(int)
+        )
+        for i, column in enumerate(columns)
+    }
+
+
+def specimen_scores(view: pd.DataFrame, scanners: Sequence[str]) -> pd.DataFrame:
+    """Scores of specimens (rows) on scanners (columns), NaN where not scanned; rescans are averaged."""
+    matrix = view.pivot_table(index="specimen_id", columns="scanner", values="score", aggfunc="mean")
+    return matrix.reindex(columns=list(scanners))
+
+
+def paired_scores(view: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
+    """`first`, `second` and `label` of the specimens that both scanners digitised."""
+    matrix = specimen_scores(view, [first, second]).dropna()
+    label = view.drop_duplicates("specimen_id").set_index("specimen_id")["label"]
+    return pd.DataFrame(
+        {"first": matrix[first], "second": matrix[second], "label": label.reindex(matrix.index)}, index=matrix.index
+    )
+
+
+def scanner_pairs(scanners: Sequence[str]) -> list[tuple[str, str]]:
+    return list(combinations(scanners, 2))

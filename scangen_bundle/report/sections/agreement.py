@@ -1,0 +1,127 @@
+"""Does one specimen get one score, whichever scanner digitised it?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scangen_bundle.metrics.agreement import pair_name
+from scangen_bundle.report.estimates import estimate
+from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
+from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined, unique_keys
+from scangen_bundle.report.scores import paired_scores, scanner_pairs, specimen_scores
+from scangen_bundle.report.sections.context import Context
+from scangen_bundle.report.sections.figures_table import figures_table
+from scangen_bundle.report.style import COLOURS
+
+
+def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[Group]:
+    """Score scatter and Bland-Altman plot of every pair of scanners."""
+    pairs = scanner_pairs(context.scanners)
+    scatters: list[Panel] = []
+    differences: list[Panel] = []
+    names = [f"{class_name}-{first}-{second}" for first, second in pairs]
+    keys = unique_keys(names)
+    for name, (first, second) in zip(names, pairs, strict=True):
+        both = paired_scores(view, first, second)
+        shown = context.name(first), context.name(second)
+        title = f"{shown[0]} and {shown[1]}, {len(both)} specimens"
+        if both.empty:
+            reason = f"No specimen has a score on both {first} and {second}."
+            scatters.append(undefined(f"scatter-{keys[name]}", title, reason))
+            differences.append(undefined(f"bland-altman-{keys[name]}", title, reason))
+            continue
+        scatter = score_scatter(both, shown, context.class_names, context.threshold)
+        difference = bland_altman_figure(both, shown, context.class_names)
+        scatters.append(
+            drawn(f"scatter-{keys[name]}", title, f"Scores of the same specimens on {first} and {second}", scatter)
+        )
+        differences.append(
+            drawn(f"bland-altman-{keys[name]}", title, f"Bland-Altman plot of {first} and {second}", difference)
+        )
+    if not pairs:
+        reason = "Only one scanner: there is nothing to compare."
+        scatters, differences = [undefined("scatter", "Scores", reason)], [undefined("bland-altman", "Scores", reason)]
+    return [
+        Group(
+            f"Scores on two scanners, {class_name}",
+            scatters,
+            "One point per specimen. On the dashed diagonal the scanners agree. Dotted: the threshold; a point in the "
+            "upper left or lower right part changes its class with the scanner.",
+        ),
+        Group(
+            f"Bland-Altman, {class_name}",
+            differences,
+            "Difference of the two scores over their mean: bias and limits of agreement (bias -/+ 1.96 standard "
+            "deviations of the differences).",
+        ),
+    ]
+
+
+def lines_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
+    """A panel per true class."""
+    panels: list[Panel] = []
+    keys = unique_keys([f"lines-{class_name}-{name}" for name in context.class_names])
+    for label, name in enumerate(context.class_names):
+        key = keys[f"lines-{class_name}-{name}"]
+        mine = view[view["label"] == label]
+        if mine.empty:
+            panels.append(undefined(key, name, f"No scan is labelled {name}."))
+            continue
+        scores = specimen_scores(mine, context.scanners)
+        scores.columns = [context.name(scanner) for scanner in scores.columns]
+        figure = specimen_lines(scores, name, COLOURS[label % len(COLOURS)], context.threshold, context.seed)
+        panels.append(drawn(key, f"True class: {name}", f"Scores of each specimen of class {name}", figure))
+    return Group(
+        f"Every specimen across its scanners, score for {class_name}",
+        panels,
+        "A line per specimen. Level lines mean that the scanner does not matter; the thick line is the mean.",
+    )
+
+
+def agreement_section(context: Context) -> Section:
+    """Agreement overall and per pair of scanners, then the figures of each class."""
+    overall = {
+        "cov": ("CoV", "standard deviation over mean of a specimen's scores; 0 is ideal"),
+        "sd": ("standard deviation", "of a specimen's scores, mean over specimens"),
+        "score_range": ("score range", "largest minus smallest score of a specimen, mean over specimens"),
+        "abs_difference": ("absolute difference", "between two scanners' scores of a specimen, mean over pairs"),
+        "flip_rate": ("flip rate", "share of specimens whose class changes with the scanner"),
+        "icc": ("ICC(2,1)", "intraclass correlation, absolute agreement; 1 is ideal"),
+        "all_scanner_agreement": ("all-scanner agreement", "share of specimens with one class on all scanners"),
+        "fleiss_kappa": ("Fleiss' kappa", "agreement of the classes beyond chance; 1 is ideal"),
+    }
+    rows = [
+        Row([Cell(name), estimate(context.metrics, key).cell(), Cell(text, kind="wide")])
+        for key, (name, text) in overall.items()
+    ]
+    summary = Table(
+        "agreement-figures",
+        "Agreement of the scans of one specimen",
+        [Column("figure"), Column("value and 95 % CI"), Column("meaning")],
+        rows,
+    )
+    pairs = figures_table(
+        context,
+        "agreement-pairs",
+        "Agreement per pair of scanners",
+        {
+            "ccc": Column("Lin's CCC", "concordance correlation; 1 is ideal"),
+            "abs_difference": Column("absolute difference"),
+            "flip_rate": Column("flip rate"),
+            "cohen_kappa": Column("Cohen's kappa"),
+            "bland_altman_bias": Column("bias", "first minus second scanner"),
+            "bland_altman_lower": Column("lower limit"),
+            "bland_altman_upper": Column("upper limit"),
+        },
+        [
+            (pair_name(first, second), f"{context.name(first)} vs {context.name(second)}")
+            for first, second in scanner_pairs(sorted(context.scanners))
+        ],
+        ["Second line: 95 % confidence interval."],
+    )
+    groups = [
+        group
+        for name, view in context.views.items()
+        for group in (lines_group(context, name, view), *pair_groups(context, name, view))
+    ]
+    return Section("agreement", "Agreement between scanners", [summary, pairs, *groups])

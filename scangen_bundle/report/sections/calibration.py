@@ -1,0 +1,57 @@
+"""Can the probabilities be taken at their word, scanner by scanner?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scangen_bundle.report.curves import reliability
+from scangen_bundle.report.figures import reliability_figure
+from scangen_bundle.report.page import Column, Group, Panel, Section, drawn, undefined, unique_keys
+from scangen_bundle.report.sections.context import Context
+from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
+
+
+def reliability_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
+    """A panel per scanner."""
+    keys = unique_keys([f"reliability-{class_name}-{scanner}" for scanner in context.scanners])
+    panels: list[Panel] = []
+    for scanner in context.scanners:
+        key, title = keys[f"reliability-{class_name}-{scanner}"], f"Reliability, {context.name(scanner)}"
+        scans = view[view["scanner"] == scanner]
+        if scans.empty:
+            panels.append(undefined(key, title, "No labelled scan with a finite score."))
+            continue
+        points = reliability(scans["positive"], scans["score"])
+        figure = reliability_figure(
+            points, scans["score"].to_numpy(), context.styles[scanner], f"{len(scans)} scans, {len(points.count)} bins"
+        )
+        panels.append(drawn(key, title, f"Reliability curve of {scanner} with Wilson intervals", figure))
+    return Group(
+        f"Reliability curves, {class_name}",
+        panels,
+        "On the dashed line, a probability of 0.7 means that 7 of 10 such scans are positive. Bins hold equally many "
+        "scans; bars are 95 % Wilson intervals; the histogram at the foot shows where the probabilities lie.",
+    )
+
+
+def calibration_section(context: Context) -> Section:
+    """Figures per scanner, then the reliability curves of each class."""
+    table = figures_table(
+        context,
+        "calibration-figures",
+        "Calibration per scanner",
+        {
+            "brier": Column("Brier score", "mean squared distance of probability and truth; lower is better"),
+            "ece": Column("ECE", "expected calibration error, bins of equal width; lower is better"),
+            "ece_equal_mass": Column("ECE, equal mass", "the same with equally many scans in each bin"),
+            "calibration_slope": Column("slope", "1 is ideal, below 1 is overconfident"),
+            "calibration_intercept": Column("intercept", "0 is ideal, above 0: probabilities are too low"),
+            "threshold_drift": Column(
+                "threshold drift", "change of threshold that would keep the validation sensitivity on this scanner"
+            ),
+        },
+        scanner_rows(context),
+        ["ECE is biased upwards in small samples: compare scanners with similar numbers of scans."],
+    )
+    groups = [reliability_group(context, name, view) for name, view in context.views.items()]
+    return Section("calibration", "Calibration", [table, *groups])

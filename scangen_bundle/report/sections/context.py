@@ -1,0 +1,58 @@
+"""What every section of a report draws from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from scangen_bundle.report.scores import class_views, usable
+from scangen_bundle.report.style import ScannerStyle, scanner_styles
+
+
+@dataclass(frozen=True)
+class Context:
+    """One evaluation.
+
+    Attributes:
+        metrics: what `metrics.evaluate_predictions` gave.
+        predictions: its input, one row per scan.
+        class_names: of the labels.
+        threshold: above which a scan counts as class 1; None for more than two classes.
+        unseen: scanners that the network was not trained on.
+        resamples: of the confidence bands.
+        seed: of resamples and samples.
+    """
+
+    metrics: Mapping[str, Any]
+    predictions: pd.DataFrame
+    class_names: Sequence[str]
+    threshold: float | None
+    unseen: Sequence[str] = ()
+    resamples: int = 500
+    seed: int = 0
+
+    @cached_property
+    def scanners(self) -> list[str]:
+        """Those that the network was trained on first, then the unseen ones."""
+        return sorted(set(self.predictions["scanner"]), key=lambda name: (name in self.unseen, name))
+
+    @cached_property
+    def styles(self) -> dict[str, ScannerStyle]:
+        return scanner_styles(self.scanners, self.unseen)
+
+    @cached_property
+    def drawable(self) -> pd.DataFrame:
+        return usable(self.predictions)
+
+    @cached_property
+    def views(self) -> dict[str, pd.DataFrame]:
+        """One table per class, see `scores.class_views`."""
+        return class_views(self.drawable, self.class_names)
+
+    def name(self, scanner: str) -> str:
+        """With an asterisk where the scanner is unseen."""
+        return self.styles[scanner].name

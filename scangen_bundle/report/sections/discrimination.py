@@ -1,0 +1,79 @@
+"""Can the scores tell the classes apart, scanner by scanner?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from scangen_bundle.report.curves import RocBand, roc_band
+from scangen_bundle.report.figures import roc_figure
+from scangen_bundle.report.page import Column, Group, Panel, Section, drawn, undefined, unique_keys
+from scangen_bundle.report.sections.context import Context
+from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
+
+
+def roc_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
+    """A panel per scanner."""
+    keys = unique_keys([f"roc-{class_name}-{scanner}" for scanner in context.scanners])
+    bands: dict[str, RocBand] = {}
+    for scanner in context.scanners:
+        scans = view[view["scanner"] == scanner]
+        if scans["positive"].nunique() == 2:
+            bands[scanner] = roc_band(
+                scans["positive"],
+                scans["score"],
+                scans["patient_id"],
+                resamples=context.resamples,
+                seed=context.seed,
+            )
+    panels: list[Panel] = []
+    for scanner in context.scanners:
+        key, title = keys[f"roc-{class_name}-{scanner}"], f"ROC, {context.name(scanner)}"
+        scans = view[view["scanner"] == scanner]
+        if scanner not in bands:
+            panels.append(undefined(key, title, one_class_reason(scans, class_name)))
+            continue
+        positives = int(scans["positive"].sum())
+        figure = roc_figure(
+            bands[scanner],
+            context.styles[scanner],
+            [band for name, band in bands.items() if name != scanner],
+            note=f"{positives} positive, {len(scans) - positives} negative scans",
+        )
+        panels.append(drawn(key, title, f"ROC curve of {scanner} with its 95 % band", figure))
+    return Group(
+        f"ROC curves, {class_name}",
+        panels,
+        "Sensitivity over 1 - specificity; the closer to the upper left corner, the better. The band holds 95 % of "
+        "bootstrap resamples of patients at each point. Grey: the other scanners. Dashed: chance.",
+    )
+
+
+def one_class_reason(scans: pd.DataFrame, class_name: str) -> str:
+    """Why a scanner has no ROC curve."""
+    if scans.empty:
+        return "No labelled scan with a finite score."
+    which = "positive" if scans["positive"].iloc[0] else "negative"
+    return f"All {len(scans)} scans are {which} for {class_name}; telling classes apart needs both."
+
+
+def discrimination_section(context: Context) -> Section:
+    """Figures per scanner, then the ROC curves of each class."""
+    threshold = "" if context.threshold is None else f" at the threshold {context.threshold:.3f}"
+    table = figures_table(
+        context,
+        "discrimination-figures",
+        f"Discrimination per scanner{threshold}",
+        {
+            "auroc": Column("AUROC", "chance that a positive scan scores above a negative one"),
+            "average_precision": Column("average precision", "area under the precision-recall curve"),
+            "balanced_accuracy": Column("balanced accuracy", "mean of sensitivity and specificity"),
+            "sensitivity": Column("sensitivity", "share of positive scans found"),
+            "specificity": Column("specificity", "share of negative scans left alone"),
+        },
+        scanner_rows(context),
+        [
+            "Second line: 95 % confidence interval. With more than two classes: mean over classes, each against the rest."
+        ],
+    )
+    groups = [roc_group(context, name, view) for name, view in context.views.items()]
+    return Section("discrimination", "Discrimination", [table, *groups])

@@ -1,0 +1,75 @@
+"""What do the slide embeddings cluster by: the label, or the scanner?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from scangen_bundle.report.figures import embedding_map, project_pca, project_tsne
+from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined
+from scangen_bundle.report.sections.context import Context
+from scangen_bundle.report.style import scanner_styles
+
+MOST_POINTS = 2000  # t-SNE of more takes minutes
+FEWEST_POINTS = 5
+
+
+def embedding_section(context: Context, embeddings: np.ndarray) -> Section:
+    """PCA and t-SNE, by scanner and by label.
+
+    Args:
+        context: `predictions` has a row per embedding.
+        embeddings: [n, E], in the order of the predictions.
+    """
+    embeddings = np.asarray(embeddings, dtype=np.float32)
+    if len(embeddings) != len(context.predictions):
+        raise ValueError(f"expected one embedding per scan, {len(context.predictions)}, got {len(embeddings)}")
+    keep = np.isfinite(embeddings).all(axis=1) & (np.linalg.norm(embeddings, axis=1) > 0)
+    rows = np.nonzero(keep)[0]
+    if len(rows) > MOST_POINTS:
+        rows = np.sort(np.random.default_rng(context.seed).choice(rows, MOST_POINTS, replace=False))
+    title = "Slide embeddings"
+    if len(rows) < FEWEST_POINTS:
+        reason = f"Only {len(rows)} scans have a finite embedding; a map needs {FEWEST_POINTS}."
+        return Section("embedding", title, [Group("Maps", [undefined("embedding-pca", "Map", reason)])])
+    scans, points = context.predictions.iloc[rows], embeddings[rows]
+    sample = f" A sample of {len(rows):,} of {len(embeddings):,} scans is drawn." if len(rows) < len(embeddings) else ""
+    pca, share = project_pca(points)
+    groups = [
+        Group(
+            "Principal components",
+            _maps(context, scans, pca, "pca", (f"first, {share[0]:.0%} of variance", f"second, {share[1]:.0%}")),
+            f"The two directions in which the embeddings differ most.{sample}",
+        ),
+        Group(
+            "t-SNE on cosine distances",
+            _maps(context, scans, project_tsne(points, context.seed), "tsne", ("", "")),
+            "Neighbours mean something; distances between groups, and their sizes, do not.",
+        ),
+    ]
+    text = [
+        "Each point is a scan. If the points of a colour keep together on the map by scanner, the network still sees the "
+        "scanner; on the map by label, keeping together is what one wants."
+    ]
+    return Section("embedding", title, groups, text)
+
+
+def _maps(
+    context: Context, scans: pd.DataFrame, points: np.ndarray, method: str, axis_names: tuple[str, str]
+) -> list[Panel]:
+    names = [context.class_names[i] if 0 <= i < len(context.class_names) else "unlabelled" for i in scans["label"]]
+    by_label = scanner_styles([name for name in [*context.class_names, "unlabelled"] if name in names])
+    return [
+        drawn(
+            f"embedding-{method}-scanner",
+            "Coloured by scanner",
+            f"{method} map of the slide embeddings coloured by scanner",
+            embedding_map(points, list(scans["scanner"]), context.styles, "by scanner", axis_names),
+        ),
+        drawn(
+            f"embedding-{method}-label",
+            "Coloured by label",
+            f"{method} map of the slide embeddings coloured by label",
+            embedding_map(points, names, by_label, "by label", axis_names),
+        ),
+    ]

@@ -1,0 +1,108 @@
+"""How every figure looks: colours that colour-blind readers tell apart, a marker per scanner, SVG that follows the page.
+
+Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), without their black and yellow, which vanish on
+a dark or a white page.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">")
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+
+# Stand-ins that `to_svg` turns into CSS colours, so that text and axes are legible on a light and on a dark page.
+INK, MUTED, GRID = "#1a1c1e", "#5f6670", "#d4d7da"
+CSS_COLOURS = {INK: "currentColor", MUTED: f"var(--muted, {MUTED})", GRID: f"var(--grid, {GRID})"}
+
+MANY_POINTS = 1500  # more markers than this are drawn as a bitmap, which keeps the page small
+
+PARAMETERS: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and copied
+}
+
+
+@dataclass(frozen=True)
+class ScannerStyle:
+    """Colour, marker and dash of one scanner, the same in every figure."""
+
+    colour: str
+    marker: str
+    dash: str | tuple[float, tuple[float, ...]]
+    name: str
+
+
+def scanner_styles(scanners: Sequence[str], unseen: Sequence[str] = ()) -> dict[str, ScannerStyle]:
+    """A style for each scanner; an asterisk marks the scanners that the network was not trained on."""
+    return {
+        scanner: ScannerStyle(
+            COLOURS[i % len(COLOURS)],
+            MARKERS[i % len(MARKERS)],
+            DASHES[i // len(COLOURS) % len(DASHES)],
+            f"{scanner} *" if scanner in unseen else scanner,
+        )
+        for i, scanner in enumerate(scanners)
+    }
+
+
+def new_axes(width: float = 3.7, height: float = 3.3) -> tuple[Figure, Axes]:
+    """A figure of `width` x `height` inches with one pair of axes in the report's style."""
+    with rc_context(PARAMETERS):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.add_subplot()
+
+
+def to_svg(figure: Figure, key: str) -> str:
+    """The figure as an `<svg>` element for a page.
+
+    Args:
+        figure: made by `new_axes`.
+        key: unique in the page; every id in the element starts with it, so that two figures do not clash.
+    """
+    buffer = io.StringIO()
+    FigureCanvasSVG(figure)
+    with rc_context({**PARAMETERS, "svg.hashsalt": key}):
+        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{key}-", svg)
+    for stand_in, colour in CSS_COLOURS.items():
+        svg = svg.replace(stand_in, colour)
+    return svg.strip()

@@ -1,0 +1,70 @@
+"""The headline table: one row per training, AUROC of each scanner, agreement between scanners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scangen_bundle.report.estimates import Estimate, estimate
+
+
+def scanner_names(results: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], set[str]]:
+    """All scanners of some evaluations, those that every training knew first, and the set that some did not know."""
+    unseen = {name for metrics in results.values() for name in metrics["unseen_scanners"]}
+    scanners = {name for metrics in results.values() for name in metrics["scanners"]}
+    return sorted(scanners, key=lambda name: (name in unseen, name)), unseen
+
+
+def headline_columns(scanners: Sequence[str], unseen: Sequence[str] | set[str]) -> dict[str, str]:
+    """Column titles by the figure's key."""
+    return {
+        **{f"auroc/{name}": f"{name} *" if name in unseen else name for name in scanners},
+        "auroc/mean": "mean AUROC",
+        "auroc/worst": "worst scanner",
+        "cov": "CoV",
+        "flip_rate": "flip rate",
+    }
+
+
+def headline_rows(results: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, list[Estimate]]]:
+    """Column titles by key, and each training's estimates in their order."""
+    columns = headline_columns(*scanner_names(results))
+    return columns, {name: [estimate(metrics, key) for key in columns] for name, metrics in results.items()}
+
+
+def headline_table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table as text for a terminal.
+
+    Args:
+        results: content of `metrics.json` by the training's name.
+    """
+    columns, rows = headline_rows(results)
+    lines = [["", *columns.values()]]
+    for name, estimates in rows.items():
+        lines.append([name, *(_value(item) for item in estimates)])
+        lines.append(["", *(_interval(item) for item in estimates)])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths))
+        )
+        for line in lines
+    ]
+    rule = "-" * max(map(len, text))
+    notes = ["AUROC per scanner with 95 % confidence intervals (patients resampled)."]
+    notes += ["* not seen in training"] if any(title.endswith(" *") for title in columns.values()) else []
+    notes += [
+        f"{name}, {title}: undefined, {item.reason}"
+        for name, estimates in rows.items()
+        for title, item in zip(columns.values(), estimates, strict=True)
+        if item.reason
+    ]
+    return "\n".join([text[0], rule, *text[1:], rule, *notes])
+
+
+def _value(item: Estimate) -> str:
+    return f"{item.value:.3f}" if item.value == item.value else "undefined"
+
+
+def _interval(item: Estimate) -> str:
+    return f"{item.low:.3f}-{item.high:.3f}" if item.low == item.low else ""
