@@ -1,0 +1,319 @@
+"""The extraction job: slides to feature bags."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scangen_bundle.cohort import load_manifest
+from scangen_bundle.encoders import Encoder
+from scangen_bundle.errors import InputError
+from scangen_bundle.features.locks import lock_file
+from scangen_bundle.features.open import open_bag
+from scangen_bundle.features.pool import Failure, Message, ReaderPool, SlideEnd
+from scangen_bundle.features.progress import ExtractionProgress
+from scangen_bundle.features.request import ExtractionRequest
+from scangen_bundle.features.tables import bag_row, update_failures, write_table
+from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, find_mask
+from scangen_bundle.features.writer import BagWriter, open_writer
+from scangen_bundle.slides import SlideReader
+
+logger = logging.getLogger(__name__)
+
+LISTED = 10
+
+
+@dataclass
+class ExtractionSummary:
+    """What a run did, as ids of slides.
+
+    Attributes:
+        made: bags that this run made.
+        kept: bags that were there before.
+        elsewhere: slides that another job has in hand or has finished meanwhile.
+        failed: slides that failed, with their problem.
+        tiles: number of tiles that this run encoded.
+        seconds: duration.
+    """
+
+    made: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    tiles: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class _Slide:
+    """A slide in hand: its lock and its bag in the making."""
+
+    task: SlideTask
+    held: ExitStack
+    writer: BagWriter | None = None
+
+
+class ExtractionJob:
+    """Make the feature bag of every slide of a manifest: `<output_dir>/<slide_id>.h5`.
+
+    Reader processes cut slides into tiles, the encoder runs in this process. Memory does not grow with the number or the
+    size of slides. A run can be killed at any time: finished bags stay as they are, and the next run makes the missing
+    ones. Several jobs may work on one folder. A slide that fails is written to `failures.csv` with its traceback, and the
+    run goes on. `slides.csv` tells of each finished scan what the audit needs.
+
+    Rows of the manifest without `slide_path` have their features already and are passed over.
+
+    Reader processes are started afresh: a script that runs a job needs the usual `if __name__ == "__main__":`.
+
+    Args:
+        manifest: path of the manifest, or what `load_manifest` gave.
+        output_dir: folder of the bags.
+        encoder: makes the vectors.
+        reader: a backend of `slides.open_slide`, or a function from a path to an open slide (it is sent to other
+            processes, so no lambda).
+        mpp: resolution of the tiles, µm/px; None takes the encoder's.
+        batch_size: tiles per call of the encoder.
+        workers: reader processes; None takes one per processor, at most 4.
+        dtype: "float16" or "float32", of the stored vectors.
+        allow_upsampling: allow an mpp finer than a slide's level 0 by more than 5 %.
+        tissue: options of `slides.tissue_mask`.
+        tiling: options of `slides.tile_grid`.
+        masks_dir: folder with masks of the user, `<slide_id>.png` or `.geojson`, for slides that have one.
+        progress: show a progress bar.
+
+    Raises:
+        InputError: the manifest breaks its rules, or an option does not exist.
+    """
+
+    def __init__(
+        self,
+        manifest: str | os.PathLike[str] | pd.DataFrame,
+        output_dir: str | os.PathLike[str],
+        encoder: Encoder,
+        reader: str | Callable[[str], SlideReader] = "auto",
+        mpp: float | None = None,
+        batch_size: int = 64,
+        workers: int | None = None,
+        dtype: str = "float16",
+        allow_upsampling: bool = False,
+        tissue: Mapping[str, Any] | None = None,
+        tiling: Mapping[str, Any] | None = None,
+        masks_dir: str | os.PathLike[str] | None = None,
+        progress: bool = True,
+    ) -> None:
+        self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
+        self.output_dir = Path(output_dir)
+        settings = TilingSettings(
+            mpp=encoder.mpp if mpp is None else float(mpp),
+            tile_px=encoder.tile_px,
+            batch_size=batch_size,
+            reader=reader,
+            allow_upsampling=allow_upsampling,
+            tissue=dict(tissue or {}),
+            tiling=dict(tiling or {}),
+        )
+        self.request = ExtractionRequest(encoder, settings, dtype)
+        self.workers = workers or min(4, os.cpu_count() or 1)
+        self.masks_dir = None if masks_dir is None else Path(masks_dir)
+        self.progress = progress
+        self._locks = self.output_dir / ".locks"
+
+    def run(self) -> ExtractionSummary:
+        """Extract, and end with an error if slides failed, after all others are finished.
+
+        Raises:
+            InputError: a bag of another request is there, the folder cannot be written, or slides failed.
+        """
+        summary = self.extract()
+        if summary.failed:
+            total = sum(map(len, (summary.made, summary.kept, summary.elsewhere, summary.failed)))
+            raise InputError(
+                self.output_dir / "failures.csv",
+                _listed(
+                    f"{len(summary.failed)} of {total} slides failed",
+                    [f"{slide}: {problem}" for slide, problem in summary.failed.items()],
+                ),
+                "mend or take out what it names and run again; the finished bags are kept",
+            )
+        return summary
+
+    def extract(self) -> ExtractionSummary:
+        """Extract without an error for slides that fail; they are in the summary and in `failures.csv`.
+
+        Raises:
+            InputError: a bag of another request is there, or the folder cannot be written.
+        """
+        start = time.monotonic()
+        slides = self.manifest[self.manifest["slide_path"] != ""]
+        if passed := len(self.manifest) - len(slides):
+            logger.info("%d of %d scans have no slide_path: passed over", passed, len(self.manifest))
+        summary = ExtractionSummary(kept=self._check_finished(slides))
+        todo = slides[~slides["slide_id"].isin(summary.kept)]
+        try:
+            self._locks.mkdir(parents=True, exist_ok=True)
+            if len(todo):
+                self._extract(todo, summary)
+            self._write_tables(slides, todo, summary)
+        except OSError as error:  # slides are read in other processes: this is about writing
+            raise InputError(
+                self.output_dir,
+                f"cannot be written: {error}",
+                "free space or change permissions and run again; finished bags are kept",
+            ) from error
+        summary.seconds = time.monotonic() - start
+        rate = summary.tiles / max(summary.seconds, 1e-9)
+        print(
+            f"{len(summary.made)} bags made ({summary.tiles} tiles, {rate:.0f}/s), {len(summary.kept)} were there, "
+            f"{len(summary.elsewhere)} with another job, {len(summary.failed)} failed: {self.output_dir}",
+            file=sys.stderr,
+        )
+        return summary
+
+    def _check_finished(self, slides: pd.DataFrame) -> list[str]:
+        """Ids of slides whose bag is there and is what was asked for.
+
+        Raises:
+            InputError: bags that are there are damaged or not what was asked for.
+        """
+        finished, refused = [], []
+        row: Any
+        for row in slides.itertuples():
+            path = self._path(row.slide_id)
+            if path.exists():
+                finished.append(str(row.slide_id))
+                try:
+                    refused += [f"{path.name}: {text}" for text in self.request.differences(open_bag(path), row.mpp)]
+                except InputError as error:
+                    refused.append(f"{path.name}: {error.problem}")
+        if refused:
+            raise InputError(
+                self.output_dir,
+                _listed("bags in it are not what is asked for, and were not touched", refused),
+                "choose another output folder (features_dir), or move those bags away",
+            )
+        return finished
+
+    def _path(self, slide_id: object) -> Path:
+        return self.output_dir / f"{slide_id}.h5"
+
+    def _extract(self, todo: pd.DataFrame, summary: ExtractionSummary) -> None:
+        in_hand: dict[str, _Slide] = {}
+        workers = min(self.workers, len(todo))
+        with (
+            ExitStack() as unfinished,
+            ExtractionProgress(len(todo), shown=self.progress) as progress,
+            ReaderPool(workers, self.request.tiling) as pool,
+        ):
+            unfinished.callback(_abandon_all, in_hand)
+            for reader, task, part in pool.run(self._claim(todo, in_hand, summary, progress)):
+                slide = in_hand[task.slide_id]
+                try:
+                    self._take(slide, part, progress)
+                except InputError as error:  # the slide's vectors are not fit to be kept
+                    reader.stop()
+                    part = Failure(str(error), "")
+                if isinstance(part, SlideEnd):
+                    summary.made.append(task.slide_id)
+                elif isinstance(part, Failure):
+                    _abandon(slide)
+                    self._record(task, part, summary)
+                if isinstance(part, (SlideEnd, Failure)):
+                    del in_hand[task.slide_id]
+                    progress.end_slide(task.slide_id, failed=isinstance(part, Failure))
+        summary.tiles = progress.tiles
+
+    def _claim(
+        self,
+        todo: pd.DataFrame,
+        in_hand: dict[str, _Slide],
+        summary: ExtractionSummary,
+        progress: ExtractionProgress,
+    ) -> Iterator[SlideTask]:
+        """The slides that no other job has, each locked when its turn comes."""
+        row: Any
+        for row in todo.itertuples():
+            slide_id = str(row.slide_id)
+            held = ExitStack()
+            got = held.enter_context(lock_file(self._locks / f"{slide_id}.lock"))
+            if not got or self._path(slide_id).exists():
+                held.close()
+                summary.elsewhere.append(slide_id)
+                progress.end_slide(slide_id)
+                continue
+            task = SlideTask(slide_id, str(row.slide_path), float(row.mpp), find_mask(self.masks_dir, slide_id))
+            in_hand[slide_id] = _Slide(task, held)
+            yield task
+
+    def _take(self, slide: _Slide, part: Message, progress: ExtractionProgress) -> None:
+        """Encode and store a part of a slide.
+
+        Raises:
+            InputError: the encoder's vectors are not finite.
+        """
+        if isinstance(part, SlideFacts):
+            attributes = self.request.attributes(slide.task.slide_id, part)
+            writer = open_writer(self._path(slide.task.slide_id), part.coords, attributes, self.request.dtype)
+            slide.writer = slide.held.enter_context(writer)
+            progress.begin_slide(slide.task.slide_id, len(part.coords))
+        elif isinstance(part, np.ndarray):
+            assert slide.writer is not None
+            slide.writer.append(self.request.encoder.encode(part))
+            progress.advance(slide.task.slide_id, len(part))
+        elif isinstance(part, SlideEnd):
+            assert slide.writer is not None
+            slide.writer.sharpness = part.sharpness
+            slide.held.close()
+
+    def _record(self, task: SlideTask, failure: Failure, summary: ExtractionSummary) -> None:
+        """Write a failure down at once, so that it survives whatever comes."""
+        summary.failed[task.slide_id] = failure.problem
+        logger.error("%s failed: %s", task.slide_id, failure.problem)
+        row = {
+            "slide_id": task.slide_id,
+            "slide_path": task.path,
+            "problem": failure.problem,
+            "traceback": failure.trace,
+        }
+        update_failures(self.output_dir / "failures.csv", [row], [], self._locks / "failures.csv.lock")
+
+    def _write_tables(self, slides: pd.DataFrame, todo: pd.DataFrame, summary: ExtractionSummary) -> None:
+        finished = [row for row in slides.itertuples() if self._path(row.slide_id).exists()]
+        update_failures(
+            self.output_dir / "failures.csv",
+            [],
+            [str(row.slide_id) for row in finished],
+            self._locks / "failures.csv.lock",
+        )
+        table = pd.DataFrame([bag_row(row, open_bag(self._path(row.slide_id))) for row in finished])
+        if len(table):
+            write_table(table, self.output_dir / "slides.csv")
+            for row in table[table["agreement"] == "disagreement"].itertuples():
+                logger.warning("%s: the manifest says %s, its file says %s", row.slide_id, row.scanner, row.identified)
+        with suppress(OSError):  # another job is using it
+            self._locks.rmdir()
+
+
+def _abandon(slide: _Slide) -> None:
+    """Drop a bag in the making and let go of its lock."""
+    error = RuntimeError("abandoned")
+    slide.held.__exit__(RuntimeError, error, None)
+
+
+def _abandon_all(in_hand: Mapping[str, _Slide]) -> None:
+    for slide in in_hand.values():
+        _abandon(slide)
+
+
+def _listed(title: str, problems: list[str]) -> str:
+    rest = [f"... and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
+    return "\n  ".join([title, *problems[:LISTED], *rest])

@@ -1,0 +1,148 @@
+"""Reader processes: each reads one slide at a time and hands over its tiles through a pipe.
+
+A pipe holds a process back until its tiles are taken, so memory does not grow with the slides; and it breaks when
+either end dies, so that nobody waits for a dead process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import NamedTuple
+
+import numpy as np
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, read_slide
+
+
+class Failure(NamedTuple):
+    """Why a slide was not read."""
+
+    problem: str
+    trace: str
+
+
+class SlideEnd(NamedTuple):
+    """A slide was read to its end."""
+
+    sharpness: float
+
+
+Message = SlideFacts | np.ndarray | SlideEnd | Failure
+
+
+def serve(pipe: Connection, settings: TilingSettings) -> None:
+    """Read the slides that come through the pipe until it closes; runs in a process of its own."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the job, which closes the pipe
+    os.environ["OMP_NUM_THREADS"] = "1"  # the processes are the parallelism
+    try:
+        while True:
+            task = pipe.recv()
+            try:
+                _send_slide(pipe, task, settings)
+            except (BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception as error:
+                problem = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                pipe.send(Failure(problem, traceback.format_exc()))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        pass  # the job has ended
+
+
+def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> None:
+    for part in read_slide(task, settings):
+        if isinstance(part, np.ndarray):
+            pipe.send(len(part))
+            pipe.send_bytes(np.ascontiguousarray(part).reshape(-1).data)
+        else:
+            pipe.send(SlideEnd(part) if isinstance(part, float) else part)
+
+
+class ReaderProcess:
+    """One reader process, from the job's side."""
+
+    def __init__(self, settings: TilingSettings) -> None:
+        self._settings = settings
+        self._buffer = np.empty((settings.batch_size, settings.tile_px, settings.tile_px, 3), np.uint8)
+        self.task: SlideTask | None = None
+        self.pipe: Connection | None = None
+
+    def read(self, task: SlideTask) -> None:
+        """Begin to read a slide; the process is started if it is not there."""
+        if self.pipe is None:
+            # A fresh process: forking one that runs threads of torch or ONNX Runtime may hang.
+            context = multiprocessing.get_context("spawn")
+            self.pipe, theirs = context.Pipe()
+            self._process = context.Process(target=serve, args=(theirs, self._settings), daemon=True)
+            self._process.start()
+            theirs.close()
+        self.task = task
+        self.pipe.send(task)
+
+    def receive(self) -> Message:
+        """The next part of the slide. Tiles are valid until the next call."""
+        assert self.pipe is not None
+        try:
+            part = self.pipe.recv()
+            if isinstance(part, int):
+                tiles = self._buffer[:part]
+                self.pipe.recv_bytes_into(tiles.reshape(-1).data)
+                return tiles
+        except (EOFError, ConnectionResetError):
+            self.stop()
+            problem = (
+                f"the reader process died (exit code {self._process.exitcode}): the file crashed it, or memory ran out"
+            )
+            part = Failure(problem, "")
+        if isinstance(part, (SlideEnd, Failure)):
+            self.task = None
+        return part
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        if self.pipe is not None:
+            self.pipe.close()
+            self._process.terminate()
+            self._process.join()
+        self.pipe, self.task = None, None
+
+
+class ReaderPool:
+    """Reader processes as a context manager; leaving it ends them.
+
+    Args:
+        workers: how many.
+        settings: how they cut slides.
+    """
+
+    def __init__(self, workers: int, settings: TilingSettings) -> None:
+        self.readers = [ReaderProcess(settings) for _ in range(workers)]
+
+    def __enter__(self) -> ReaderPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for reader in self.readers:
+            reader.stop()
+
+    def run(self, tasks: Iterator[SlideTask]) -> Iterator[tuple[ReaderProcess, SlideTask, Message]]:
+        """Have all slides read; gives their parts as they come, those of one slide in order."""
+        while True:
+            for reader in self.readers:
+                if reader.task is None and (task := next(tasks, None)) is not None:
+                    reader.read(task)
+            busy = [reader for reader in self.readers if reader.pipe is not None and reader.task is not None]
+            if not busy:
+                return
+            ready = wait([reader.pipe for reader in busy if reader.pipe is not None])
+            for reader in busy:
+                if reader.pipe in ready and reader.task is not None:
+                    yield reader, reader.task, reader.receive()

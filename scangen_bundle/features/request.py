@@ -1,0 +1,92 @@
+"""What a job asks for, as its bags record it: bags of another request must not be mixed in."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from scangen_bundle.encoders import Encoder
+from scangen_bundle.features.attributes import BagAttributes
+from scangen_bundle.features.bag import FeatureBag
+from scangen_bundle.features.tiling import SlideFacts, TilingSettings
+
+# Bump when a change of the code changes which tiles are cut or what their pixels are.
+EXTRACTION_VERSION = 1
+PACKAGES = ("scangen-bundle", "numpy", "torch", "onnxruntime", "timm", "transformers", "openslide-python", "tifffile")
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """An encoder, how slides are cut for it, and in what precision its vectors are kept."""
+
+    encoder: Encoder
+    tiling: TilingSettings
+    dtype: str
+
+    @property
+    def settings(self) -> str:
+        """JSON of what decides the vectors and has no attribute of its own."""
+        tiling = self.tiling
+        options = {"tissue": dict(tiling.tissue), "tiling": dict(tiling.tiling), "upsampling": tiling.allow_upsampling}
+        return json.dumps({"extraction_version": EXTRACTION_VERSION, **options}, sort_keys=True)
+
+    def expected(self) -> dict[str, Any]:
+        """The attributes that every bag of this request has."""
+        return {
+            "encoder": self.encoder.name,
+            "revision": str(self.encoder.revision),
+            "pooling": self.encoder.pooling,
+            "dim": self.encoder.dim,
+            "tile_px": self.tiling.tile_px,
+            "mpp": float(self.tiling.mpp),
+            "settings": self.settings,
+        }
+
+    def attributes(self, slide_id: str, facts: SlideFacts) -> BagAttributes:
+        """What the bag of a slide says about itself."""
+        return BagAttributes(
+            slide_id=slide_id,
+            **self.expected(),
+            source_mpp_x=facts.source_mpp[0],
+            source_mpp_y=facts.source_mpp[1],
+            effective_mpp_x=facts.effective_mpp[0],
+            effective_mpp_y=facts.effective_mpp[1],
+            read_level=facts.read_level,
+            scanner=facts.scanner,
+            slide_width=facts.slide_size[0],
+            slide_height=facts.slide_size[1],
+            tissue_mm2=facts.tissue_mm2,
+            overlap=float(self.tiling.tiling.get("overlap", 0.0)),
+            versions=json.dumps({**software(), "reader": facts.backend}, sort_keys=True),
+        )
+
+    def differences(self, bag: FeatureBag, source_mpp: float = math.nan) -> Iterator[str]:
+        """How a finished bag differs from this request.
+
+        Args:
+            bag: the bag.
+            source_mpp: resolution that the user states for its slide, NaN for none.
+        """
+        for name, value in {**self.expected(), "dtype": self.dtype}.items():
+            found = str(bag.features.dtype) if name == "dtype" else bag.attributes.get(name)
+            if found != value:
+                yield f"{name} is {found}, asked for {value}"
+        stated = bag.attributes.get("source_mpp_x")
+        if not math.isnan(source_mpp) and (stated is None or not math.isclose(stated, source_mpp, rel_tol=1e-6)):
+            yield f"the slide was read as {stated} µm/px, the manifest now says {source_mpp:g}"
+
+
+def software() -> dict[str, str]:
+    """Versions of what takes part in making a bag, of those that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,151 @@
+"""One slide, read tile by tile: what a reader process does."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.slides import (
+    SlideReader,
+    TileReader,
+    TissueMask,
+    identify_scanner,
+    open_slide,
+    tile_grid,
+    tile_sharpness,
+    tissue_mask,
+)
+from scangen_bundle.slides.masks import OUTLINES, PICTURES, load_mask
+
+SHARPNESS_TILES = 64
+TISSUE_OPTIONS = ("mask_mpp", "relative_threshold", "closing_um", "min_area_um2")
+TILING_OPTIONS = ("min_tissue", "overlap", "max_tiles", "seed", "origin_um")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilingSettings:
+    """How slides are cut into tiles.
+
+    Attributes:
+        mpp: resolution of the tiles, µm/px.
+        tile_px: side of the tiles.
+        batch_size: tiles that are handed over at a time.
+        reader: a backend of `open_slide`, or a function from a path to an open slide.
+        allow_upsampling: allow an mpp finer than level 0 by more than 5 %.
+        tissue: options of `slides.tissue_mask`.
+        tiling: options of `slides.tile_grid`.
+
+    Raises:
+        InputError: an option that does not exist.
+    """
+
+    mpp: float
+    tile_px: int
+    batch_size: int = 64
+    reader: str | Callable[[str], SlideReader] = "auto"
+    allow_upsampling: bool = False
+    tissue: Mapping[str, Any] = field(default_factory=dict)
+    tiling: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, function, known in (
+            ("tissue", tissue_mask, TISSUE_OPTIONS),
+            ("tiling", tile_grid, TILING_OPTIONS),
+        ):
+            assert set(known) <= set(inspect.signature(function).parameters)
+            if unknown := sorted(set(getattr(self, name)) - set(known)):
+                raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(known)}")
+        if self.batch_size < 1:
+            raise InputError("option batch_size", f"is {self.batch_size}, expected at least 1", "")
+
+
+@dataclass(frozen=True)
+class SlideTask:
+    """A scan to read.
+
+    Attributes:
+        slide_id: of the manifest.
+        path: the slide file.
+        source_mpp: resolution of level 0 that the user states, NaN for the file's own.
+        mask: a mask file of the user, "" to find the tissue.
+    """
+
+    slide_id: str
+    path: str
+    source_mpp: float
+    mask: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SlideFacts:
+    """What is known of a slide before its tiles are read. `coords` are int64 [N, 2] level-0 px, top-left."""
+
+    coords: np.ndarray
+    source_mpp: tuple[float, float]
+    effective_mpp: tuple[float, float]
+    read_level: int
+    slide_size: tuple[int, int]
+    scanner: str
+    tissue_mm2: float
+    backend: str
+
+
+def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlideFacts | np.ndarray | float]:
+    """Read a slide: first its facts, then tiles uint8 [n, tile_px, tile_px, 3] in the order of the coordinates, last
+    the sharpness.
+
+    Raises:
+        InputError: the slide cannot be read, has no plausible mpp, or no tissue.
+    """
+    open_with = settings.reader if callable(settings.reader) else lambda path: open_slide(path, str(settings.reader))
+    with open_with(task.path) as slide:
+        tiles = TileReader(
+            slide, settings.mpp, settings.tile_px, task.source_mpp, allow_upsampling=settings.allow_upsampling
+        )
+        mask = _mask(slide, task, tiles.plan.source_mpp, settings)
+        coords = tile_grid(
+            mask,
+            slide.level_dimensions[0],
+            tiles.plan.tile_size_level0,
+            grid_um=settings.mpp * settings.tile_px,
+            **settings.tiling,
+        )
+        if not len(coords):
+            found = f"{mask.area_mm2:.3g} mm² of tissue were found, enough for no tile of {settings.tile_px} px"
+            remedy = "look at the slide; give a mask file, lower tiling's min_tissue, or take the row out"
+            raise InputError(task.path, f"no tissue: {found} at {settings.mpp:g} µm/px", remedy)
+        yield SlideFacts(
+            coords,
+            tiles.plan.source_mpp,
+            tiles.plan.effective_mpp,
+            tiles.plan.read_level,
+            slide.level_dimensions[0],
+            identify_scanner(slide.properties).name,
+            mask.area_mm2,
+            slide.backend,
+        )
+        step = -(-len(coords) // SHARPNESS_TILES)
+        sharpness: list[np.ndarray] = []
+        for start in range(0, len(coords), settings.batch_size):
+            batch = tiles.read(coords[start : start + settings.batch_size])
+            sharpness.append(tile_sharpness(batch[(-start) % step :: step]))
+            yield batch
+        yield float(np.median(np.concatenate(sharpness)))
+
+
+def _mask(slide: SlideReader, task: SlideTask, source_mpp: tuple[float, float], settings: TilingSettings) -> TissueMask:
+    if task.mask:
+        return load_mask(task.mask, slide.level_dimensions[0], source_mpp)
+    return tissue_mask(slide, source_mpp=source_mpp, **settings.tissue)
+
+
+def find_mask(folder: Path | None, slide_id: str) -> str:
+    """The user's mask file of a slide, `<slide_id>.png`, `.geojson` or `.json`; "" if there is none."""
+    places = [folder / f"{slide_id}{suffix}" for suffix in (*PICTURES, *OUTLINES)] if folder else []
+    return next((str(place) for place in places if place.is_file()), "")
