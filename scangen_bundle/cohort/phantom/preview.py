@@ -52,6 +52,5 @@ def _richest_field(wanted: np.ndarray) -> tuple[float, float]:
 def _field(path: Path, mpp: float, corner: tuple[float, float], origin: tuple[float, float]) -> Image.Image:
     pixels = tifffile.imread(path, key=0)
     left, top = ((c - o) / mpp for c, o in zip(corner, origin, strict=True))
-    extent = FIELD_UM / mpp
-    box = (left, top, left + extent, top + extent)
-    return Image.fromarray(pixels).crop(tuple(round(v) for v in box)).resize((TILE_PX, TILE_PX), Image.Resampling.BOX)
+    x, y, extent = round(left), round(top), round(FIELD_UM / mpp)
+    return Image.fromarray(pixels).crop((x, y, x + extent, y + extent)).resize((TILE_PX, TILE_PX), Image.Resampling.BOX)
