@@ -167,7 +167,7 @@ class Agreement:
         self._add_classes(classes)
         self._sums.join()
         self.reasons: dict[str, str] = {}
-        self._aggregates: list[OverScanners] = []
+        self.aggregates: list[OverScanners] = []
         self._note_reasons(predictions)
 
     def _add_scores(self, c: int, table: np.ndarray) -> None:
@@ -231,14 +231,14 @@ class Agreement:
         pairs = [pair_name(self.scanners[a], self.scanners[b]) for a, b in self._pairs]
         for name in ("ccc", "cohen_kappa"):
             if name in self.wanted and pairs:
-                self._aggregates.append(OverScanners(name, pairs, self.reasons, worst="lowest"))
-        for aggregate in self._aggregates:
+                self.aggregates.append(OverScanners(name, pairs, self.reasons, worst="lowest"))
+        for aggregate in self.aggregates:
             self.reasons.update(aggregate.reasons)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Figures [R] by key for integer weights [R, P]."""
         figures = self._figures(weights)
-        for aggregate in self._aggregates:
+        for aggregate in self.aggregates:
             figures.update(aggregate(figures))
         return figures
 
@@ -267,7 +267,8 @@ class Agreement:
                 count, total = totals[name, c]
                 figures[name] = ratio(total, count)
         if ("icc", c) in totals:
-            figures["icc"] = _icc(*totals["icc", c][:3], totals["icc", c][3:])
+            count, row, square, *columns = totals["icc", c]
+            figures["icc"] = _icc(count, row, square, np.stack(columns))
         for a, b in self._pairs:
             pair = pair_name(self.scanners[a], self.scanners[b])
             count, x, y, xx, yy, xy, difference, d, dd, shift = totals["pair", c, a, b]

@@ -10,7 +10,7 @@ acceleration of a stratified sample (A. Davison, D. Hinkley, Bootstrap Methods a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -31,7 +31,7 @@ class Statistic(Protocol):
         reasons: why a figure is undefined on the observed data, by key.
     """
 
-    reasons: Mapping[str, str]
+    reasons: dict[str, str]
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Figures [R] by key for integer weights [R, P]; NaN where undefined."""
@@ -46,7 +46,8 @@ class Interval:
         low, high: percentile interval.
         bca_low, bca_high: bias-corrected and accelerated interval.
         defined: share of the resamples in which the figure is defined; the interval is of these.
-        reason: why the interval is undefined, "" where it is not.
+        reason: why there is no interval, "" where there is one.
+        bca_reason: why there is no BCa interval, "" where there is one.
     """
 
     low: float
@@ -55,6 +56,7 @@ class Interval:
     bca_high: float
     defined: float
     reason: str = ""
+    bca_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,18 +218,22 @@ def interval(
     observed: float, samples: np.ndarray, jackknife: np.ndarray, strata: np.ndarray, confidence: float = 0.95
 ) -> Interval:
     """Both intervals of a figure, over the resamples in which it is defined."""
-    nan = float("nan")
     if not np.isfinite(observed):
-        return Interval(nan, nan, nan, nan, nan, "the figure itself is undefined")
+        return _no_interval("the figure itself is undefined")
     if not len(samples):
-        return Interval(nan, nan, nan, nan, nan, "no resamples were asked for")
+        return _no_interval("no resamples were asked for")
     kept = samples[np.isfinite(samples)]
     defined = len(kept) / len(samples)
     if defined < LEAST_DEFINED:
-        return Interval(
-            nan, nan, nan, nan, defined, f"undefined in {1 - defined:.0%} of the resamples: too few patients"
-        )
-    known = np.isfinite(jackknife)
+        return _no_interval(f"undefined in {1 - defined:.0%} of the resamples: too few patients", defined)
     low, high = percentile_interval(kept, confidence)
-    bca_low, bca_high = bca_interval(observed, kept, jackknife[known], strata[known], confidence)
-    return Interval(low, high, bca_low, bca_high, defined)
+    known = np.isfinite(jackknife)
+    bca = bca_interval(observed, kept, jackknife[known], strata[known], confidence)
+    if np.isfinite(bca[0]):
+        return Interval(low, high, *bca, defined)
+    return Interval(low, high, *bca, defined, bca_reason="the resamples do not vary about the observed value")
+
+
+def _no_interval(reason: str, defined: float = float("nan")) -> Interval:
+    nan = float("nan")
+    return Interval(nan, nan, nan, nan, defined, reason, reason)
