@@ -28,11 +28,6 @@ def doctor():
     del sys.modules["doctor"]
 
 
-def run(*arguments):
-    command = [sys.executable, str(ROOT / "scripts" / "doctor.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_the_table_of_the_documentation_is_the_registrys():
     text = (ROOT / "docs" / "encoders.md").read_text()
     between = text.split("<!-- registry -->")[1].split("<!-- end of registry -->")[0].strip()
@@ -48,17 +43,24 @@ def test_the_table_has_a_row_for_each_encoder_with_its_terms():
         assert ("trust_remote_code" in line) == entry.spec.trust_remote_code
 
 
-def test_an_encoder_that_is_asked_for_and_not_here_ends_with_1_and_the_way_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    done = run("uni", "colour-statistics")
-    assert done.returncode == 1
-    assert "hf download MahmoodLab/UNI" in done.stdout
-    assert "ok    colour-statistics" in done.stdout
-    assert "-- 1 failed" in done.stdout
+def test_an_encoder_that_is_asked_for_and_not_here_ends_with_1_and_the_way_to_get_it(
+    doctor, monkeypatch, hub_cache, capsys
+):
+    monkeypatch.setattr(doctor, "check_versions", lambda requirements: iter(()))
+    monkeypatch.setattr(sys, "argv", ["doctor.py", "uni", "colour-statistics"])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # main() replaces it
+    assert doctor.main() == 1
+    printed = capsys.readouterr().out
+    assert "hf download MahmoodLab/UNI" in printed
+    assert "ok    colour-statistics" in printed
+    assert "-- 1 failed" in printed
+    monkeypatch.setattr(sys, "argv", ["doctor.py", "colour-statistics", "efficientnet-lite0"])
+    assert doctor.main() == 0
 
 
 def test_an_unknown_encoder_is_told_in_one_line():
-    done = run("unii")
+    command = [sys.executable, str(ROOT / "scripts" / "doctor.py"), "unii"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: encoder 'unii'")
     assert "Traceback" not in done.stderr
