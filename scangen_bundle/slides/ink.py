@@ -23,17 +23,28 @@ def ink_mask(density: np.ndarray) -> np.ndarray:
         density: optical density relative to the glass, float [h, w, 3].
     """
     red, green, blue = np.moveaxis(density, -1, 0)
-    strength = density.max(axis=-1)
+    strength, chroma = strength_and_chroma(density)
     rules = (
         # Stain of tissue absorbs green at least as much as its neighbours; blue and green ink let blue or green through.
         (blue < 0.3 * red) & (green < 0.95 * red),
         (green < 0.7 * red) & (green < 0.7 * blue),
         (red < 0.2 * green) & (blue > 0.75 * green),
-        np.ptp(density, axis=-1) < 0.2 * strength,
+        chroma < 0.2 * strength,
     )
     ink = np.zeros(strength.shape, bool)
     for rule in rules:
-        core = ndimage.binary_opening(rule & (strength > STRONG_OD), np.ones((CORE_PX, CORE_PX)))
+        strong = rule & (strength > STRONG_OD)
+        if not strong.any():
+            continue
+        core = ndimage.maximum_filter(ndimage.minimum_filter(strong, CORE_PX), CORE_PX)  # opening, also at the border
         if core.any():
-            ink |= ndimage.binary_propagation(core, mask=rule & (strength > WEAK_OD))
+            weak = rule & (strength > WEAK_OD)
+            ink |= ndimage.binary_propagation(core & weak, mask=weak)
     return ndimage.binary_dilation(ink, iterations=FRINGE_PX) if ink.any() else ink
+
+
+def strength_and_chroma(density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest optical density of the three colours, and the largest less the smallest: [h, w] each."""
+    red, green, blue = np.moveaxis(density, -1, 0)  # by planes: numpy is slow along an axis of three
+    strength = np.maximum(np.maximum(red, green), blue)
+    return strength, strength - np.minimum(np.minimum(red, green), blue)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from scangen_bundle.slides.ink import ink_mask
+from scangen_bundle.slides.ink import ink_mask, strength_and_chroma
 from scangen_bundle.slides.overview import read_overview
 from scangen_bundle.slides.reader import SlideReader
 from scangen_bundle.slides.resolution import resolve_mpp
@@ -70,7 +70,8 @@ def tissue_mask(
         source_mpp: resolution of level 0 in µm/px, if the file's own is missing or wrong.
         mask_mpp: size of a mask px, µm.
         relative_threshold: the tissue's edge, as a fraction of the slide's own typical tissue optical density.
-        closing_um: gaps in the tissue up to about twice this are closed.
+        closing_um: gaps in the tissue up to about twice this are closed. Histology: the default; smears and cytospins,
+            whose cells lie apart: 200, with `min_area_um2` 200,000.
         min_area_um2: smaller pieces and smaller holes are dropped.
 
     Raises:
@@ -113,7 +114,7 @@ def find_tissue(
     white = glass_white(overview)
     density = optical_density(overview, white)
     refused = ink_mask(density)
-    strength, chroma = density.max(axis=-1), np.ptp(density, axis=-1)
+    strength, chroma = strength_and_chroma(density)
     glass = (strength < FLOOR_OD) & ~refused
     noise, chroma_noise = (spread(values[glass]) for values in (strength, chroma))
     stained = (chroma > max(FLOOR_CHROMA, NOISE_FACTOR * chroma_noise)) & ~refused
