@@ -8,6 +8,7 @@ from scangen_bundle.handlers.gradient_clip import GradientClipHandler
 from scangen_bundle.handlers.per_scanner import PerScannerMetrics, PerScannerROCAUC
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.progress import ProgressHandler
+from scangen_bundle.handlers.report import EvaluationHandler
 from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "CheckpointHandler",
     "EarlyStopHandler",
     "EpochSeedHandler",
+    "EvaluationHandler",
     "GradientClipHandler",
     "PerScannerMetrics",
     "PerScannerROCAUC",

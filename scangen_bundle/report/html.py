@@ -84,9 +84,9 @@ def write_report(
         metrics=metrics,
         predictions=predictions.reset_index(drop=True),
         class_names=list(class_names),
-        threshold=metrics["threshold"],
-        unseen=list(metrics["unseen_scanners"]),
-        seed=int(metrics["seed"]),
+        threshold=metrics["settings"]["threshold"],
+        unseen=list(metrics["settings"]["unseen_scanners"]),
+        seed=int(metrics["settings"]["seed"]),
     )
     sections = [headline_section(context, model)]
     if comparison is not None:

@@ -10,8 +10,8 @@ from scangen_bundle.report.estimates import Estimate, estimate
 
 def scanner_names(results: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], set[str]]:
     """All scanners of some evaluations, those that every training knew first, and the set that some did not know."""
-    unseen = {name for metrics in results.values() for name in metrics["unseen_scanners"]}
-    scanners = {name for metrics in results.values() for name in metrics["scanners"]}
+    unseen = {name for metrics in results.values() for name in metrics["settings"]["unseen_scanners"]}
+    scanners = {name for metrics in results.values() for name in metrics["cohort"]["scanners"]}
     return sorted(scanners, key=lambda name: (name in unseen, name)), unseen
 
 
@@ -46,7 +46,7 @@ def headline_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = [
         "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(line, widths))
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
         )
         for line in lines
     ]

@@ -1,0 +1,217 @@
+"""What a run on the test patients found: metrics.json, MLflow figures, the HTML report, the headline table."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ignite.distributed as idist
+import numpy as np
+import pandas as pd
+import torch
+from ignite.engine import Engine, Events
+
+from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.cohort import confounding_report
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.predictions import PredictionsHandler
+from scangen_bundle.handlers.tracking import RunTracker
+from scangen_bundle.metrics import evaluate_predictions, sensitivity_at, youden_threshold
+from scangen_bundle.report.run_folder import read_predictions
+from scangen_bundle.report.table import headline_table
+
+logger = logging.getLogger(__name__)
+
+
+def choose_threshold(validation: pd.DataFrame, where: object) -> tuple[float, float | None, str]:
+    """The threshold of class 1 with the largest Youden's J on validation predictions.
+
+    Args:
+        validation: predictions with `label` and `probability`; scans without a label do not count.
+        where: names the table in messages.
+
+    Returns:
+        The threshold, the sensitivity that it has on validation, and how it was chosen. With one class only there is no
+        best threshold: 0.5 then, without a sensitivity, and the text says so.
+    """
+    labelled = validation[validation["label"] >= 0]
+    label, score = labelled["label"].to_numpy(), labelled["probability"].to_numpy()
+    threshold = youden_threshold(label, score)
+    if not np.isfinite(threshold):
+        logger.warning("%s: the validation patients are of one class; the threshold is 0.5", where)
+        return 0.5, None, "0.5, because the validation patients are of one class"
+    return threshold, sensitivity_at(label, score, threshold), "largest Youden's J on the validation patients"
+
+
+def tracked_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Figures by MLflow name `test/<key>`; pairs of scanners are in metrics.json alone.
+
+    MLflow allows letters, digits and `_-. :/` in a name; anything else becomes `_`.
+    """
+    return {
+        re.sub(r"[^\w\-. :/]", "_", f"test/{key}", flags=re.ASCII): figure["value"]
+        for key, figure in metrics["figures"].items()
+        if figure["value"] is not None and " vs " not in key
+    }
+
+
+def read_history(tracker: RunTracker) -> pd.DataFrame | None:
+    """The run's training curves from MLflow, a column per `train/` or `val/` metric, indexed by epoch; None without any."""
+    from mlflow import MlflowClient
+
+    if tracker.run_id is None:
+        return None
+    client = MlflowClient(tracking_uri=tracker.uri)
+    names = [name for name in client.get_run(tracker.run_id).data.metrics if name.startswith(("train/", "val/"))]
+    curves = {
+        name: {point.step: point.value for point in client.get_metric_history(tracker.run_id, name)} for name in names
+    }
+    return pd.DataFrame(curves).sort_index().rename_axis("epoch") if curves else None
+
+
+class EvaluationHandler:
+    """After an evaluator's run: metrics per scanner, written, tracked, reported and printed.
+
+    Args:
+        predictions: the handler that collected this run's predictions; attach it first.
+        val_predictions: CSV of the validation patients' predictions, which the threshold is chosen on.
+        folder: where `metrics.json`, `embeddings.npz` and `report.html` go.
+        tracker: the MLflow run; None to track nothing.
+        training_scanners: scanners that the network was trained on; others in the predictions are unseen.
+        class_names: of the labels.
+        network: to read slide embeddings from for the report; None for a report without them.
+        embedding: name of its submodule that outputs [B, E].
+        resamples: bootstrap resamples of patients.
+        seed: of the resamples.
+        card: further facts for the report's model card.
+        audit: table of the resolution audit, for the report.
+    """
+
+    def __init__(
+        self,
+        predictions: PredictionsHandler,
+        val_predictions: str,
+        folder: str,
+        tracker: RunTracker | None = None,
+        training_scanners: Sequence[str] = (),
+        class_names: Sequence[str] = ("negative", "positive"),
+        network: torch.nn.Module | None = None,
+        embedding: str = "embedding",
+        resamples: int = 2000,
+        seed: int = 0,
+        card: Mapping[str, Any] | None = None,
+        audit: pd.DataFrame | None = None,
+    ) -> None:
+        self.predictions, self.val_predictions, self.folder = predictions, Path(val_predictions), Path(folder)
+        self.tracker, self.training_scanners, self.class_names = tracker, list(training_scanners), list(class_names)
+        self.resamples, self.seed, self.card, self.audit = resamples, seed, dict(card or {}), audit
+        self.metrics: dict[str, Any] = {}
+        self._module = None if network is None else network.get_submodule(embedding)
+        self._output: torch.Tensor | None = None
+        self._embeddings: dict[str, np.ndarray] = {}
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self.check)
+        if self._module is not None:
+            self._module.register_forward_hook(self._keep)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+        engine.add_event_handler(Events.COMPLETED, self.report)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
+
+    def check(self, engine: Engine) -> None:
+        """Find out before the run, not after it, that the threshold cannot be chosen."""
+        self._embeddings = {}
+        if not self.val_predictions.is_file():
+            raise InputError(
+                self.val_predictions,
+                "the validation patients' predictions are not there; the threshold is chosen on them",
+                "train this run first, or set val_predictions to the CSV of its training",
+            )
+
+    def _keep(self, module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:
+        self._output = output.detach()
+
+    def _collect(self, engine: Engine) -> None:
+        assert self._output is not None, "the embedding submodule did not run"
+        self._embeddings.update(zip(engine.state.batch["slide_id"], self._output.float().cpu().numpy(), strict=True))
+
+    def report(self, engine: Engine) -> None:
+        """Compute, write, track and print."""
+        embeddings = self._gathered()
+        if idist.get_rank() != 0:
+            return
+        table = self.predictions.table
+        self.metrics = self._evaluate(table)
+        with write_atomically(self.folder / "metrics.json") as temporary:
+            temporary.write_text(json.dumps(self.metrics, indent=1, allow_nan=False), encoding="utf-8")
+        if embeddings is not None:
+            with write_atomically(self.folder / "embeddings.npz") as temporary:
+                np.savez(temporary, slide_id=table["slide_id"].to_numpy(dtype=str), embedding=embeddings)
+        if self.tracker is not None:
+            self.tracker.start()
+            self.tracker.log_metrics(tracked_figures(self.metrics))
+        self._write_html(table, embeddings)
+        if self.tracker is not None:
+            for path in (self.predictions.path, self.predictions.path.with_suffix(".parquet")):
+                self.tracker.log_artifact(path)
+            for name in ("metrics.json", "report.html"):
+                self.tracker.log_artifact(self.folder / name)
+            self.tracker.finish()
+        print(headline_table({self.folder.resolve().name: self.metrics}))
+        print(RESEARCH_USE_ONLY)
+
+    def _evaluate(self, table: pd.DataFrame) -> dict[str, Any]:
+        threshold, sensitivity, source = 0.5, None, "largest probability wins"
+        if len(self.class_names) == 2:
+            validation = read_predictions(self.val_predictions)
+            threshold, sensitivity, source = choose_threshold(validation, self.val_predictions)
+        try:
+            metrics = evaluate_predictions(
+                table,
+                threshold=threshold,
+                validation_sensitivity=sensitivity,
+                resamples=self.resamples,
+                seed=self.seed,
+                unseen_scanners=sorted(set(table["scanner"]) - set(self.training_scanners)),
+            )
+        except ValueError as error:
+            raise InputError(self.predictions.path, str(error), "mend the manifest or the test split") from error
+        metrics["settings"]["threshold_source"] = source
+        return metrics
+
+    def _write_html(self, table: pd.DataFrame, embeddings: np.ndarray | None) -> None:
+        from scangen_bundle.report.html import write_report
+
+        history = read_history(self.tracker) if self.tracker is not None else None
+        write_report(
+            self.folder / "report.html",
+            metrics=self.metrics,
+            predictions=table,
+            class_names=self.class_names,
+            model=self.folder.resolve().name,
+            embeddings=embeddings,
+            history=history,
+            audit=self.audit,
+            confounding=confounding_report(table),
+            card={"training scanners": self.training_scanners, **self.card},
+        )
+
+    def _gathered(self) -> np.ndarray | None:
+        """Embeddings of all processes in the order of the predictions, [n, E]."""
+        if self._module is None:
+            return None
+        if idist.get_world_size() > 1:
+            parts: list[dict[str, np.ndarray]] = [{}] * idist.get_world_size()
+            torch.distributed.all_gather_object(parts, self._embeddings)
+            self._embeddings = {name: vector for part in parts for name, vector in part.items()}
+        return np.stack([self._embeddings[name] for name in self.predictions.table["slide_id"]])
+
+    def _fail(self, engine: Engine, error: BaseException) -> None:
+        if self.tracker is not None:
+            self.tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise error
