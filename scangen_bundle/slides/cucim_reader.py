@@ -13,6 +13,7 @@ from scangen_bundle.slides.reader import WHITE, PyramidReader, UnsupportedLayout
 from scangen_bundle.slides.tiff_pyramid import TiffPyramid, read_tiff_pyramid
 from scangen_bundle.slides.tifffile_reader import tile_pieces
 
+INSTALL = "pip install --no-deps cucim-cu12==26.10.0 lazy-loader"
 SUFFIXES = (".svs", ".tif", ".tiff")
 
 
@@ -39,8 +40,7 @@ class CucimReader(PyramidReader):
         device: "cpu", or "cuda" to decode on the GPU.
 
     Raises:
-        InputError: the file is missing, empty, damaged, or not a TIFF that cuCIM reads.
-        ImportError: cuCIM is not installed.
+        InputError: cuCIM is not installed, or the file is missing, empty, damaged, or not a TIFF that cuCIM reads.
     """
 
     backend = "cucim"
@@ -53,9 +53,7 @@ class CucimReader(PyramidReader):
         try:
             from cucim import CuImage
         except ImportError as error:
-            raise ImportError(
-                "the reader backend cucim needs cuCIM: pip install --no-deps cucim-cu12==26.10.0 lazy-loader"
-            ) from error
+            raise InputError("reader backend cucim", f"cuCIM is not installed ({error})", f"run: {INSTALL}") from error
         pyramid = read_tiff_pyramid(self.path)
         if self.path.suffix.lower() not in SUFFIXES:
             raise UnsupportedLayout(

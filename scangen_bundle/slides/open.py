@@ -35,24 +35,29 @@ def open_slide(path: str | os.PathLike[str], backend: str = "auto") -> SlideRead
 
 
 def _open_fastest(path: str | os.PathLike[str]) -> SlideReader:
-    """tifffile where it understands the pyramid as OpenSlide does, else OpenSlide."""
+    """tifffile where it understands the pyramid as OpenSlide does, else OpenSlide.
+
+    A layout that one of them does not know is left to the other; a file that one of them finds damaged is refused.
+    """
     try:
         tiled = TifffileReader(path)
     except UnsupportedLayout as reason:
         log.debug("%s: read with openslide, because: %s", path, reason)
-        return OpenSlideReader(path)
+        try:
+            return OpenSlideReader(path)
+        except UnsupportedLayout as other:
+            raise InputError(path, f"{other.problem}, and {reason.problem}", other.remedy) from other
     try:
-        other = OpenSlideReader(path)
-    except InputError as reason:
-        log.debug("%s: read with tifffile, OpenSlide does not open it: %s", path, reason)
+        whole = OpenSlideReader(path)
+    except UnsupportedLayout as reason:
+        log.debug("%s: read with tifffile, because: %s", path, reason)
         return tiled
     # OpenSlide does not know the levels of an OME-TIFF, which lie in sub-directories: fewer levels are no contradiction.
-    if tiled.level_dimensions[0] == other.level_dimensions[0] and set(other.level_dimensions) <= set(
-        tiled.level_dimensions
-    ):
+    same_picture = tiled.level_dimensions[0] == whole.level_dimensions[0]
+    if same_picture and set(whole.level_dimensions) <= set(tiled.level_dimensions):
         log.debug("%s: read with tifffile", path)
-        other.close()
+        whole.close()
         return tiled
     log.debug("%s: read with openslide, whose levels differ from tifffile's", path)
     tiled.close()
-    return other
+    return whole

@@ -26,6 +26,7 @@ APERIO_JPEG2000_YCBCR = 33003
 MICROMETRES = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 CENTIMETRES_PER_UNIT = {2: 2.54, 3: 1.0}
 END_MARKER = b"\xff\xd9"  # ends a JPEG image (EOI) as well as a JPEG 2000 codestream (EOC)
+TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG = 7
 MARKED_COMPRESSIONS = {JPEG, 33005, 34712}  # JPEG and JPEG 2000
 
@@ -81,15 +82,18 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
     """
     import tifffile
 
+    with open(path, "rb") as file:
+        if file.read(4) not in TIFF_HEADERS:
+            raise UnsupportedLayout(path, "it is not a TIFF file", OTHER_READER)
     try:
         with tifffile.TiffFile(path) as tiff:
             first = tiff.pages.first
             vendor = next((name for name in OTHER_VENDORS if getattr(tiff, name)), None)
             if vendor is not None:
                 raise UnsupportedLayout(path, f"a TIFF of a kind that has its own tiling ({vendor[3:]})", OTHER_READER)
-            series = tiff.series[0]
-            pages: list[Any] = [level.keyframe for level in series.levels if len(level.pages) == 1]
-            levels = tuple(_level(path, page) for page in pages if page.is_tiled)
+            _check_chain(path, tiff)
+            pages: list[Any] = _level_pages(tiff)
+            levels = tuple(_level(path, page) for page in pages)
             description = first.description
             if tiff.is_svs:
                 mpp, properties = _aperio(description)
@@ -101,11 +105,31 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
     except (InputError, OSError):
         raise
     except Exception as error:  # tifffile meets a damaged directory with errors of many types
-        raise UnsupportedLayout(path, f"its TIFF directory cannot be read: {error}", DAMAGED) from error
+        raise UnsupportedLayout(path, f"its TIFF directory cannot be read ({error!r})", DAMAGED) from error
     if not levels:
         raise UnsupportedLayout(path, "the TIFF has no tiled image", OTHER_READER)
     _check_extent(path, levels)
     return TiffPyramid(tuple(sorted(levels, key=lambda level: -level.size[0])), mpp, properties)
+
+
+def _check_chain(path: Path, tiff: Any) -> None:
+    """Refuse a file whose last directory that can be read points to a further one: it is cut short behind it."""
+    tiff.filehandle.seek(tiff.pages.next_page_offset)
+    following = int.from_bytes(tiff.filehandle.read(tiff.tiff.offsetsize), "little" if tiff.byteorder == "<" else "big")
+    if following:
+        problem = f"its TIFF directory {len(tiff.pages)} should be at byte {following} and cannot be read"
+        raise InputError(path, f"{problem} (the file has {tiff.filehandle.size} bytes)", DAMAGED)
+
+
+def _level_pages(tiff: Any) -> list[Any]:
+    """The pages that are levels, by the rules that OpenSlide has for generic TIFF and for Aperio."""
+    if tiff.is_ome:
+        pages = [level.keyframe for level in tiff.series[0].levels if len(level.pages) == 1]
+    else:
+        pages = [page.aspage() for page in tiff.pages]
+        if not tiff.is_svs:
+            pages = [page for number, page in enumerate(pages) if number == 0 or page.is_reduced]
+    return [page for page in pages if page.is_tiled] if pages[0].is_tiled else []
 
 
 def _level(path: Path, page: Any) -> TiffLevel:
@@ -122,7 +146,8 @@ def _level(path: Path, page: Any) -> TiffLevel:
     if not len(page.dataoffsets) == len(page.databytecounts) == grid[0] * grid[1]:
         raise InputError(
             path,
-            f"its TIFF directory lists {len(page.dataoffsets)} tiles, {size[0]} x {size[1]} px need {grid[0] * grid[1]}",
+            f"its TIFF directory has {len(page.dataoffsets)} offsets and {len(page.databytecounts)} sizes of tiles, "
+            f"{size[0]} x {size[1]} px need {grid[0] * grid[1]}",
             DAMAGED,
         )
     return TiffLevel(

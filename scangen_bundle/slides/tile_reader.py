@@ -83,10 +83,16 @@ def resample(regions: np.ndarray, extent: tuple[float, float], tile_px: int) -> 
         uint8 [n, tile_px, tile_px, 3]
     """
     import torch
-    from torch.nn.functional import interpolate
 
+    # torch leaves an axis alone whose size does not change, also if its scale does: one px more makes it look.
+    extra = [
+        (0, int(length == tile_px != field)) for length, field in zip(regions.shape[1:3], extent[::-1], strict=True)
+    ]
+    if any(after for _, after in extra):
+        regions = np.pad(regions, ((0, 0), *extra, (0, 0)), mode="edge")
     images = torch.from_numpy(regions).permute(0, 3, 1, 2)
-    # Output pixels are 1 / scale_factor px apart whatever the size of the input, which keeps fractions of a px.
+    # The operator behind torch.nn.functional.interpolate, which takes a size or a scale but not both: the scale keeps the
+    # fractions of a px of the field of view.
     scale = (tile_px / extent[1], tile_px / extent[0])
-    resampled = interpolate(images, scale_factor=scale, mode="bilinear", antialias=True, align_corners=False)
-    return resampled.permute(0, 2, 3, 1).numpy()[:, :tile_px, :tile_px]
+    resampled = torch.ops.aten._upsample_bilinear2d_aa(images, (tile_px, tile_px), False, *scale)
+    return resampled.permute(0, 2, 3, 1).numpy()
