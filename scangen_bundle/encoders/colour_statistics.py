@@ -35,22 +35,33 @@ SPEC = EncoderSpec(
 )
 
 
-def colour_channels(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """The nine channels of uint8 [B, H, W, 3]: float32 [B, H * W, 9].
+# Optical density of each grey level; the offset keeps black finite.
+DENSITY = -np.log10((np.arange(256, dtype=np.float32) + 1) / 256)
 
-    Red, green and blue from 0 to 1; their optical densities -log10((v + 1) / 256); the saturation S of HSV, and
-    S cos(hue), S sin(hue), because hue is an angle whose mean is no number, and is undefined in grey.
+
+def colour_channels(tile: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """The nine channels of a tile uint8 [H, W, 3]: float32 [9, H * W].
+
+    Red, green and blue from 0 to 1; their optical densities -log10((v + 1) / 256); S cos(hue), S sin(hue) and the
+    saturation S of HSV, because hue is an angle whose mean is no number, and is undefined in grey.
     """
-    rgb = tiles.reshape(len(tiles), -1, 3).astype(np.float32)
-    density = -np.log10((rgb + 1) / 256)
-    rgb /= 255
-    red, green, blue = np.moveaxis(rgb, -1, 0)
+    levels = np.ascontiguousarray(tile.reshape(-1, 3).T)
+    red, green, blue = rgb = levels.astype(np.float32) / 255
+    largest = rgb.max(0)
+    saturation = np.divide(largest - rgb.min(0), largest, out=np.zeros_like(largest), where=largest > 0)
     # The hexagon's plane: hue is the angle of (x, y), https://en.wikipedia.org/wiki/HSL_and_HSV
-    hue = np.arctan2(np.sqrt(3) / 2 * (green - blue), red - (green + blue) / 2)
-    largest = rgb.max(-1)
-    saturation = np.divide(largest - rgb.min(-1), largest, out=np.zeros_like(largest), where=largest > 0)
-    chroma = np.stack([saturation * np.cos(hue), saturation * np.sin(hue), saturation], axis=-1)
-    return np.concatenate([rgb, density, chroma], axis=-1)
+    x, y = red - (green + blue) / 2, np.float32(np.sqrt(3) / 2) * (green - blue)
+    radius = np.hypot(x, y)
+    pull = np.divide(saturation, radius, out=np.zeros_like(radius), where=radius > 0)
+    return np.stack([*rgb, *DENSITY[levels], x * pull, y * pull, saturation])
+
+
+def quantiles(sorted_rows: npt.NDArray[np.float32], at: tuple[float, ...]) -> npt.NDArray[np.float32]:
+    """Quantiles [len(at), R] of rows [R, N] that are sorted already, interpolated linearly (twice as fast as numpy)."""
+    position = np.asarray(at) * (sorted_rows.shape[1] - 1)
+    below = np.floor(position).astype(int)
+    above = np.ceil(position).astype(int)
+    return sorted_rows[:, below].T + (sorted_rows[:, above] - sorted_rows[:, below]).T * (position - below)[:, None]
 
 
 class ColourStatistics(Encoder):
@@ -61,8 +72,8 @@ class ColourStatistics(Encoder):
 
     @staticmethod
     def _of_tile(tile: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        channels = colour_channels(tile[None])[0]
-        statistics = [channels.mean(0), channels.std(0), *np.quantile(channels, QUANTILES, axis=0)]
+        channels = np.sort(colour_channels(tile), axis=1)
+        statistics = [channels.mean(1), channels.std(1), *quantiles(channels, QUANTILES)]
         return np.stack(statistics, axis=1).astype(np.float32).ravel()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from skimage import color, data
 
 from scangen_bundle.encoders import create_encoder
-from scangen_bundle.encoders.colour_statistics import NAMES
+from scangen_bundle.encoders.colour_statistics import NAMES, quantiles
 
 
 def test_features_are_the_statistics_that_their_names_say():
@@ -34,3 +34,10 @@ def test_black_and_grey_tiles_have_finite_features():
     features = create_encoder("colour-statistics", tile_px=256).encode(tiles)
     assert features.shape == (3, 63)
     assert np.isfinite(features).all()
+
+
+def test_quantiles_are_numpys():
+    rows = np.sort(np.random.default_rng(0).normal(size=(3, 1000)).astype(np.float32), axis=1)
+    np.testing.assert_allclose(
+        quantiles(rows, (0.0, 0.1, 0.5, 1.0)), np.quantile(rows, (0, 0.1, 0.5, 1), axis=1), atol=1e-6
+    )

@@ -54,3 +54,15 @@ def test_through_a_config_what_is_missing_is_still_told_in_one_message(hub_cache
     with pytest.raises(Exception) as caught:  # noqa: PT011 (the parser wraps it)
         read("virchow").get_parsed_content("encoder")
     assert "hf download paige-ai/Virchow" in str(find_input_error(caught.value))
+
+
+def test_an_overlay_changes_what_the_jobs_read():
+    jobs = FOLDER.parent
+    extract = ConfigParser.load_config_files([jobs / "extract_features.yaml", FOLDER / "virchow.yaml"])
+    assert extract["encoder"]["pooling"] == "cls+mean"
+    assert extract["encoder_name"] == "virchow"
+    assert extract["job"]["encoder"] == "@encoder"
+    before = ConfigParser.load_config_files([jobs / "train.yaml"])
+    after = ConfigParser.load_config_files([jobs / "train.yaml", FOLDER / "virchow.yaml"])
+    assert (before["num_features"], after["num_features"]) == (1280, 2560)
+    assert "@encoder_name" in after["features_dir"]

