@@ -16,7 +16,7 @@ LEVEL_TOLERANCE = 1e-3
 def resolve_mpp(
     metadata: tuple[float, float] | None,
     target_mpp: float,
-    override: float | tuple[float, float] | None = None,
+    override: float | Sequence[float] | None = None,
     where: object = "slide",
 ) -> tuple[float, float]:
     """The slide's level-0 resolution: the user's override, else the file's own value, else an error.
@@ -39,10 +39,10 @@ def resolve_mpp(
     """
     remedy = "state the slide's mpp (column mpp of the manifest, or source_mpp)"
     if override is not None:
-        stated = override if isinstance(override, tuple) else (override, override)
+        stated = tuple(override) if isinstance(override, Sequence) else (override, override)
         if not any(math.isnan(value) for value in stated):
-            if not all(math.isfinite(value) and value > 0 for value in stated):
-                raise InputError(where, f"the stated mpp {override} is not a positive number", remedy)
+            if len(stated) != 2 or not all(math.isfinite(value) and value > 0 for value in stated):
+                raise InputError(where, f"the stated mpp {override} is not one or two positive numbers", remedy)
             return float(stated[0]), float(stated[1])
     if metadata is None:
         raise InputError(where, "the file does not say its resolution (no mpp)", remedy)

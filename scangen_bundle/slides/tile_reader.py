@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from scangen_bundle.slides.reader import SlideReader
@@ -32,7 +34,7 @@ class TileReader:
         reader: SlideReader,
         mpp: float,
         tile_px: int,
-        source_mpp: float | tuple[float, float] | None = None,
+        source_mpp: float | Sequence[float] | None = None,
         allow_upsampling: bool = False,
     ) -> None:
         self.reader = reader
