@@ -240,6 +240,7 @@ class ExtractionJob:
         progress: ExtractionProgress,
     ) -> Iterator[SlideTask]:
         """The slides that no other job has, each locked when its turn comes."""
+        halves = _halves(self.output_dir)
         row: Any
         for row in todo.itertuples():
             slide_id = str(row.slide_id)
@@ -250,6 +251,8 @@ class ExtractionJob:
                 summary.elsewhere.append(slide_id)
                 progress.end_slide(slide_id)
                 continue
+            for half in halves.get(slide_id, []):
+                half.unlink(missing_ok=True)
             task = SlideTask(slide_id, str(row.slide_path), float(row.mpp), find_mask(self.masks_dir, slide_id))
             in_hand[slide_id] = _Slide(task, held)
             yield task
@@ -312,6 +315,14 @@ def _abandon(slide: _Slide) -> None:
 def _abandon_all(in_hand: Mapping[str, _Slide]) -> None:
     for slide in in_hand.values():
         _abandon(slide)
+
+
+def _halves(folder: Path) -> dict[str, list[Path]]:
+    """Bags in the making by slide: those of other jobs, and those that killed jobs left behind."""
+    found: dict[str, list[Path]] = {}
+    for path in folder.glob(".*.tmp.h5"):
+        found.setdefault(path.name[1:].rsplit(".", 3)[0], []).append(path)
+    return found
 
 
 def _listed(title: str, problems: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def load_tensor(path: Path) -> np.ndarray:
     except pickle.UnpicklingError as error:
         convert = (
             'python -c "import sys, torch; p = sys.argv[1]; x = torch.load(p, weights_only=False); '
-            'torch.save(torch.as_tensor(x), p)" ' + str(path)
+            'torch.save(torch.as_tensor(x), p)" ' + shlex.quote(str(path))
         )
         problem = "it holds a pickle (a NumPy array, perhaps), not a plain tensor; loading one can run any program"
         raise InputError(path, problem, f"if you trust where it came from, convert it once: {convert}") from error

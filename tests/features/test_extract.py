@@ -1,0 +1,231 @@
+"""The extraction job: what it makes, and what it survives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import ExtractionJob, open_bag
+from tests.features.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest
+
+JOB_SCRIPT = """
+import sys
+from pathlib import Path
+from scangen_bundle.features import ExtractionJob
+from tests.features.fakes import FakeEncoder, FakeSlide, make_manifest
+
+if __name__ == "__main__":
+    folder, count, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    manifest = make_manifest(folder / "slides", {f"s{i}": {} for i in range(count)})
+    job = ExtractionJob(manifest, folder / "bags", FakeEncoder(seconds), FakeSlide, batch_size=8, workers=1)
+    summary = job.extract()
+    print(len(summary.made), len(summary.kept), len(summary.elsewhere))
+"""
+
+
+def make_job(folder, slides, encoder=None, **options):
+    options = {"reader": FakeSlide, "workers": 1, "progress": False, **options}
+    return ExtractionJob(make_manifest(folder / "slides", slides), folder / "bags", encoder or FakeEncoder(), **options)
+
+
+def start(folder, count, seconds):
+    arguments = [sys.executable, "-c", JOB_SCRIPT, str(folder), str(count), str(seconds)]
+    return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def is_running(process):
+    """Whether a process is there and not merely waiting to be buried."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with the bags a and b."""
+    folder = tmp_path_factory.mktemp("finished")
+    make_job(folder, {"a": {}, "b": {"tissue": 256}}).run()
+    return folder
+
+
+def test_a_bag_holds_what_the_encoder_gives_of_each_tile(tmp_path):
+    summary = make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}, workers=2).run()
+    assert sorted(summary.made) == ["a", "b"]
+    assert summary.tiles == 64 + 16
+    bag = open_bag(tmp_path / "bags" / "a.h5")
+    grid = [(x, y) for y in range(0, 512, TILE_PX) for x in range(0, 512, TILE_PX)]
+    assert bag.coords.tolist() == [list(corner) for corner in grid]
+    expected = np.array([[180, 90, 100 + x // TILE_PX] for x, _ in grid], np.float16)
+    np.testing.assert_array_equal(bag.features, expected)
+    about = bag.attributes
+    assert (about["slide_id"], about["encoder"], about["dim"], about["tile_px"]) == ("a", "fake", 3, TILE_PX)
+    assert (about["mpp"], about["source_mpp_x"], about["effective_mpp_y"]) == (0.5, 0.5, 0.5)
+    assert about["scanner"] == "aperio-at2"
+    assert about["tissue_mm2"] == pytest.approx((512 * 0.5e-3) ** 2, rel=0.1)
+    assert about["sharpness"] >= 0
+    assert sorted(file.name for file in (tmp_path / "bags").iterdir()) == ["a.h5", "b.h5", "slides.csv"]
+
+
+def test_slides_csv_tells_of_each_scan(finished):
+    table = pd.read_csv(finished / "bags" / "slides.csv").set_index("slide_id")
+    assert table.tiles.to_dict() == {"a": 64, "b": 16}
+    assert set(table.agreement) == {"agreement"}
+    assert set(table.effective_mpp_x) == {0.5}
+
+
+BAD = {
+    "broken": ({"broken": True}, "a tile is damaged"),
+    "bug": ({"bug": True}, "ZeroDivisionError: a fault of the program"),
+    "crash": ({"crash": True}, "reader process died"),
+    "no-mpp": ({"mpp": None}, "does not say its resolution"),
+    "bogus-mpp": ({"mpp": 1000.0}, "a wrong value"),
+    "coarse": ({"mpp": 2.0}, "upsampling"),
+    "empty": ({"tissue": 0}, "no tissue"),
+}
+
+
+def test_bad_slides_are_reported_and_the_run_goes_on(tmp_path):
+    bad = {slide_id: options for slide_id, (options, _) in BAD.items()}
+    with pytest.raises(InputError, match=r"failures\.csv: 7 of 9 slides failed\n  broken: "):
+        make_job(tmp_path, {"a": {}, **bad, "z": {}}).run()
+    failures = pd.read_csv(tmp_path / "bags" / "failures.csv", keep_default_na=False).set_index("slide_id")
+    assert sorted(failures.index) == sorted(BAD)
+    for slide_id, (_, problem) in BAD.items():
+        assert problem in failures.problem[slide_id]
+        assert ("Traceback" in failures.traceback[slide_id]) == (slide_id != "crash")
+    assert sorted(file.name for file in (tmp_path / "bags").iterdir()) == ["a.h5", "failures.csv", "slides.csv", "z.h5"]
+
+
+def test_a_mended_slide_leaves_the_list_of_failures(tmp_path):
+    assert make_job(tmp_path, {"a": {}, "bad": {"mpp": None}}).extract().failed
+    summary = make_job(tmp_path, {"a": {}, "bad": {"mpp": None, "stated": 0.5}}).run()
+    assert (summary.kept, summary.made) == (["a"], ["bad"])
+    assert not (tmp_path / "bags" / "failures.csv").exists()
+
+
+def test_vectors_that_are_not_numbers_fail_the_slide_alone(tmp_path):
+    summary = make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}, NanEncoder()).extract()
+    assert summary.made == ["b"]
+    assert "NaN" in summary.failed["a"]
+    assert not (tmp_path / "bags" / "a.h5").exists()
+
+
+def test_finished_bags_are_not_touched(tmp_path):
+    make_job(tmp_path, {"a": {}}).run()
+    before = os.stat(tmp_path / "bags" / "a.h5")
+    summary = make_job(tmp_path, {"a": {}, "b": {}}).run()
+    assert (summary.kept, summary.made) == (["a"], ["b"])
+    after = os.stat(tmp_path / "bags" / "a.h5")
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "options", "text"),
+    [
+        ({"revision": "2"}, {}, "revision is 1, asked for 2"),
+        ({"name": "other"}, {}, "encoder is fake, asked for other"),
+        ({"pooling": "cls"}, {}, "pooling is mean, asked for cls"),
+        ({"tile_px": 32}, {}, "tile_px is 64, asked for 32"),
+        ({}, {"mpp": 1.0}, "mpp is 0.5, asked for 1"),
+        ({}, {"dtype": "float32"}, "dtype is float16, asked for float32"),
+        ({}, {"tiling": {"overlap": 0.5}}, "settings is"),
+    ],
+)
+def test_bags_of_another_request_are_refused_before_any_work(finished, encoder, options, text):
+    with pytest.raises(InputError, match=text) as error:
+        make_job(finished, {"a": {}, "b": {"tissue": 256}, "c": {}}, FakeEncoder(**encoder), **options).run()
+    assert "a.h5" in str(error.value)
+    assert "b.h5" in str(error.value)
+    assert not (finished / "bags" / "c.h5").exists()
+
+
+def test_a_changed_mpp_of_the_manifest_and_a_damaged_bag_are_refused(tmp_path):
+    make_job(tmp_path, {"a": {}, "b": {}}).run()
+    (tmp_path / "bags" / "b.h5").write_bytes((tmp_path / "bags" / "b.h5").read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"(?s)a\.h5: the slide was read as 0\.5 .* 0\.4.*b\.h5: .*cannot be read"):
+        make_job(tmp_path, {"a": {"stated": 0.4}, "b": {}}).run()
+
+
+def test_scans_that_have_features_already_are_passed_over(tmp_path):
+    manifest = make_manifest(tmp_path / "slides", {"a": {}, "b": {}})
+    manifest.loc[1, ["slide_path", "features_path"]] = ["", "b.h5"]
+    summary = ExtractionJob(manifest, tmp_path / "bags", FakeEncoder(), FakeSlide, workers=1, progress=False).run()
+    assert summary.made == ["a"]
+
+
+def test_a_mask_of_the_user_decides_where_there_is_one(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.pad(np.full((8, 4), 255, np.uint8), ((0, 8), (0, 12)))).save(tmp_path / "masks" / "a.png")
+    make_job(tmp_path, {"a": {}, "b": {}}, masks_dir=tmp_path / "masks").run()
+    assert len(open_bag(tmp_path / "bags" / "a.h5")) == 8 * 4
+    assert len(open_bag(tmp_path / "bags" / "b.h5")) == 8 * 8
+
+
+def test_an_option_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"option tiling: does not know \['max_tile'\]"):
+        make_job(tmp_path, {"a": {}}, tiling={"max_tile": 3})
+
+
+def test_a_killed_run_loses_the_slide_in_hand_only(tmp_path):
+    job = start(tmp_path, 4, 0.1)
+    bags = tmp_path / "bags"
+    deadline = time.monotonic() + 60
+    while not ((bags / "s0.h5").exists() and list(bags.glob(".s1.*"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(job.pid)], capture_output=True, text=True, check=False)
+    job.send_signal(signal.SIGKILL)
+    job.communicate()
+    assert sorted(file.name for file in bags.glob("s*.h5")) == ["s0.h5"]
+    before = (bags / "s0.h5").read_bytes(), os.stat(bags / "s0.h5").st_mtime_ns
+    for child in map(int, children.stdout.split()):  # none is left behind
+        while is_running(child):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    again = start(tmp_path, 4, 0.0)
+    output, errors = again.communicate()
+    assert output.split() == ["3", "1", "0"], errors
+    assert ((bags / "s0.h5").read_bytes(), os.stat(bags / "s0.h5").st_mtime_ns) == before
+    assert sorted(file.name for file in bags.iterdir()) == ["s0.h5", "s1.h5", "s2.h5", "s3.h5", "slides.csv"]
+
+
+def test_two_jobs_on_one_folder_share_the_work(tmp_path):
+    make_manifest(tmp_path / "slides", {})
+    jobs = [start(tmp_path, 6, 0.05) for _ in range(2)]
+    outputs = [job.communicate() for job in jobs]
+    made = [int(output.split()[0]) for output, _ in outputs]
+    assert sum(made) == 6, outputs
+    bags = tmp_path / "bags"
+    assert sorted(file.name for file in bags.iterdir()) == [*(f"s{i}.h5" for i in range(6)), "slides.csv"]
+    assert all(len(open_bag(file)) == 64 for file in bags.glob("*.h5"))
+
+
+def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tmp_path):
+    limited = JOB_SCRIPT.replace(
+        "    summary =",
+        "    import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n    summary =",
+    )
+    arguments = [sys.executable, "-c", limited, str(tmp_path), "3", "0"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"InputError: {tmp_path / 'bags'}: cannot be written" in done.stderr
+    assert "File too large" in done.stderr
+    assert [file.name for file in (tmp_path / "bags").iterdir() if file.name != ".locks"] == []
+
+
+def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "bags").write_text("a file in its place")
+    with pytest.raises(InputError, match="bags: cannot be written"):
+        make_job(tmp_path, {"a": {}}).run()
