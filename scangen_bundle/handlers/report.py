@@ -181,7 +181,7 @@ class EvaluationHandler:
             )
         except ValueError as error:
             raise InputError(self.predictions.path, str(error), "mend the manifest or the test split") from error
-        metrics["settings"]["threshold_source"] = source
+        metrics["settings"].update(threshold_source=source, class_names=self.class_names)
         return metrics
 
     def _write_html(self, table: pd.DataFrame, embeddings: np.ndarray | None) -> None:

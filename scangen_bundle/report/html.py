@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,15 @@ import pandas as pd
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
 from scangen_bundle.files import write_atomically
 from scangen_bundle.report.page import Section
-from scangen_bundle.report.sections.agreement import agreement_section
+from scangen_bundle.report.sections.agreement import agreement_section, lines_group
 from scangen_bundle.report.sections.calibration import calibration_section
 from scangen_bundle.report.sections.card import card_section
 from scangen_bundle.report.sections.cohort import audit_section, confounding_section
+from scangen_bundle.report.sections.comparison import comparison_section
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.discrimination import discrimination_section
 from scangen_bundle.report.sections.embedding import embedding_section
-from scangen_bundle.report.sections.headline import headline_section
+from scangen_bundle.report.sections.headline import headline_section, headline_table_block
 from scangen_bundle.report.sections.training import training_section
 
 if TYPE_CHECKING:
@@ -80,14 +82,7 @@ def write_report(
         card: facts about model and data, by name.
         comparison: a further section, see `sections.comparison`.
     """
-    context = Context(
-        metrics=metrics,
-        predictions=predictions.reset_index(drop=True),
-        class_names=list(class_names),
-        threshold=metrics["settings"]["threshold"],
-        unseen=list(metrics["settings"]["unseen_scanners"]),
-        seed=int(metrics["settings"]["seed"]),
-    )
+    context = make_context(metrics, predictions, class_names)
     sections = [headline_section(context, model)]
     if comparison is not None:
         sections.append(comparison)
@@ -102,6 +97,56 @@ def write_report(
         sections.append(training_section(history))
     sections.append(card_section(context, card))
     _write(path, render(sections, title, model))
+
+
+def write_comparison(
+    path: str | os.PathLike[str],
+    *,
+    comparison: Mapping[str, Any],
+    metrics: Mapping[str, Mapping[str, Any]],
+    predictions: Mapping[str, pd.DataFrame],
+    class_names: Sequence[str] = ("negative", "positive"),
+    title: str = "Two models compared",
+) -> None:
+    """Write the before/after report of two models.
+
+    Args:
+        path: of the HTML file.
+        comparison: what `metrics.compare_predictions` gave.
+        metrics: each model's `metrics.evaluate_predictions`, by the models' names, first and second.
+        predictions: each model's predictions of the same scans.
+        class_names: of the labels.
+        title: of the page.
+    """
+    first, second = metrics
+    contexts = tuple(make_context(metrics[name], predictions[name], class_names) for name in (first, second))
+    summary = Section("summary", "Summary", [headline_table_block(metrics)])
+    lines = []
+    for i, (name, context) in enumerate(zip((first, second), contexts, strict=True)):
+        for class_name, view in context.views.items():
+            group = lines_group(context, class_name, view)
+            panels = [replace(panel, key=f"model-{i}-{panel.key}") for panel in group.panels]
+            lines.append(replace(group, title=f"{group.title}, {name}", panels=panels))
+    sections = [
+        summary,
+        comparison_section(comparison, (first, second), (contexts[0], contexts[1])),
+        Section("specimens", "Every specimen across its scanners", lines),
+        card_section(contexts[0], None),
+    ]
+    _write(path, render(sections, title, f"{first} and {second}"))
+
+
+def make_context(metrics: Mapping[str, Any], predictions: pd.DataFrame, class_names: Sequence[str]) -> Context:
+    """What the sections draw from."""
+    settings = metrics["settings"]
+    return Context(
+        metrics=metrics,
+        predictions=predictions.reset_index(drop=True),
+        class_names=list(class_names),
+        threshold=settings["threshold"],
+        unseen=list(settings["unseen_scanners"]),
+        seed=int(settings["seed"]),
+    )
 
 
 def _write(path: str | os.PathLike[str], page: str) -> None:

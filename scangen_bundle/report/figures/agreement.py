@@ -34,14 +34,19 @@ def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarra
 
 
 def score_scatter(
-    pairs: pd.DataFrame, names: tuple[str, str], class_names: Sequence[str], threshold: float | None = None
+    pairs: pd.DataFrame,
+    names: tuple[str, str],
+    class_names: Sequence[str],
+    threshold: float | None = None,
+    quantity: str = "score",
 ) -> Figure:
-    """One point per specimen: its score on the first scanner beside its score on the second.
+    """One point per specimen: its score on the first scanner (or with the first model) beside that on the second.
 
     Args:
         pairs: `first`, `second` (scores 0 to 1) and `label`, one row per specimen.
         names: of the two scanners.
         class_names: of the labels.
+        quantity: what the score is called.
         threshold: dotted lines; a point in the upper left or lower right part changes its class with the scanner.
     """
     figure, axes = new_axes()
@@ -52,8 +57,8 @@ def score_scatter(
     first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
     _scatter_by_label(axes, first, second, pairs["label"].to_numpy(), class_names)
     axes.set(
-        xlabel=f"score on {names[0]}",
-        ylabel=f"score on {names[1]}",
+        xlabel=f"{quantity}, {names[0]}",
+        ylabel=f"{quantity}, {names[1]}",
         xlim=(-0.02, 1.02),
         ylim=(-0.02, 1.02),
         aspect="equal",
