@@ -15,7 +15,7 @@ from scangen_bundle.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-NOTE = "Models trained on its outputs fall under its terms."
+NOTE = "Read at its gate what holds for models trained on its outputs."
 PACKAGE = "pip install git+https://github.com/Mahmoodlab/CONCH.git"
 
 CONCH = EncoderSpec(

@@ -31,7 +31,10 @@ def needed_files(spec: EncoderSpec) -> tuple[str, ...]:
     """Names of which the repository has one: the weights, or for transformers the configuration beside them."""
     if spec.library == "transformers":
         return ("config.json",)
-    return (spec.weights_file,) if spec.weights_file else DEFAULT_FILES
+    if spec.weights_file and spec.weights_file not in DEFAULT_FILES:
+        return (spec.weights_file,)
+    # Whichever format another tool has fetched: timm prefers safetensors where the repository has both.
+    return DEFAULT_FILES
 
 
 def how_to_get(spec: EncoderSpec) -> str:
