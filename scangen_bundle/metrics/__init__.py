@@ -13,7 +13,20 @@ from scangen_bundle.metrics.discrimination import (
     sensitivity_at,
     youden_threshold,
 )
+from scangen_bundle.metrics.embedding import (
+    Retrieval,
+    choose_k,
+    davies_bouldin,
+    knn_probe,
+    linear_probe,
+    neighbour_counts,
+    robustness_index,
+    silhouette_values,
+    specimen_retrieval,
+)
 from scangen_bundle.metrics.evaluate import SCHEMA_VERSION, compare_predictions, evaluate_predictions
+from scangen_bundle.metrics.neighbours import nearest
+from scangen_bundle.metrics.performance_drop import average_performance_drop, performance_drops
 from scangen_bundle.metrics.predictions import Predictions, check_predictions
 
 __all__ = [
@@ -26,20 +39,32 @@ __all__ = [
     "Interval",
     "PatientBootstrap",
     "Predictions",
+    "Retrieval",
     "auroc",
+    "average_performance_drop",
     "average_precision",
     "brier",
     "calibration_line",
     "check_predictions",
+    "choose_k",
     "coefficient_of_variation",
     "compare_predictions",
+    "davies_bouldin",
     "delong_interval",
     "delong_test",
     "evaluate_predictions",
     "expected_calibration_error",
     "flip_rate",
     "holm",
+    "knn_probe",
+    "linear_probe",
+    "nearest",
+    "neighbour_counts",
+    "performance_drops",
+    "robustness_index",
     "score_table",
     "sensitivity_at",
+    "silhouette_values",
+    "specimen_retrieval",
     "youden_threshold",
 ]

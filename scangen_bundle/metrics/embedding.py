@@ -1,0 +1,254 @@
+"""What do embeddings know: the scanner, or the tissue? Figures of slide (or tile) embeddings with scanner and label.
+
+Every neighbour of a scan is of another patient: on paired scans the same glass on another scanner is too easy a
+neighbour, and a patient's other slides are not independent. Intervals come from `PatientBootstrap` over the statistics
+given here; they take the neighbours and the fitted probes as fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scangen_bundle.metrics.bootstrap import patient_sums, ratio
+from scangen_bundle.metrics.neighbours import BLOCK_ELEMENTS, finite_unit_rows, nearest, vote
+
+
+class MeanOfRatios:
+    """A statistic of patient weights: the mean over classes of sum(numerator) / sum(denominator).
+
+    Args:
+        key: of the figure.
+        numerator, denominator: [N] or [N, C] per scan.
+        patient: [N] int64.
+        patients: P.
+    """
+
+    def __init__(
+        self, key: str, numerator: np.ndarray, denominator: np.ndarray, patient: np.ndarray, patients: int
+    ) -> None:
+        self.key = key
+        self._sums = [
+            patient_sums(np.asarray(part, dtype=np.float64).reshape(len(patient), -1), patient, patients)
+            for part in (numerator, denominator)
+        ]
+        value = self(np.ones((1, patients), dtype=np.int32))[key][0]
+        self.reasons = {} if np.isfinite(value) else {key: "no scan enters the figure"}
+
+    def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        return {self.key: ratio(weights @ self._sums[0], weights @ self._sums[1]).mean(axis=1)}
+
+
+def balanced_accuracy(
+    key: str, truth: np.ndarray, guess: np.ndarray, patient: np.ndarray, patients: int
+) -> MeanOfRatios:
+    """Mean recall of the classes of `truth` [N] by `guess` [N], as a statistic of patient weights; chance is 1 / classes."""
+    classes = truth[:, None] == np.unique(truth)[None]
+    return MeanOfRatios(key, classes & (guess == truth)[:, None], classes, patient, patients)
+
+
+def linear_probe(
+    features: np.ndarray, target: np.ndarray, patient: np.ndarray, folds: int = 5, seed: int = 0
+) -> np.ndarray:
+    """Out-of-fold predictions [N] of `target` [N] by a logistic regression on standardised features [N, F].
+
+    Folds keep patients together and the classes' shares alike; classes weigh equally; L2 penalty with C = 1.
+
+    Raises:
+        ValueError: one class only, or fewer patients than folds.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if len(np.unique(target)) < 2:
+        raise ValueError("a probe needs at least two classes")
+    if len(np.unique(patient)) < folds:
+        raise ValueError(f"a probe in {folds} folds needs as many patients, there are {len(np.unique(patient))}")
+    features = np.asarray(features, dtype=np.float64)
+    guess = np.empty_like(target)
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for train, test in split.split(features, target, patient):
+        probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
+        guess[test] = probe.fit(features[train], target[train]).predict(features[test])
+    return guess
+
+
+def knn_probe(embeddings: np.ndarray, target: np.ndarray, patient: np.ndarray, k: int = 5) -> np.ndarray:
+    """Predictions [N] of `target` [N] (int64 from 0) by the `k` nearest scans of other patients; -1 where there is none."""
+    return vote(nearest(embeddings, patient, k), target)
+
+
+def silhouette_values(embeddings: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Silhouette [N] of each embedding [N, E] with cosine distance for clusters [N]; 0 alone in its cluster.
+
+    s = (b - a) / max(a, b), a the mean distance to the own cluster's others, b the least mean distance to another cluster
+    (P. Rousseeuw, J. Comput. Appl. Math. 20, 1987). The mean cosine distance to a cluster is 1 minus the product with the
+    cluster's mean, so no N x N matrix is needed.
+
+    Raises:
+        ValueError: one cluster only.
+    """
+    names, cluster = np.unique(cluster, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError("a silhouette needs at least two clusters")
+    unit = finite_unit_rows(embeddings).astype(np.float64)
+    unit /= np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-300)
+    sizes = np.bincount(cluster)
+    sums = np.stack([unit[cluster == c].sum(axis=0) for c in range(len(names))])
+    similarity = unit @ sums.T  # [N, clusters]
+    rows = np.arange(len(unit))
+    distance = 1 - similarity / sizes
+    own = sizes[cluster]
+    a = ratio(own - similarity[rows, cluster], own - 1)  # the scan itself is at distance 0 and in both terms
+    distance[rows, cluster] = np.inf
+    b = distance.min(axis=1)
+    return np.where(own > 1, np.nan_to_num(ratio(b - a, np.maximum(a, b))), 0.0)
+
+
+def davies_bouldin(embeddings: np.ndarray, cluster: np.ndarray) -> float:
+    """Davies-Bouldin index of unit embeddings [N, E] for clusters [N], 0 = well apart; NaN with one cluster or one scan each.
+
+    D. Davies, D. Bouldin, IEEE Trans. Pattern Anal. 1, 1979, as scikit-learn computes it, with Euclidean distance.
+    """
+    from sklearn.metrics import davies_bouldin_score
+
+    if not 2 <= len(np.unique(cluster)) < len(cluster):
+        return float("nan")
+    return float(davies_bouldin_score(finite_unit_rows(embeddings), cluster))
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """Finding the same specimen among the scans of another scanner.
+
+    Attributes:
+        query: [Q] row of the query.
+        target: [Q] scanner searched, as its number.
+        hit: [Q, K] 1 where the specimen is among the first k, 0 where not; in between where ties straddle k.
+        chance: [Q, K] of a random order.
+        ks: the K numbers.
+    """
+
+    query: np.ndarray
+    target: np.ndarray
+    hit: np.ndarray
+    chance: np.ndarray
+    ks: tuple[int, ...]
+
+
+def specimen_retrieval(
+    embeddings: np.ndarray, specimen: np.ndarray, scanner: np.ndarray, ks: Sequence[int] = (1, 5, 10)
+) -> Retrieval:
+    """Search each scan's specimen among the scans of each other scanner that has it, by cosine.
+
+    With several scans of the specimen there, the nearest one counts. With g scans of other specimens strictly nearer and
+    t as near, it is among the first k with probability min(1, max(0, k - g) / (t + 1)).
+
+    Args:
+        embeddings: [N, E].
+        specimen, scanner: [N] int64 from 0.
+        ks: numbers of scans looked at.
+    """
+    import torch
+
+    unit = finite_unit_rows(embeddings)
+    specimen, scanner = np.asarray(specimen), np.asarray(scanner)
+    queries, targets, hits, chances = [], [], [], []
+    steps = np.asarray(ks, dtype=np.float64)
+    for target in np.unique(scanner):
+        pool = np.flatnonzero(scanner == target)
+        pool = pool[np.argsort(specimen[pool], kind="stable")]  # scans of a specimen side by side
+        first = np.searchsorted(specimen[pool], specimen, "left")
+        last = np.searchsorted(specimen[pool], specimen, "right")
+        query = np.flatnonzero((scanner != target) & (last > first))
+        candidates = torch.from_numpy(unit[pool]).T.contiguous()
+        rows = max(1, BLOCK_ELEMENTS // len(pool))
+        for start in range(0, len(query), rows):
+            some = query[start : start + rows]
+            block = torch.from_numpy(unit[some]) @ candidates
+            best = torch.empty(len(some), 1)
+            for row, scan in enumerate(some):
+                mates = block[row, first[scan] : last[scan]]
+                best[row] = mates.max()
+                mates.fill_(-torch.inf)
+            nearer = (block > best).sum(dim=1).numpy()
+            ties = (block == best).sum(dim=1).numpy()
+            mates_found = last[some] - first[some]
+            queries.append(some)
+            targets.append(np.full(len(some), target))
+            hits.append(np.clip((steps - nearer[:, None]) / (ties[:, None] + 1), 0, 1))
+            chances.append(_chance(len(pool), mates_found, ks))
+    if not queries:
+        nothing = np.zeros((0, len(steps)))
+        return Retrieval(np.zeros(0, int), np.zeros(0, int), nothing, nothing, tuple(ks))
+    return Retrieval(
+        np.concatenate(queries), np.concatenate(targets), np.concatenate(hits), np.concatenate(chances), tuple(ks)
+    )
+
+
+def _chance(pool: int, mates: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """Probability [Q, K] that one of `mates` [Q] of `pool` scans is among the first k of a random order."""
+    missed = np.ones((len(mates), len(ks)))
+    for position, k in enumerate(ks):
+        for place in range(min(k, pool)):
+            missed[:, position] *= np.maximum(pool - place - mates, 0) / (pool - place)
+    return 1 - missed
+
+
+@dataclass(frozen=True)
+class NeighbourCounts:
+    """Neighbours of each scan by whether they share its label and its scanner: [N] each, among the first k.
+
+    Attributes:
+        ss: same label, same scanner.
+        so: same label, other scanner.
+        os: other label, same scanner.
+        oo: other label, other scanner.
+        k: neighbours looked at.
+    """
+
+    ss: np.ndarray
+    so: np.ndarray
+    os: np.ndarray
+    oo: np.ndarray
+    k: int
+
+
+def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndarray, k: int) -> NeighbourCounts:
+    """Count the first `k` of the neighbours [N, >= k] (rows, -1 for none) by shared label [N] and scanner [N]."""
+    some = neighbours[:, :k]
+    real = some >= 0
+    biology = (label[some] == label[:, None]) & real
+    confounder = (scanner[some] == scanner[:, None]) & real
+    counts = (biology & confounder, biology & ~confounder, ~biology & confounder, ~biology & ~confounder & real)
+    return NeighbourCounts(*(count.sum(axis=1) for count in counts), k)
+
+
+def robustness_index(counts: NeighbourCounts) -> float:
+    """PathoROB's robustness index with the scanner as confounder: sum SO / (sum SO + sum OS); NaN where both are 0.
+
+    1: neighbours follow the label, 0: the scanner, 0.5: both alike (J. Kömen et al., "Towards robust foundation models
+    for digital pathology", 2025; github.com/bifold-pathomics/PathoROB).
+    """
+    same, other = float(counts.so.sum()), float(counts.os.sum())
+    return same / (same + other) if same + other > 0 else float("nan")
+
+
+def choose_k(neighbours: np.ndarray, label: np.ndarray, ks: Sequence[int]) -> int:
+    """The k of `ks` with the best balanced accuracy of the label's vote, the smallest on a draw.
+
+    Args:
+        neighbours: rows [N, >= max(ks)], nearest first, -1 for none.
+        label: [N] int64 from 0.
+    """
+    scored = np.flatnonzero(neighbours[:, 0] >= 0)
+    classes = np.unique(label[scored])
+    accuracy = []
+    for k in sorted(ks):
+        right = vote(neighbours[:, :k], label) == label
+        accuracy.append(np.mean([right[scored][label[scored] == c].mean() for c in classes]) if len(classes) else 0.0)
+    return sorted(ks)[int(np.argmax(accuracy))]

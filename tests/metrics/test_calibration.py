@@ -1,0 +1,142 @@
+"""Calibration equals scikit-learn's and a loop over bins."""
+
+import numpy as np
+import pytest
+from scipy.special import logit
+from sklearn.calibration import calibration_curve
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss
+
+from scangen_bundle.metrics.calibration import (
+    BINS,
+    Calibration,
+    brier,
+    calibration_line,
+    equal_mass_bins,
+    equal_width_bins,
+    expected_calibration_error,
+)
+from scangen_bundle.metrics.predictions import check_predictions
+
+from .tables import cohort, multi_class, once, repeated
+
+
+def draw(n=400, seed=0):
+    generator = np.random.default_rng(seed)
+    p = generator.random(n)
+    return (generator.random(n) < p**1.5).astype(int), p
+
+
+def test_brier_equals_scikit_learns():
+    label, p = draw()
+    assert brier(label, p) == pytest.approx(brier_score_loss(label, p), abs=1e-12)
+
+
+def test_ece_by_hand():
+    label, p = np.array([0, 1, 1, 1]), np.array([0.05, 0.05, 0.95, 1.0])
+    assert equal_width_bins(p).tolist() == [0, 0, 9, 9]
+    expected = 0.5 * abs(0.05 - 0.5) + 0.5 * abs(0.975 - 1)
+    assert expected_calibration_error(label, p, equal_width_bins(p)) == pytest.approx(expected, abs=1e-15)
+
+
+def test_ece_equals_scikit_learns_calibration_curve():
+    label, p = draw()
+    frequency, mean = calibration_curve(label, p, n_bins=BINS)
+    share = np.bincount(equal_width_bins(p), minlength=BINS) / len(p)
+    expected = (share[share > 0] * np.abs(frequency - mean)).sum()
+    assert expected_calibration_error(label, p, equal_width_bins(p)) == pytest.approx(expected, abs=1e-12)
+
+
+def test_equal_mass_bins_have_equal_numbers_and_keep_ties_together():
+    _, p = draw(405)
+    counts = np.bincount(equal_mass_bins(p))
+    assert len(counts) == BINS
+    assert counts.max() - counts.min() <= 1
+    tied = np.array([0.1, 0.2, 0.2, 0.2, 0.9])
+    assert equal_mass_bins(tied, 5).tolist() == [0, 1, 1, 1, 4]
+
+
+def test_slope_and_intercept_equal_a_logistic_regressions():
+    label, p = draw()
+    slope, intercept = calibration_line(label, p)
+    x = logit(p)
+    model = LogisticRegression(C=np.inf, tol=1e-13, max_iter=10000, solver="newton-cholesky").fit(x[:, None], label)
+    assert slope == pytest.approx(model.coef_[0, 0], abs=1e-8)
+    assert np.mean(1 / (1 + np.exp(-(intercept + x)))) == pytest.approx(label.mean(), abs=1e-12)  # its score equation
+
+
+def test_perfect_calibration_has_slope_one_and_intercept_zero():
+    p = np.repeat([0.2, 0.4, 0.6, 0.8], 50)
+    label = np.concatenate([np.arange(50) < 50 * q for q in (0.2, 0.4, 0.6, 0.8)]).astype(int)
+    slope, intercept = calibration_line(label, p)
+    assert slope == pytest.approx(1, abs=1e-10)
+    assert intercept == pytest.approx(0, abs=1e-10)
+
+
+def test_a_parted_or_missing_class_has_no_slope():
+    slope, intercept = calibration_line(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.7, 0.8]))
+    assert np.isnan(slope)
+    assert np.isfinite(intercept)
+    assert np.isnan(calibration_line(np.array([1, 1]), np.array([0.1, 0.2]))).all()
+    assert np.isnan(calibration_line(np.array([0, 1]), np.array([0.3, 0.3]))[0])
+
+
+def test_probabilities_of_exactly_0_and_1_stay_finite():
+    label, p = draw()
+    p[:3], p[3:6] = 0.0, 1.0
+    assert np.isfinite(calibration_line(label, p)).all()
+
+
+@pytest.mark.parametrize("decimals", [None, 1])
+def test_a_weight_is_a_number_of_copies_of_the_patient(decimals):
+    table = cohort(80, missing=0.1, decimals=decimals)
+    checked = check_predictions(table)
+    weights = np.random.default_rng(5).integers(3, size=(1, len(checked.patients))).astype(np.int32)
+    weighted = Calibration(checked, 0.5, 0.8)(weights)
+    copied = check_predictions(repeated(table, weights[0], checked.patients))
+    for key, value in once(Calibration(copied, 0.5, 0.8), len(copied.patients)).items():
+        if not key.startswith("ece_equal_mass"):  # its bins are those of the observed data
+            assert weighted[key][0] == pytest.approx(value, abs=1e-9), key
+
+
+def test_each_scanner_has_its_own_figures():
+    table = cohort()
+    checked = check_predictions(table)
+    figures = once(Calibration(checked, 0.5, 0.8), len(checked.patients))
+    for scanner, rows in table.groupby("scanner"):
+        label, p = rows.label.to_numpy(), rows.probability.to_numpy()
+        slope, intercept = calibration_line(label, p)
+        assert figures[f"brier/{scanner}"] == pytest.approx(brier_score_loss(label, p), abs=1e-12)
+        for name, bins in (("ece", equal_width_bins(p)), ("ece_equal_mass", equal_mass_bins(p))):
+            expected = sum(abs((p - label)[bins == b].sum()) for b in range(BINS)) / len(p)
+            assert figures[f"{name}/{scanner}"] == pytest.approx(expected, abs=1e-12)
+        assert figures[f"calibration_slope/{scanner}"] == pytest.approx(slope, abs=1e-9)
+        assert figures[f"calibration_intercept/{scanner}"] == pytest.approx(intercept, abs=1e-9)
+        kept = max(t for t in p if (p[label == 1] >= t).mean() >= 0.8)
+        assert figures[f"threshold_drift/{scanner}"] == pytest.approx(kept - 0.5, abs=1e-12)
+    assert figures["brier/worst"] == max(figures[f"brier/{s}"] for s in "ABC")
+
+
+def test_more_classes_are_the_mean_of_one_against_the_rest():
+    table = multi_class()
+    checked = check_predictions(table)
+    figures = once(Calibration(checked, 0.5), len(checked.patients))
+    rows = table[table.scanner == "B"]
+    columns = [(rows.label == c, rows[f"probability_{c}"]) for c in range(3)]
+    assert figures["brier/B"] == pytest.approx(np.mean([((p - y) ** 2).mean() for y, p in columns]), abs=1e-12)
+    lines = [calibration_line(y.to_numpy().astype(int), p.to_numpy()) for y, p in columns]
+    assert figures["calibration_slope/B"] == pytest.approx(np.mean([line[0] for line in lines]), abs=1e-9)
+    assert not any(key.startswith("threshold_drift") for key in figures)
+
+
+def test_undefined_figures_have_a_reason():
+    table = cohort()
+    table.loc[(table.scanner == "B") & (table.label == 1), "label"] = -1
+    table.loc[table.scanner == "C", "probability"] = 0.3
+    checked = check_predictions(table)
+    statistic = Calibration(checked, 0.5)
+    figures = once(statistic, len(checked.patients))
+    assert {key for key, value in figures.items() if np.isnan(value)} == set(statistic.reasons)
+    assert "lack a class" in statistic.reasons["calibration_slope/B"]
+    assert "same score" in statistic.reasons["calibration_slope/C"]
+    assert "not given" in statistic.reasons["threshold_drift/A"]
