@@ -1,1 +1,19 @@
 """Bags to batches: the bag dataset, the specimen-by-scanner sampler, collate."""
+
+from scangen_bundle.data.augment import FeatureNoise
+from scangen_bundle.data.bags import BagDataset
+from scangen_bundle.data.collate import collate_bags
+from scangen_bundle.data.prepare import PrepareBagBatch
+from scangen_bundle.data.records import class_weights, make_records
+from scangen_bundle.data.sampler import LengthBucketSampler, SpecimenScannerSampler
+
+__all__ = [
+    "BagDataset",
+    "FeatureNoise",
+    "LengthBucketSampler",
+    "PrepareBagBatch",
+    "SpecimenScannerSampler",
+    "class_weights",
+    "collate_bags",
+    "make_records",
+]

@@ -4,11 +4,13 @@ from scangen_bundle.handlers.attention import AttentionMapHandler
 from scangen_bundle.handlers.checkpoint import CheckpointHandler, WeightsLoader
 from scangen_bundle.handlers.early_stop import EarlyStopHandler
 from scangen_bundle.handlers.epoch import EpochSeedHandler
+from scangen_bundle.handlers.finite import FiniteLossHandler
 from scangen_bundle.handlers.gradient_clip import GradientClipHandler
 from scangen_bundle.handlers.per_scanner import PerScannerMetrics, PerScannerROCAUC
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.progress import ProgressHandler
 from scangen_bundle.handlers.report import EvaluationHandler
+from scangen_bundle.handlers.scangen import ScanGenLossHandler
 from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker
 
 __all__ = [
@@ -17,12 +19,14 @@ __all__ = [
     "EarlyStopHandler",
     "EpochSeedHandler",
     "EvaluationHandler",
+    "FiniteLossHandler",
     "GradientClipHandler",
     "PerScannerMetrics",
     "PerScannerROCAUC",
     "PredictionsHandler",
     "ProgressHandler",
     "RunTracker",
+    "ScanGenLossHandler",
     "TrainingTracker",
     "WeightsLoader",
 ]

@@ -44,7 +44,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def _unwrap(network: torch.nn.Module) -> torch.nn.Module:
+def unwrap(network: torch.nn.Module) -> torch.nn.Module:
     """The plain module inside torch.compile and DistributedDataParallel."""
     network = getattr(network, "_orig_mod", network)
     return network.module if isinstance(network, torch.nn.parallel.DistributedDataParallel) else network
@@ -72,7 +72,7 @@ def load_weights(
                 f"was trained with {name} {meta[name]!r}, this run has {value!r}",
                 "use the matching features or checkpoint",
             )
-    target = _unwrap(network)
+    target = unwrap(network)
     shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in content["network"].items()}
     if shapes != found:
@@ -153,7 +153,7 @@ class CheckpointHandler:
         """Write `last.pt`, and before it `best.pt` where this epoch is the best so far."""
         if idist.get_rank() != 0:
             return
-        weights = {name: value.detach().cpu() for name, value in _unwrap(self.network).state_dict().items()}
+        weights = {name: value.detach().cpu() for name, value in unwrap(self.network).state_dict().items()}
         meta = {**self.meta, "epoch": engine.state.epoch}
         best_metric, best_epoch = -1.0, -1
         if self.evaluator is not None:

@@ -1,1 +1,6 @@
 """Bag to slide: the projector and the masked MILModel."""
+
+from scangen_bundle.networks.mil import MaskedMILModel
+from scangen_bundle.networks.projector import Projector
+
+__all__ = ["MaskedMILModel", "Projector"]

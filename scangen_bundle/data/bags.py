@@ -1,0 +1,71 @@
+"""Bags as a PyTorch dataset: a few random tiles for training, all of them for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from scangen_bundle.features import open_bag
+
+
+class BagDataset(Dataset):
+    """One item per scan, read from its memory-mapped bag when it is asked for.
+
+    Which tiles are drawn depends on the seed, the epoch and the specimen alone: not on the order, the process or the
+    worker. Scans of one specimen whose bags list the same places (registered bags) get the same places.
+
+    Args:
+        data: records as `make_records` gives them.
+        num_instances: draw at most so many tiles, in the bag's order; None gives all.
+        seed: of the draws.
+        transform: applied to each item; for example an augmentation of features.
+    """
+
+    def __init__(
+        self,
+        data: Sequence[dict[str, Any]],
+        num_instances: int | None = None,
+        seed: int = 0,
+        transform: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+    ) -> None:
+        if num_instances is not None and num_instances < 1:
+            raise ValueError(f"expected num_instances of at least 1, got {num_instances}")
+        self.data = list(data)
+        self.num_instances = num_instances
+        self.seed = seed
+        self.transform = transform
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Draw other tiles from now on."""
+        self.epoch = epoch
+
+    def draw(self, tiles: int, specimen: int) -> np.ndarray | None:
+        """Sorted indices of the tiles to take from a bag of `tiles`; None takes all."""
+        if self.num_instances is None or tiles <= self.num_instances:
+            return None
+        generator = np.random.default_rng((self.seed, self.epoch, specimen))
+        return np.sort(generator.choice(tiles, self.num_instances, replace=False))
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """A dictionary: `image` [N, D] float32, `coords` [N, 2], `label, specimen, scanner` (int), `slide_id` (str).
+
+        Raises:
+            InputError: the bag is gone or damaged, or a vector has a NaN.
+        """
+        record = self.data[index]
+        bag = open_bag(record["features_path"])
+        rows = self.draw(len(bag), record["specimen"])
+        item = {
+            "image": torch.from_numpy(bag.rows(rows)),
+            "coords": torch.from_numpy(np.ascontiguousarray(bag.coords if rows is None else bag.coords[rows])),
+            **{name: record[name] for name in ("label", "specimen", "scanner", "slide_id")},
+        }
+        return self.transform(item) if self.transform else item

@@ -1,0 +1,115 @@
+"""From the manifest to what a dataset is made of: one record per scan, with its bag checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import FeatureBag, open_bag
+
+# What has to be the same in all bags of a cohort, where the files tell it.
+IDENTITY = ("encoder", "revision", "pooling", "tile_px", "mpp")
+
+
+def make_records(
+    manifest: pd.DataFrame,
+    features_dir: str,
+    split: str | None = None,
+    *,
+    num_features: int,
+    num_classes: int,
+) -> list[dict[str, Any]]:
+    """One dictionary per scan, in the order of the manifest, after every bag was opened and checked.
+
+    A scan's bag is its `features_path`, or else `<features_dir>/<slide_id>.h5`.
+
+    Args:
+        manifest: as `cohort.load_manifest` gives it; specimens and scanners are numbered over all of its rows, so that
+            the numbers of different splits agree.
+        features_dir: where `run extracting` wrote the bags.
+        split: take this split's rows only; None takes all.
+        num_features: D that the network expects.
+        num_classes: C; labels are -1 (unknown) to C - 1.
+
+    Returns:
+        Dictionaries with `slide_id, specimen_id, patient_id, scanner_name` (str), `specimen, scanner, label, num_tiles`
+        (int), `features_path, slide_path` (str).
+
+    Raises:
+        InputError: no scan, missing bags (all of them are named), bags that do not fit each other or the network, a bag
+            without a tile, labels outside the classes.
+    """
+    specimens = {name: index for index, name in enumerate(sorted(manifest["specimen_id"].unique()))}
+    scanners = {name: index for index, name in enumerate(sorted(manifest["scanner"].unique()))}
+    rows = manifest if split is None else manifest[manifest["split"] == split]
+    if rows.empty:
+        raise InputError(
+            "manifest", f"no scan is in the split {split!r}", "give more patients or other split_fractions"
+        )
+    records = []
+    for row in rows.to_dict("records"):
+        records.append(
+            {
+                "slide_id": row["slide_id"],
+                "specimen_id": row["specimen_id"],
+                "patient_id": row["patient_id"],
+                "scanner_name": row["scanner"],
+                "specimen": specimens[row["specimen_id"]],
+                "scanner": scanners[row["scanner"]],
+                "label": int(row["label"]),
+                "features_path": row["features_path"] or str(Path(features_dir) / f"{row['slide_id']}.h5"),
+                "slide_path": row["slide_path"],
+            }
+        )
+    wrong = [f"{record['slide_id']} ({record['label']})" for record in records if record["label"] >= num_classes]
+    if wrong:
+        problem = f"labels outside 0 to {num_classes - 1}: {_some(wrong)}"
+        raise InputError("manifest", problem, "correct the labels, or set class_names")
+    missing = [record["slide_id"] for record in records if not Path(record["features_path"]).exists()]
+    if missing:
+        problem = f"{len(missing)} of {len(records)} scans have no feature bag: {_some(missing)}"
+        raise InputError(features_dir, problem, "run extracting first, or leave these scans out of the manifest")
+    bags = [open_bag(record["features_path"]) for record in records]
+    _check_bags(bags, num_features)
+    for record, bag in zip(records, bags, strict=True):
+        record["num_tiles"] = len(bag)
+    return records
+
+
+def _check_bags(bags: Sequence[FeatureBag], num_features: int) -> None:
+    """Refuse bags that are empty, of another length, or of another origin than the first."""
+    first = bags[0]
+    for bag in bags:
+        if len(bag) == 0:
+            raise InputError(bag.path, "the bag has no tile", "leave this scan out of the manifest")
+        if bag.dim != num_features:
+            maker = bag.attributes.get("encoder") or bag.tool
+            problem = f"its vectors have D = {bag.dim} ({maker}), the network expects {num_features}"
+            raise InputError(bag.path, problem, f"use the matching features, or set --num_features {bag.dim}")
+        for name in IDENTITY:
+            ours, theirs = bag.attributes.get(name), first.attributes.get(name)
+            if ours is not None and theirs is not None and ours != theirs:
+                problem = f"its {name} is {ours!r}, that of {first.path.name} is {theirs!r}"
+                raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def class_weights(records: Sequence[dict[str, Any]], num_classes: int) -> list[float]:
+    """Weights inverse to the number of labelled scans of each class, with mean 1 over the scans: n / (C n_c).
+
+    Raises:
+        InputError: a class without a scan.
+    """
+    labels = [record["label"] for record in records if record["label"] >= 0]
+    counts = [labels.count(label) for label in range(num_classes)]
+    if 0 in counts:
+        problem = f"no training scan has the label {counts.index(0)}"
+        raise InputError("manifest", problem, "give more patients, another split_seed, or other class_names")
+    return [len(labels) / (num_classes * count) for count in counts]

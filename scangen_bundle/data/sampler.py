@@ -1,0 +1,151 @@
+"""Which scans share a batch: specimens by scanners for training, bags of like length for evaluation."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Sampler
+
+logger = logging.getLogger(__name__)
+
+
+class SpecimenScannerSampler(Sampler[list[int]]):
+    """Batches of P specimens, each on up to K scanners, so that every batch has pairs of both kinds.
+
+    In an epoch every scan is seen. A specimen's scans are cut into groups of at most K on different scanners, as equal in
+    size as can be, so that no scan stays alone where it has a partner. Labels alternate: each label gets the same number of
+    groups, those of the rarer ones are repeated (in another cut). Unlabelled specimens are seen once. Batches are filled up
+    from the epoch's start. The order is a function of seed and epoch; each of several processes takes its share of every
+    batch's specimens.
+
+    Where no specimen was scanned twice (an unpaired cohort) attraction has no pairs: ScanGen then only repels. That is said
+    once, in a warning.
+
+    Args:
+        records: as `make_records` gives them: dictionaries with `specimen`, `scanner`, `label`.
+        specimens_per_batch: P, over all processes.
+        scanners_per_specimen: K.
+        seed: of the order.
+        rank, num_replicas: this process and how many there are; P must be divisible by the latter.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[dict[str, Any]],
+        specimens_per_batch: int = 6,
+        scanners_per_specimen: int = 3,
+        seed: int = 0,
+        rank: int = 0,
+        num_replicas: int = 1,
+    ) -> None:
+        if specimens_per_batch < 1 or scanners_per_specimen < 1:
+            raise ValueError(f"expected positive sizes, got P = {specimens_per_batch}, K = {scanners_per_specimen}")
+        if specimens_per_batch % num_replicas or not 0 <= rank < num_replicas:
+            raise ValueError(f"{num_replicas} processes cannot share {specimens_per_batch} specimens (rank {rank})")
+        self.groups_per_batch, self.group_size = specimens_per_batch, scanners_per_specimen
+        self.seed, self.rank, self.num_replicas, self.epoch = seed, rank, num_replicas, 0
+        self.scanner = [record["scanner"] for record in records]
+        self.scans: dict[int, list[int]] = {}
+        self.label: dict[int, int] = {}
+        for index, record in enumerate(records):
+            self.scans.setdefault(record["specimen"], []).append(index)
+            # an unlabelled scan of a labelled specimen does not make the specimen unlabelled
+            self.label[record["specimen"]] = max(record["label"], self.label.get(record["specimen"], -1))
+        alone = sum(len({self.scanner[i] for i in scans}) == 1 for scans in self.scans.values())
+        if alone:
+            logger.warning(
+                "%d of %d specimens were scanned on one scanner only: they have no pair that ScanGen could attract%s",
+                alone,
+                len(self.scans),
+                "; training only repels" if alone == len(self.scans) else "",
+            )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Order and cut differently from now on."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self._slots()) // self.groups_per_batch)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        groups = self._epoch_groups()
+        share = self.groups_per_batch // self.num_replicas
+        for start in range(0, len(self) * self.groups_per_batch, self.groups_per_batch):
+            first = start + self.rank * share
+            yield [scan for slot in range(first, first + share) for scan in groups[slot % len(groups)]]
+
+    def _cuts(self, specimen: int) -> int:
+        """Into how many groups a specimen's scans are cut."""
+        scans = self.scans[specimen]
+        most = max(np.unique([self.scanner[i] for i in scans], return_counts=True)[1])
+        return max(int(most), -(-len(scans) // self.group_size))
+
+    def _slots(self) -> list[int]:
+        """The label of each group of an epoch; the rarer labels' number is raised to that of the commonest."""
+        counts: dict[int, int] = {}
+        for specimen, label in self.label.items():
+            counts[label] = counts.get(label, 0) + self._cuts(specimen)
+        most = max(counts.values())
+        return [label for label, count in sorted(counts.items()) for _ in range(count if label < 0 else most)]
+
+    def _epoch_groups(self) -> list[list[int]]:
+        """The groups of this epoch in their order, labels spread evenly."""
+        generator = np.random.default_rng((self.seed, self.epoch))
+        slots = self._slots()
+        ordered: list[tuple[float, list[int]]] = []
+        for label in sorted(set(slots)):
+            specimens = [specimen for specimen in sorted(self.scans) if self.label[specimen] == label]
+            groups: list[list[int]] = []
+            while len(groups) < slots.count(label):
+                # one group of each specimen after the other, so that a batch seldom has two of one specimen
+                cut = [self._cut(specimen, generator) for specimen in generator.permutation(specimens)]
+                groups += [part[turn] for turn in range(max(map(len, cut))) for part in cut if turn < len(part)]
+            groups = groups[: slots.count(label)]
+            ordered += [((position + 0.5) / len(groups), group) for position, group in enumerate(groups)]
+        return [group for _, group in sorted(ordered, key=lambda place: place[0])]
+
+    def _cut(self, specimen: int, generator: np.random.Generator) -> list[list[int]]:
+        """A specimen's scans in groups on different scanners: deal them out, one scanner after the other."""
+        scans = generator.permutation(self.scans[specimen])
+        first_of = {
+            scanner: position for position, scanner in reversed(list(enumerate(self.scanner[i] for i in scans)))
+        }
+        dealt = sorted(scans, key=lambda scan: first_of[self.scanner[scan]])
+        cuts = self._cuts(specimen)
+        return [[int(scan) for scan in dealt[turn::cuts]] for turn in range(cuts)]
+
+
+class LengthBucketSampler(Sampler[list[int]]):
+    """Batches of bags of like length, each at most `max_tiles` long when padded; every bag once, longest first.
+
+    Longest first, so that a lack of memory shows at once. Each of several processes takes every n-th batch; the last ones
+    are filled up with batches from the start.
+
+    Args:
+        records: dictionaries with `num_tiles`.
+        max_tiles: largest number of tiles of a padded batch; a longer bag comes alone.
+        rank, num_replicas: this process and how many there are.
+    """
+
+    def __init__(
+        self, records: Sequence[dict[str, Any]], max_tiles: int = 65536, rank: int = 0, num_replicas: int = 1
+    ) -> None:
+        self.rank, self.num_replicas = rank, num_replicas
+        lengths = [record["num_tiles"] for record in records]
+        self.batches: list[list[int]] = []
+        for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+            batch = self.batches[-1] if self.batches else []
+            if batch and lengths[batch[0]] * (len(batch) + 1) <= max_tiles:
+                batch.append(index)
+            else:
+                self.batches.append([index])
+
+    def __len__(self) -> int:
+        return -(-len(self.batches) // self.num_replicas)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for turn in range(len(self)):
+            yield self.batches[(turn * self.num_replicas + self.rank) % len(self.batches)]

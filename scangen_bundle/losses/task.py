@@ -1,0 +1,36 @@
+"""The task's loss, for batches in which some scans have no label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+
+class MaskedCrossEntropy(nn.Module):
+    """Cross-entropy over the labelled scans of a batch; a scan with label -1 counts for nothing.
+
+    The mean is over the number of labelled scans, also with class weights, so that it does not depend on how a batch is
+    divided among processes. A batch without any label gives zero, with a gradient of zero.
+
+    Args:
+        class_weights: weight of each class, for example `data.class_weights`; None weighs all alike.
+    """
+
+    def __init__(self, class_weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+        self.class_weights: torch.Tensor | None
+        self.register_buffer("class_weights", weights)
+
+    def forward(self, pred: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy, a scalar.
+
+        Args:
+            pred: [B, C] logits.
+            label: [B] integers from -1 to C - 1.
+        """
+        weights = None if self.class_weights is None else self.class_weights.to(pred.device)
+        losses = nn.functional.cross_entropy(pred.float(), label, weights, ignore_index=-1, reduction="none")
+        return losses.sum() / (label >= 0).sum().clamp_min(1)
