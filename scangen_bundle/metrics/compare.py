@@ -9,6 +9,8 @@ import numpy as np
 
 from scangen_bundle.metrics.bootstrap import Interval, PatientBootstrap, Statistic, interval
 
+ROUNDING = 1e-12  # differences below it are 0
+
 
 class Comparison(NamedTuple):
     """A figure of two models.
@@ -51,7 +53,7 @@ def bootstrap_p_value(differences: np.ndarray) -> float:
 
     2 min(#(d <= 0) + 1, #(d >= 0) + 1) / (R + 1), at most 1 (A. Davison, D. Hinkley, 1997, sections 4.4 and 5.4).
     """
-    smaller = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    smaller = min(int((differences <= ROUNDING).sum()), int((differences >= -ROUNDING).sum()))
     return min(1.0, 2 * (smaller + 1) / (len(differences) + 1))
 
 
@@ -89,7 +91,7 @@ def compare_statistics(
         error = p_value = effect = float("nan")
         if not reason:
             error, p_value = float(known.std(ddof=1)), bootstrap_p_value(known)
-            if error > 0:
+            if error > ROUNDING:
                 effect = (second - first) / error
             else:
                 reason = "the difference is the same in every resample"

@@ -224,8 +224,13 @@ def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndar
     real = some >= 0
     biology = (label[some] == label[:, None]) & real
     confounder = (scanner[some] == scanner[:, None]) & real
-    counts = (biology & confounder, biology & ~confounder, ~biology & confounder, ~biology & ~confounder & real)
-    return NeighbourCounts(*(count.sum(axis=1) for count in counts), k)
+    return NeighbourCounts(
+        ss=(biology & confounder).sum(axis=1),
+        so=(biology & ~confounder).sum(axis=1),
+        os=(~biology & confounder).sum(axis=1),
+        oo=(real & ~biology & ~confounder).sum(axis=1),
+        k=k,
+    )
 
 
 def robustness_index(counts: NeighbourCounts) -> float:

@@ -28,6 +28,7 @@ def test_p_value_by_hand():
     assert bootstrap_p_value(np.array([1.0] * 99)) == 2 / 100
     assert bootstrap_p_value(np.array([1.0] * 90 + [-1.0] * 9)) == 20 / 100
     assert bootstrap_p_value(np.zeros(9)) == 1.0
+    assert bootstrap_p_value(np.full(99, 1e-17)) == 1.0  # rounding is no difference
 
 
 def test_difference_is_of_the_same_resamples():

@@ -68,7 +68,7 @@ def test_vote_takes_the_most_frequent_then_the_nearest():
 
 @pytest.mark.parametrize("k", [1, 5, 11])
 def test_robustness_index_equals_cromas(k):
-    values, patient, specimen, scanner, label = draw()
+    values, patient, _, scanner, label = draw()
     manifest = pd.DataFrame(
         {
             "sample_id": [f"s{i}" for i in range(len(values))],

@@ -1,0 +1,181 @@
+"""Evaluate anyone's predictions per scanner; with two files, compare two models on the same scans. Research use only.
+
+The CSV has one row per scan and the columns
+
+    slide        name of the scan, unique                        (or slide_id)
+    specimen     the glass that was scanned, whatever scanner    (or specimen_id)
+    patient      whose it is; intervals resample patients        (or patient_id)
+    scanner      which scanner or scanner model
+    label        0 or 1 (0..C-1 with more classes), empty = unlabelled
+    probability  of class 1, 0 to 1; with C > 2 classes: probability_0 to probability_<C-1>
+
+Other columns are ignored. Written is one JSON file (its layout: the docstring of scangen_bundle/metrics/evaluate.py).
+What cannot be computed is null and says why.
+
+examples:
+  python scripts/evaluate_predictions.py test.csv --validation val.csv
+      the threshold comes from validation patients (largest sensitivity + specificity), never from test
+  python scripts/evaluate_predictions.py test.csv --threshold 0.35 --unseen-scanner GT450
+  python scripts/evaluate_predictions.py baseline.csv scangen.csv --output comparison.json
+      differences second - first on the same resamples of patients, p-values, Holm over scanners
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scangen_bundle.errors import InputError, report_input_errors
+from scangen_bundle.files import write_atomically
+from scangen_bundle.metrics import (
+    check_predictions,
+    compare_predictions,
+    evaluate_predictions,
+    sensitivity_at,
+    youden_threshold,
+)
+from scangen_bundle.metrics.predictions import UNLABELLED
+
+ALIASES = {"slide": "slide_id", "specimen": "specimen_id", "patient": "patient_id"}
+PER_SCANNER = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
+OVERALL = (
+    "auroc/mean",
+    "auroc/worst",
+    "auroc/range",
+    "cov",
+    "flip_rate",
+    "icc",
+    "fleiss_kappa",
+    "all_scanner_agreement",
+)
+
+
+def read_predictions(path: str) -> pd.DataFrame:
+    """Read a table of predictions and check it.
+
+    Raises:
+        InputError: no such file, no CSV, or a wrong table, with its rows.
+    """
+    try:
+        table = pd.read_csv(path, dtype={name: str for pair in ALIASES.items() for name in pair} | {"scanner": str})
+    except FileNotFoundError:
+        raise InputError(path, "no such file", "give a CSV of predictions; --help shows its columns") from None
+    except pd.errors.EmptyDataError:
+        raise InputError(path, "the file is empty", "give a CSV of predictions; --help shows its columns") from None
+    except (pd.errors.ParserError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise InputError(path, f"cannot be read as CSV ({error})", "save it as comma-separated UTF-8 text") from error
+    twice = [new for old, new in ALIASES.items() if old in table.columns and new in table.columns]
+    if twice:
+        raise InputError(path, f"has the column {twice[0]} under both its names", "keep one")
+    table = table.rename(columns=ALIASES)
+    try:
+        check_predictions(table)
+    except ValueError as error:
+        remedy = "mend the table (row 1 is the line below the header); --help shows its columns"
+        raise InputError(path, str(error), remedy) from error
+    return table
+
+
+def validation_threshold(path: str) -> tuple[float, float]:
+    """(threshold, its sensitivity) by Youden's index on the labelled scans of a validation table of two classes."""
+    checked = check_predictions(read_predictions(path))
+    known = checked.label != UNLABELLED
+    if checked.classes > 2:
+        raise InputError(path, "more than two classes have no threshold", "leave --validation out")
+    label, score = checked.label[known], checked.probability[known, 1]
+    threshold = youden_threshold(label, score)
+    if threshold != threshold:
+        raise InputError(path, "a threshold needs labelled scans of both classes", "give --threshold instead")
+    return threshold, sensitivity_at(label, score, threshold)
+
+
+def cell(figure: dict[str, Any]) -> str:
+    """A value with its BCa interval (percentile where there is none), or a dash."""
+    value = figure.get("value", figure.get("difference"))
+    if value is None:
+        return "-"
+    low, high = figure["bca_low"], figure["bca_high"]
+    low, high = (figure["low"], figure["high"]) if low is None else (low, high)
+    return f"{value:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The headline tables as text."""
+    figures, definitions = result["figures"], result["definitions"]
+    scanners = {
+        name: [cell(figures[f"{figure}/{name}"]) for figure in PER_SCANNER if f"{figure}/{name}" in figures]
+        for name in result["cohort"]["scanners"]
+    }
+    columns = [definitions[figure]["title"] for figure in PER_SCANNER]
+    tables = [pd.DataFrame.from_dict(scanners, orient="index", columns=columns).rename_axis("scanner").to_string()]
+    overall = []
+    for key in OVERALL:
+        figure = figures[key]
+        row = {"figure": key, "value": cell(figure)}
+        if "p_value" in figure:
+            row["p"] = "-" if figure["p_value"] is None else f"{figure['p_value']:.4f}"
+        overall.append({**row, "undefined because": figure["reason"] or ""})
+    tables.append(pd.DataFrame(overall).to_string(index=False, justify="left"))
+    return "\n\n".join(tables)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("predictions", help="CSV of the model, or of the first of two models")
+    parser.add_argument("second", nargs="?", help="CSV of a second model on the same scans, for a paired comparison")
+    parser.add_argument("--output", default="metrics.json", help="the JSON file to write (default: %(default)s)")
+    threshold = parser.add_mutually_exclusive_group()
+    threshold.add_argument("--threshold", type=float, help="of the probability of class 1 (default: 0.5)")
+    threshold.add_argument("--validation", help="CSV of the (first) model's predictions for validation patients")
+    second = parser.add_mutually_exclusive_group()
+    second.add_argument("--threshold-second", type=float, help="of the second model (default: the first one's)")
+    second.add_argument("--validation-second", help="CSV of the second model's predictions for validation patients")
+    parser.add_argument(
+        "--unseen-scanner", action="append", default=[], help="a scanner the model was not trained on; repeatable"
+    )
+    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
+    options = parser.parse_args()
+    report_input_errors()
+
+    settings: dict[str, Any] = {
+        "threshold": 0.5 if options.threshold is None else options.threshold,
+        "resamples": options.resamples,
+        "seed": options.seed,
+        "unseen_scanners": options.unseen_scanner,
+    }
+    if options.validation:
+        settings["threshold"], settings["validation_sensitivity"] = validation_threshold(options.validation)
+    first = read_predictions(options.predictions)
+    try:
+        if options.second:
+            settings["threshold_second"] = options.threshold_second
+            if options.validation_second:
+                settings["threshold_second"] = validation_threshold(options.validation_second)[0]
+            result = compare_predictions(first, read_predictions(options.second), **settings)
+        else:
+            result = evaluate_predictions(first, **settings)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(options.predictions, str(error), "see --help") from error
+
+    with write_atomically(options.output) as temporary:
+        temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
+    print(summary(result))
+    interval = f"{result['settings']['confidence']:.0%} intervals of {options.resamples} resamples of patients"
+    what = "Differences second - first" if options.second else "Values"
+    used = result["settings"]["threshold"]
+    decision = "Class: the most probable one" if used is None else f"Threshold {used:.4g}"
+    print(f"\n{what}; {interval}. {decision}. {result['notice']}\nwrote {options.output}")
+
+
+if __name__ == "__main__":
+    main()

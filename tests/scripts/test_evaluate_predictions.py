@@ -1,0 +1,93 @@
+"""The command line: aliases, validation threshold, comparison, errors that say what to do."""
+
+import json
+import runpy
+import sys
+
+import numpy as np
+import pytest
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.metrics import sensitivity_at, youden_threshold
+
+from ..metrics.tables import cohort, multi_class
+
+
+@pytest.fixture
+def run(bundle_root, tmp_path, monkeypatch, capsys):
+    """Run the script on tables or paths; gives (metrics.json, what was printed)."""
+
+    def call(*arguments):
+        words = []
+        for position, argument in enumerate(arguments):
+            if not isinstance(argument, str):
+                path = tmp_path / f"table{position}.csv"
+                argument.to_csv(path, index=False)
+                argument = str(path)
+            words.append(argument)
+        output = tmp_path / "metrics.json"
+        script = str(bundle_root / "scripts" / "evaluate_predictions.py")
+        monkeypatch.setattr(sys, "argv", [script, *words, "--output", str(output), "--resamples", "30"])
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+        runpy.run_path(script, run_name="__main__")
+        return json.loads(output.read_text()), capsys.readouterr().out
+
+    return call
+
+
+def test_short_column_names_and_extra_columns_are_fine(run):
+    names = {"slide_id": "slide", "specimen_id": "specimen", "patient_id": "patient"}
+    result, printed = run(cohort().rename(columns=names).assign(site="x"))
+    assert result["cohort"]["scans"] == 180
+    assert f"{result['figures']['auroc/B']['value']:.3f}" in printed
+    assert "Research use only" in printed
+
+
+def test_the_threshold_comes_from_the_validation_patients(run):
+    validation = cohort(30, seed=9)
+    result, _ = run(cohort(), "--validation", validation)
+    expected = youden_threshold(validation.label, validation.probability)
+    assert result["settings"]["threshold"] == pytest.approx(expected, abs=1e-12)
+    expected = sensitivity_at(validation.label, validation.probability, expected)
+    assert result["settings"]["validation_sensitivity"] == pytest.approx(expected)
+    assert result["figures"]["threshold_drift/mean"]["value"] is not None
+
+
+def test_two_files_are_compared_scan_by_scan(run):
+    table = cohort()
+    result, printed = run(table, table.assign(probability=table.probability**2).sample(frac=1, random_state=1))
+    assert result["figures"]["auroc/A"]["difference"] == pytest.approx(0, abs=1e-12)
+    assert result["figures"]["brier/A"]["p_holm"] is not None
+    assert "Differences second - first" in printed
+
+
+def test_more_classes_work_without_a_threshold(run):
+    result, printed = run(multi_class())
+    assert result["settings"]["classes"] == 3
+    assert "the most probable one" in printed
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("missing.csv", "no such file"),
+        (cohort(3).head(0), "no rows"),
+        (cohort(3).assign(probability=np.nan), "probability is no finite number: row 1"),
+        (cohort(3).assign(slide="x"), "slide_id under both its names"),
+        (cohort(3).drop(columns="scanner"), "columns are missing: scanner"),
+    ],
+)
+def test_a_wrong_file_is_an_input_error(run, table, message):
+    with pytest.raises(InputError, match=message):
+        run(table)
+
+
+def test_an_empty_file_is_an_input_error(run, tmp_path):
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(InputError, match="the file is empty"):
+        run(str(tmp_path / "empty.csv"))
+
+
+def test_a_wrong_option_is_an_input_error(run):
+    with pytest.raises(InputError, match="unseen scanner 'Z'; the table has A, B, C"):
+        run(cohort(), "--unseen-scanner", "Z")
