@@ -50,16 +50,17 @@ def update_failures(path: Path, failures: Iterable[dict[str, str]], finished: It
             path.unlink(missing_ok=True)
 
 
-def bag_row(row: Any, bag: FeatureBag) -> dict[str, Any]:
+def bag_row(row: Any, bag: FeatureBag, slide_mpp: tuple[float, float] | None = None) -> dict[str, Any]:
     """What is known of a scan: a row of `slides.csv` and of the audit.
 
     Args:
         row: the scan's row of the manifest.
         bag: its features, also of another tool.
+        slide_mpp: resolution (x, y) of level 0, for bags that do not tell; by default what the manifest states.
     """
     about = bag.attributes
     vendor, _, model = about.get("scanner", "").partition("-")
-    source = bag.source_mpp or (row.mpp, row.mpp)
+    source = bag.source_mpp or slide_mpp or (row.mpp, row.mpp)
     effective = bag.effective_mpp
     if effective is None and about.get("downsample"):
         effective = source[0] * about["downsample"], source[1] * about["downsample"]
