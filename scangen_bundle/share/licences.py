@@ -1,0 +1,31 @@
+"""May a network that was trained on an encoder's vectors be given away? Read off the encoder's licence, not legal advice."""
+
+from __future__ import annotations
+
+from scangen_bundle.encoders.registry import find_encoder
+from scangen_bundle.encoders.spec import EncoderSpec
+from scangen_bundle.errors import InputError
+
+# Licences that put no terms on what is made with the weights. Any other wording is refused: gate terms and non-commercial
+# licences also cover models trained on the outputs, or leave it open.
+PERMISSIVE = ("Apache-2.0", "MIT", "BSD-3-Clause")
+
+
+def check_redistribution(encoder: str) -> EncoderSpec:
+    """The spec of an encoder whose licence lets a network trained on its vectors be shared.
+
+    Args:
+        encoder: a registered name.
+
+    Raises:
+        InputError: the encoder is unknown, or its licence is not one of `PERMISSIVE`; it names the licence.
+    """
+    spec = find_encoder(encoder).spec
+    if spec.licence not in PERMISSIVE:
+        where = f" ({spec.url})" if spec.url else ""
+        raise InputError(
+            f"encoder {encoder!r}",
+            f"its licence is {spec.licence!r}{where}, which may not allow to share weights trained on its vectors",
+            f"train on the features of an encoder under {', '.join(PERMISSIVE)} (`scripts/doctor.py` lists them)",
+        )
+    return spec
