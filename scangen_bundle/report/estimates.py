@@ -27,18 +27,23 @@ class Estimate:
     interval_reason: str = ""
 
     def text(self, digits: int = 3) -> str:
-        """Such as `0.912 (0.874-0.941)`, or `undefined`."""
+        """Such as `0.912 (0.874–0.941)`, or `undefined`."""
         if not math.isfinite(self.value):
             return "undefined"
         value = f"{self.value:.{digits}f}"
-        return f"{value} ({self.low:.{digits}f}-{self.high:.{digits}f})" if math.isfinite(self.low) else value
+        return f"{value} ({self.interval(digits)})" if math.isfinite(self.low) else value
+
+    def interval(self, digits: int = 3) -> str:
+        """Such as `0.874–0.941`."""
+        joint = "–" if self.low >= 0 else " to "
+        return f"{self.low:.{digits}f}{joint}{self.high:.{digits}f}"
 
     def cell(self, digits: int = 3) -> Cell:
         """With the interval, or the reason why there is none, on the second line."""
         if not math.isfinite(self.value):
             return Cell("undefined", None, self.reason, "undefined")
         if math.isfinite(self.low):
-            return Cell(f"{self.value:.{digits}f}", self.value, f"{self.low:.{digits}f} to {self.high:.{digits}f}")
+            return Cell(f"{self.value:.{digits}f}", self.value, self.interval(digits))
         return Cell(f"{self.value:.{digits}f}", self.value, self.interval_reason and f"no CI: {self.interval_reason}")
 
 

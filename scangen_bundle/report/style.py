@@ -35,7 +35,6 @@ PARAMETERS: dict[Any, Any] = {
     "axes.labelsize": 9,
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
-    "legend.fontsize": 8,
     "text.color": INK,
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
@@ -53,7 +52,6 @@ PARAMETERS: dict[Any, Any] = {
     "axes.facecolor": "none",
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
-    "legend.frameon": False,
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and copied
 }
 
@@ -86,6 +84,16 @@ def new_axes(width: float = 3.7, height: float = 3.3) -> tuple[Figure, Axes]:
     with rc_context(PARAMETERS):
         figure = Figure(figsize=(width, height), layout="constrained")
         return figure, figure.add_subplot()
+
+
+def add_legend(owner: Axes | Figure, **options: Any) -> None:
+    """A legend without a box, which would hide points on a dark page."""
+    owner.legend(**{"frameon": False, "fontsize": 8, "labelcolor": INK, "handletextpad": 0.4, **options})
+
+
+def legend_below(figure: Figure, columns: int = 2) -> None:
+    """A legend under the axes, where it covers nothing."""
+    add_legend(figure, loc="outside lower center", ncols=columns, columnspacing=1.0)
 
 
 def to_svg(figure: Figure, key: str) -> str:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scangen_bundle.report.curves import bland_altman
-from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, new_axes
+from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, legend_below, new_axes
 
 LINES = 300  # more specimens than this are a solid block; a seeded sample of them is drawn
 
@@ -49,7 +49,7 @@ def score_scatter(
         quantity: what the score is called.
         threshold: dotted lines; a point in the upper left or lower right part changes its class with the scanner.
     """
-    figure, axes = new_axes()
+    figure, axes = new_axes(height=3.6)
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     if threshold is not None:
         axes.axvline(threshold, color=INK, linewidth=0.8, linestyle=":")
@@ -63,7 +63,7 @@ def score_scatter(
         ylim=(-0.02, 1.02),
         aspect="equal",
     )
-    axes.legend(loc="upper left", handletextpad=0.2, borderaxespad=0.2)
+    legend_below(figure)
     return figure
 
 
@@ -75,21 +75,19 @@ def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names
         names: of the two scanners.
         class_names: of the labels.
     """
-    figure, axes = new_axes()
+    figure, axes = new_axes(height=3.6)
     points = bland_altman(pairs["first"], pairs["second"])
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    levels = ((points.bias, "-", "bias"), (points.lower, "--", "-1.96 SD"), (points.upper, "--", "+1.96 SD"))
+    levels = ((points.bias, "-", "bias"), (points.lower, "--", "lower"), (points.upper, "--", "upper"))
     for value, dash, name in levels:
         if np.isfinite(value):
             axes.axhline(value, color=INK, linewidth=1.0, linestyle=dash)
             axes.annotate(
-                f"{name} {value:+.2f}",
-                (1.0, value),
+                f"{name}\n{value:+.2f}",
+                (1.02, value),
                 xycoords=("axes fraction", "data"),
-                xytext=(0, 2),
-                textcoords="offset points",
-                ha="right",
-                va="bottom",
+                annotation_clip=False,
+                va="center",
                 fontsize=7.5,
                 color=INK,
             )
@@ -101,6 +99,7 @@ def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names
         xlim=(-0.02, 1.02),
         ylim=(-1.15 * largest, 1.15 * largest),
     )
+    legend_below(figure)
     return figure
 
 
@@ -116,7 +115,7 @@ def specimen_lines(
         threshold: dotted line.
         seed: of the sample that is drawn where specimens are many.
     """
-    figure, axes = new_axes(height=3.1)
+    figure, axes = new_axes(height=3.6)
     shown = scores if len(scores) <= LINES else scores.sample(LINES, random_state=seed)
     x = np.arange(scores.shape[1])
     axes.plot(
@@ -132,7 +131,8 @@ def specimen_lines(
     axes.plot(x, scores.mean(), color=INK, linewidth=2, marker="D", markersize=5, label="mean")
     if threshold is not None:
         axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":", label="threshold")
-    axes.set_xticks(x, list(scores.columns), rotation=30 if scores.shape[1] > 4 else 0)
+    crowded = sum(len(str(name)) for name in scores.columns) > 30
+    axes.set_xticks(x, list(scores.columns), rotation=25 if crowded else 0, ha="right" if crowded else "center")
     sample = f", {LINES} drawn" if len(shown) < len(scores) else ""
     axes.set(
         title=f"{title} ({len(scores)} specimens{sample})",
@@ -140,5 +140,5 @@ def specimen_lines(
         ylim=(-0.02, 1.02),
         xlim=(-0.25, len(x) - 0.75),
     )
-    axes.legend(loc="upper right", borderaxespad=0.2)
+    legend_below(figure)
     return figure

@@ -38,14 +38,13 @@ def roc_figure(band: RocBand, style: ScannerStyle, others: Sequence[RocBand] = (
     return figure
 
 
-def reliability_figure(points: Reliability, probability: np.ndarray, style: ScannerStyle, note: str = "") -> Figure:
+def reliability_figure(points: Reliability, probability: np.ndarray, style: ScannerStyle) -> Figure:
     """Observed over predicted frequency with Wilson intervals; along the foot, how the probabilities are distributed.
 
     Args:
         points: the bins.
         probability: all the scanner's probabilities [n].
         style: the scanner's.
-        note: written in the corner under the diagonal.
     """
     figure, axes = new_axes()
     counts, edges = np.histogram(probability, bins=20, range=(0, 1))
@@ -55,9 +54,8 @@ def reliability_figure(points: Reliability, probability: np.ndarray, style: Scan
     axes.plot(
         points.predicted, points.observed, color=style.colour, linestyle=style.dash, marker=style.marker, markersize=5.5
     )
-    axes.text(0.98, 0.18, note, ha="right", va="bottom", color=INK, fontsize=8.5)
     axes.set(
-        title=style.name,
+        title=f"{style.name} ({len(probability)} scans)",
         xlabel="predicted probability",
         ylabel="observed share of positives",
         xlim=(-0.01, 1.01),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from scangen_bundle.report.style import MANY_POINTS, ScannerStyle, new_axes
+from scangen_bundle.report.style import MANY_POINTS, ScannerStyle, legend_below, new_axes
 
 
 def project_pca(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,5 +73,5 @@ def embedding_map(
     axes.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
     if not any(axis_names):
         axes.set(xticks=[], yticks=[])
-    figure.legend(loc="outside lower center", ncols=3, handletextpad=0.1, columnspacing=1.0)
+    legend_below(figure)
     return figure

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from scangen_bundle.report.style import COLOURS, INK, MARKERS, MUTED, new_axes
+from scangen_bundle.report.style import COLOURS, INK, MARKERS, MUTED, legend_below, new_axes
 
 Estimate = tuple[float, float, float]  # value, low, high
 
@@ -23,7 +23,7 @@ def estimates_figure(
         label: of the x axis.
         reference: a vertical line, such as 0.5 for chance.
     """
-    figure, axes = new_axes(4.4, 0.9 + 0.32 * len(rows) * max(1.0, 0.55 * len(models)))
+    figure, axes = new_axes(3.7, 0.9 + 0.32 * len(rows) * max(1.0, 0.55 * len(models)))
     offsets = np.linspace(-0.2, 0.2, len(models)) if len(models) > 1 else [0.0]
     for i, (name, estimates) in enumerate(models.items()):
         y = np.arange(len(rows)) + offsets[i]
@@ -40,5 +40,5 @@ def estimates_figure(
     axes.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6))
     axes.grid(visible=False, axis="y")
     if len(models) > 1:
-        figure.legend(loc="outside lower center", ncols=min(3, len(models)), handletextpad=0.3)
+        legend_below(figure)
     return figure

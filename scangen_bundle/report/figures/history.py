@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scangen_bundle.report.style import COLOURS, DASHES, MARKERS, new_axes
+from scangen_bundle.report.style import COLOURS, DASHES, MARKERS, legend_below, new_axes
 
 
 def history_figure(history: pd.DataFrame, columns: Sequence[str], title: str) -> Figure:
@@ -36,9 +35,5 @@ def history_figure(history: pd.DataFrame, columns: Sequence[str], title: str) ->
         )
     axes.set(title=title, xlabel="epoch")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    finite = history[list(columns)].to_numpy(dtype=np.float64)
-    finite = finite[np.isfinite(finite)]
-    if len(finite) and finite.min() >= 0 and finite.max() <= 1:
-        axes.set(ylim=(min(0.4, finite.min() - 0.02), 1.02))
-    figure.legend(loc="outside lower center", ncols=2, handletextpad=0.4, columnspacing=1.0)
+    legend_below(figure)
     return figure

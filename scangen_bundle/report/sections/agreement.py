@@ -13,6 +13,26 @@ from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import figures_table
 from scangen_bundle.report.style import COLOURS
 
+OVERALL = (
+    "cov",
+    "sd",
+    "score_range",
+    "abs_difference",
+    "flip_rate",
+    "icc",
+    "all_scanner_agreement",
+    "fleiss_kappa",
+)
+PAIRS = (
+    "ccc",
+    "abs_difference",
+    "flip_rate",
+    "cohen_kappa",
+    "bland_altman_bias",
+    "bland_altman_lower",
+    "bland_altman_upper",
+)
+
 
 def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[Group]:
     """Score scatter and Bland-Altman plot of every pair of scanners."""
@@ -80,19 +100,16 @@ def lines_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
 
 def agreement_section(context: Context) -> Section:
     """Agreement overall and per pair of scanners, then the figures of each class."""
-    overall = {
-        "cov": ("CoV", "standard deviation over mean of a specimen's scores; 0 is ideal"),
-        "sd": ("standard deviation", "of a specimen's scores, mean over specimens"),
-        "score_range": ("score range", "largest minus smallest score of a specimen, mean over specimens"),
-        "abs_difference": ("absolute difference", "between two scanners' scores of a specimen, mean over pairs"),
-        "flip_rate": ("flip rate", "share of specimens whose class changes with the scanner"),
-        "icc": ("ICC(2,1)", "intraclass correlation, absolute agreement; 1 is ideal"),
-        "all_scanner_agreement": ("all-scanner agreement", "share of specimens with one class on all scanners"),
-        "fleiss_kappa": ("Fleiss' kappa", "agreement of the classes beyond chance; 1 is ideal"),
-    }
+    definitions = context.metrics["definitions"]
     rows = [
-        Row([Cell(name), estimate(context.metrics, key).cell(), Cell(text, kind="wide")])
-        for key, (name, text) in overall.items()
+        Row(
+            [
+                Cell(definitions[name]["title"]),
+                estimate(context.metrics, name).cell(),
+                Cell(definitions[name]["meaning"], kind="wide"),
+            ]
+        )
+        for name in OVERALL
     ]
     summary = Table(
         "agreement-figures",
@@ -104,15 +121,7 @@ def agreement_section(context: Context) -> Section:
         context,
         "agreement-pairs",
         "Agreement per pair of scanners",
-        {
-            "ccc": Column("Lin's CCC", "concordance correlation; 1 is ideal"),
-            "abs_difference": Column("absolute difference"),
-            "flip_rate": Column("flip rate"),
-            "cohen_kappa": Column("Cohen's kappa"),
-            "bland_altman_bias": Column("bias", "first minus second scanner"),
-            "bland_altman_lower": Column("lower limit"),
-            "bland_altman_upper": Column("upper limit"),
-        },
+        PAIRS,
         [
             (pair_name(first, second), f"{context.name(first)} vs {context.name(second)}")
             for first, second in scanner_pairs(sorted(context.scanners))

@@ -6,9 +6,18 @@ import pandas as pd
 
 from scangen_bundle.report.curves import reliability
 from scangen_bundle.report.figures import reliability_figure
-from scangen_bundle.report.page import Column, Group, Panel, Section, drawn, undefined, unique_keys
+from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined, unique_keys
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
+
+CALIBRATION = (
+    "brier",
+    "ece",
+    "ece_equal_mass",
+    "calibration_slope",
+    "calibration_intercept",
+    "threshold_drift",
+)
 
 
 def reliability_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
@@ -22,9 +31,7 @@ def reliability_group(context: Context, class_name: str, view: pd.DataFrame) -> 
             panels.append(undefined(key, title, "No labelled scan with a finite score."))
             continue
         points = reliability(scans["positive"], scans["score"])
-        figure = reliability_figure(
-            points, scans["score"].to_numpy(), context.styles[scanner], f"{len(scans)} scans, {len(points.count)} bins"
-        )
+        figure = reliability_figure(points, scans["score"].to_numpy(), context.styles[scanner])
         panels.append(drawn(key, title, f"Reliability curve of {scanner} with Wilson intervals", figure))
     return Group(
         f"Reliability curves, {class_name}",
@@ -40,16 +47,7 @@ def calibration_section(context: Context) -> Section:
         context,
         "calibration-figures",
         "Calibration per scanner",
-        {
-            "brier": Column("Brier score", "mean squared distance of probability and truth; lower is better"),
-            "ece": Column("ECE", "expected calibration error, bins of equal width; lower is better"),
-            "ece_equal_mass": Column("ECE, equal mass", "the same with equally many scans in each bin"),
-            "calibration_slope": Column("slope", "1 is ideal, below 1 is overconfident"),
-            "calibration_intercept": Column("intercept", "0 is ideal, above 0: probabilities are too low"),
-            "threshold_drift": Column(
-                "threshold drift", "change of threshold that would keep the validation sensitivity on this scanner"
-            ),
-        },
+        CALIBRATION,
         scanner_rows(context),
         ["ECE is biased upwards in small samples: compare scanners with similar numbers of scans."],
     )

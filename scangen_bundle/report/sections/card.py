@@ -29,15 +29,16 @@ def card_section(context: Context, card: Mapping[str, Any] | None) -> Section:
         context: gives the counts.
         card: facts of the model by name; nested mappings become `outer: inner`.
     """
-    scans = context.predictions
+    scans, settings = context.predictions, context.metrics["settings"]
+    source = f", {settings['threshold_source']}" if "threshold_source" in settings else ""
     facts: dict[str, Any] = {
         "Scans": f"{len(scans):,}",
         "Specimens": f"{scans['specimen_id'].nunique():,}",
         "Patients": f"{scans['patient_id'].nunique():,}",
         "Scanners": ", ".join(context.name(scanner) for scanner in context.scanners),
         "Classes": ", ".join(context.class_names),
-        "Threshold": "largest probability wins" if context.threshold is None else f"{context.threshold:.3f}",
-        "Bootstrap": f"{context.resamples:,} resamples of patients, seed {context.seed}",
+        "Threshold": "largest probability wins" if context.threshold is None else f"{context.threshold:.3f}{source}",
+        "Bootstrap": f"{settings['resamples']:,} resamples of patients, seed {settings['seed']}",
     }
     facts.update(_flat(card or {}))
     rows = [Row([Cell(name), Cell(str(value), kind="wide")]) for name, value in facts.items()]

@@ -45,17 +45,21 @@ def findings(comparison: Mapping[str, Any], names: tuple[str, str]) -> list[str]
             continue
         verdict = _verdict(entry, comparison["definitions"][key.partition("/")[0]]["better"], names)
         result.append(
-            f"{title}: {entry['first']:.3f} with {names[0]}, {entry['second']:.3f} with {names[1]}; difference "
+            f"{title}: {entry['first']:.3f} ({names[0]}) to {entry['second']:.3f} ({names[1]}), difference "
             f"{entry['difference']:+.3f} (95 % CI {entry['low']:+.3f} to {entry['high']:+.3f}). {verdict}"
         )
     return result
 
 
 def _verdict(entry: Mapping[str, Any], better: str, names: tuple[str, str]) -> str:
-    if entry["low"] <= 0 <= entry["high"]:
-        return "The interval includes 0: these patients do not tell the two apart."
+    if entry["low"] <= 0 <= entry["high"] or (entry["p_value"] is not None and entry["p_value"] >= 0.05):
+        return f"These patients do not tell the two apart{_p_text(entry['p_value'])}."
     gain = entry["difference"] if better == "higher" else -entry["difference"]
-    return f"{names[1] if gain > 0 else names[0]} is better on these patients."
+    return f"{names[1] if gain > 0 else names[0]} is better on these patients{_p_text(entry['p_value'])}."
+
+
+def _p_text(value: float | None) -> str:
+    return "" if value is None else f" (p {'< 0.001' if value < 0.001 else f'= {value:.3f}'})"
 
 
 def title_of(comparison: Mapping[str, Any], key: str) -> str:
@@ -69,9 +73,11 @@ def title_of(comparison: Mapping[str, Any], key: str) -> str:
 
 def _table(comparison: Mapping[str, Any], names: tuple[str, str], scanners: Sequence[str], context: Context) -> Table:
     rows = []
-    for key, entry in comparison["figures"].items():
+    order = list(comparison["definitions"])
+    for key in sorted(comparison["figures"], key=lambda key: order.index(key.partition("/")[0])):
         if " vs " in key:
             continue  # pairs are many, and in comparison.json
+        entry = comparison["figures"][key]
         reason = entry["reason"] or ""
         low, high = entry["low"], entry["high"]
         interval = "" if low is None else f"{low:+.3f} to {high:+.3f}"

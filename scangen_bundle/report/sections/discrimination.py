@@ -5,10 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from scangen_bundle.report.curves import RocBand, roc_band
+from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import roc_figure
-from scangen_bundle.report.page import Column, Group, Panel, Section, drawn, undefined, unique_keys
+from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined, unique_keys
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
+
+DISCRIMINATION = ("auroc", "average_precision", "balanced_accuracy", "sensitivity", "specificity")
 
 
 def roc_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
@@ -33,11 +36,13 @@ def roc_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
             panels.append(undefined(key, title, one_class_reason(scans, class_name)))
             continue
         positives = int(scans["positive"].sum())
+        # metrics.json has the mean over classes only, which is not the AUROC of this curve
+        auroc = "" if context.threshold is None else f"AUROC {estimate(context.metrics, f'auroc/{scanner}').text()}\n"
         figure = roc_figure(
             bands[scanner],
             context.styles[scanner],
             [band for name, band in bands.items() if name != scanner],
-            note=f"{positives} positive, {len(scans) - positives} negative scans",
+            note=f"{auroc}{positives} positive, {len(scans) - positives} negative scans",
         )
         panels.append(drawn(key, title, f"ROC curve of {scanner} with its 95 % band", figure))
     return Group(
@@ -63,13 +68,7 @@ def discrimination_section(context: Context) -> Section:
         context,
         "discrimination-figures",
         f"Discrimination per scanner{threshold}",
-        {
-            "auroc": Column("AUROC", "chance that a positive scan scores above a negative one"),
-            "average_precision": Column("average precision", "area under the precision-recall curve"),
-            "balanced_accuracy": Column("balanced accuracy", "mean of sensitivity and specificity"),
-            "sensitivity": Column("sensitivity", "share of positive scans found"),
-            "specificity": Column("specificity", "share of negative scans left alone"),
-        },
+        DISCRIMINATION,
         scanner_rows(context),
         [
             "Second line: 95 % confidence interval. With more than two classes: mean over classes, each against the rest."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.page import Cell, Column, Row, Table
@@ -21,7 +21,7 @@ def figures_table(
     context: Context,
     key: str,
     caption: str,
-    figures: Mapping[str, Column],
+    figures: Sequence[str],
     rows: Sequence[tuple[str, str]],
     notes: Sequence[str] = (),
 ) -> Table:
@@ -31,7 +31,7 @@ def figures_table(
         context: gives the metrics.
         key: of the table.
         caption: of the table.
-        figures: columns by the figure's name in the metrics.
+        figures: columns, by the figure's name in the metrics.
         rows: (part of the key after the slash, shown name); an aggregate that no figure has is left out.
         notes: below the table.
     """
@@ -48,7 +48,13 @@ def figures_table(
             for figure in figures
         ]
         shown.append(Row([Cell(title), *cells], aggregate))
-    return Table(key, caption, [Column(""), *figures.values()], shown, notes)
+    return Table(key, caption, [Column("scanner"), *(column(context, name) for name in figures)], shown, notes)
+
+
+def column(context: Context, name: str) -> Column:
+    """Head of a figure's column: its title, and what it means on hovering."""
+    definition = context.metrics["definitions"][name]
+    return Column(definition["title"], definition["meaning"])
 
 
 def scanner_rows(context: Context) -> list[tuple[str, str]]:

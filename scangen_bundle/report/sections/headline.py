@@ -62,21 +62,21 @@ def headline_section(context: Context, model: str) -> Section:
 def findings(context: Context) -> list[str]:
     """What the figures say, for a reader who does not know them by name."""
     metrics = context.metrics
-    mean, worst = estimate(metrics, "auroc/mean"), estimate(metrics, "auroc/worst")
+    mean, spread = estimate(metrics, "auroc/mean"), estimate(metrics, "auroc/range")
     result = [_data(context)]
     if np.isfinite(mean.value):
         result.append(
             f"Averaged over scanners, a positive scan scores higher than a negative one in {percent(mean.value)} of all pairs "
-            f"(AUROC {mean.text(2)}; guessing would give 50 %)."
+            f"(AUROC {mean.text(2)}; guessing would give {percent(0.5)})."
         )
     known = {name: estimate(metrics, f"auroc/{name}") for name in context.scanners}
     defined = {name: item for name, item in known.items() if np.isfinite(item.value)}
-    if len(defined) > 1 and np.isfinite(worst.value):
+    if len(defined) > 1:
         low = min(defined, key=lambda name: defined[name].value)
         high = max(defined, key=lambda name: defined[name].value)
         result.append(
-            f"It works least well on {context.name(low)} (AUROC {defined[low].text(2)}) and best on {context.name(high)} "
-            f"({defined[high].text(2)})."
+            f"It works least well on {context.name(low)} (AUROC {defined[low].value:.2f}) and best on "
+            f"{context.name(high)} ({defined[high].value:.2f}); the two differ by {spread.text(2)}."
         )
     result.extend(_agreement(estimate(metrics, "flip_rate"), estimate(metrics, "cov")))
     result.extend(
@@ -93,7 +93,7 @@ def findings(context: Context) -> list[str]:
 
 def percent(share: float) -> str:
     """Such as `12 %`."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def _data(context: Context) -> str:
