@@ -14,13 +14,14 @@ from scangen_bundle.slides.tiff_pyramid import DAMAGED, TiffLevel, read_tiff_pyr
 
 # One big array for many tiles: NumPy asks for huge pages, and first touching it costs a third to a fifth.
 SLAB_TILES = 64
+LEAST_TILES = 160
 
 
 class TileCache:
     """The decoded native tiles of one level that were used last, in buffers that are used again.
 
-    It stays small while tiles come in raster order, because touching fresh memory costs half as much as decoding into it,
-    and grows as soon as a tile is missed that was here before.
+    It stays small while that is enough (for tiles in raster order), because touching fresh memory costs up to half as much
+    as decoding into it. It doubles once as many tiles were decoded a second time as it holds: the waste pays for the memory.
 
     Args:
         level: number of the level.
@@ -31,10 +32,11 @@ class TileCache:
     def __init__(self, level: int, tile: tuple[int, int], limit: int) -> None:
         self.level = level
         self.limit = max(1, limit)
-        self.capacity = 1
+        self.capacity = min(self.limit, LEAST_TILES)
         self._shape = (tile[1], tile[0], 3)
         self._tiles: OrderedDict[int, np.ndarray] = OrderedDict()
         self._seen: set[int] = set()
+        self._missed = 0
         self._free: list[np.ndarray] = []
 
     def grow(self, capacity: int) -> None:
@@ -47,7 +49,10 @@ class TileCache:
         if tile is not None:
             self._tiles.move_to_end(index)
         elif index in self._seen:
-            self.grow(2 * self.capacity)
+            self._missed += 1
+            if self._missed >= self.capacity:
+                self._missed = 0
+                self.grow(2 * self.capacity)
         return tile
 
     def buffer(self) -> np.ndarray:

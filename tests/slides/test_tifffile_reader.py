@@ -55,14 +55,16 @@ def test_cache_drops_the_tile_not_used_for_longest_and_uses_its_memory_again() -
     assert (first == 1).all()
 
 
-def test_cache_grows_up_to_its_limit_when_a_tile_is_missed_that_it_had() -> None:
-    cache = TileCache(0, (4, 4), limit=3)
-    for index in (1, 2, 1, 2, 1, 2):
-        if cache.get(index) is None:
-            cache.put(index, cache.buffer())
-    assert cache.capacity == 2
-    cache.grow(100)
-    assert cache.capacity == 3
+def test_cache_doubles_up_to_its_limit_when_it_has_lost_as_many_tiles_as_it_holds() -> None:
+    cache = TileCache(0, (4, 4), limit=500)
+    start = cache.capacity
+    for _ in range(2):  # twice through more tiles than it holds, so that each is missed twice
+        for index in range(start + 10):
+            if cache.get(index) is None:
+                cache.put(index, cache.buffer())
+    assert cache.capacity == 2 * start
+    cache.grow(10_000)
+    assert cache.capacity == 500
 
 
 def test_each_native_tile_is_decoded_once_for_a_raster_of_regions(tmp_path: Path, monkeypatch) -> None:
