@@ -36,9 +36,13 @@ def pair_masks(
 
 
 def pairwise_distance(embedding: torch.Tensor, distance: str) -> torch.Tensor:
-    """Distance of each pair of rows [B, B]: 1 - cos, or Euclidean. Its gradient is finite for equal and for zero rows."""
+    """Distance of each pair of rows [B, B]: 1 - cos, or Euclidean.
+
+    Its gradient is finite for equal rows, and for the cosine of a row of zeros, which has no direction, it is zero.
+    """
     if distance == "cosine":
-        unit = nn.functional.normalize(embedding, dim=1)
+        length = torch.linalg.vector_norm(embedding, dim=1, keepdim=True)
+        unit = torch.where(length > 0, embedding / length.clamp_min(torch.finfo(embedding.dtype).tiny), 0)
         return 1 - unit @ unit.T
     return torch.cdist(embedding, embedding, compute_mode="donot_use_mm_for_euclid_dist")
 
