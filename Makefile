@@ -23,4 +23,7 @@ lint: env  ## ruff, mypy, import contract
 bench-readers: env  ## slide readers beside the decoding limit, OpenSlide and MONAI (SLIDE=some.svs adds a real one)
 	$(PY) -m benchmarks.readers $(if $(SLIDE),--slide $(SLIDE))
 
-.PHONY: help env demo test lint bench-readers
+bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-learn, neighbours beside the matrix product
+	$(PY) -m benchmarks.metrics
+
+.PHONY: help env demo test lint bench-readers bench-metrics
