@@ -25,7 +25,9 @@ def test_class_weights_multiply_each_scans_loss_and_the_mean_is_over_scans():
     pred, label = batch()
     weights = [0.5, 2.0, 1.5]
     by_hand = [
-        -weights[target] * torch.log_softmax(row, dim=0)[target] for row, target in zip(pred, label) if target >= 0
+        -weights[target] * torch.log_softmax(row, dim=0)[target]
+        for row, target in zip(pred, label, strict=True)
+        if target >= 0
     ]
     loss = MaskedCrossEntropy(weights)(pred, label)
     torch.testing.assert_close(loss, torch.stack(by_hand).mean())
