@@ -1,0 +1,102 @@
+"""The network as one TorchScript file that gives probabilities, attention and embedding, and says what it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+from scangen_bundle.networks import MaskedMILModel
+
+DESCRIPTION = "slide_classifier"  # the key of our own part of the embedded metadata
+
+
+class SlideClassifier(nn.Module):
+    """A trained network with its softmax, for export.
+
+    `forward` gives probabilities as the bundle's metadata say; `explain` also what a user wants to see.
+
+    Args:
+        network: trained.
+    """
+
+    def __init__(self, network: MaskedMILModel) -> None:
+        super().__init__()
+        self.network = network
+        self.by_score = network.mil_mode == "max"
+
+    def forward(self, image: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Probabilities [B, C] float32 of bags [B, N, D]; `mask` [B, N] bool is True for real tiles."""
+        return self.explain(image, mask)[0]
+
+    @torch.jit.export
+    def explain(
+        self, image: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Probabilities [B, C], attention [B, N] and slide embedding [B, E] of bags [B, N, D]."""
+        if mask is None:
+            mask = torch.ones_like(image[:, :, 0], dtype=torch.bool)
+        network = self.network
+        projected = network(image, mask, True)
+        tiles = network.transformer(projected, mask)
+        attention = network.attention(network.myfc(tiles) if self.by_score else tiles, mask)
+        embedding = network.embedding(tiles, attention)
+        logits = network.calc_head(projected, mask) if self.by_score else network.myfc(embedding)
+        # The softmax in float64, as the predictions handler takes it, so that both give the same number.
+        return torch.softmax(logits.double(), dim=1).float(), attention, embedding
+
+
+def export_torchscript(
+    network: MaskedMILModel,
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, Any],
+    extra_files: Mapping[str, bytes] | None = None,
+) -> None:
+    """Write the network as TorchScript with embedded metadata (MONAI's `load_net_with_metadata` reads them back).
+
+    Args:
+        network: trained.
+        path: the `.ts`.
+        metadata: JSON-able; `timestamp` must be in it, or the bytes would depend on the clock.
+        extra_files: further files inside.
+    """
+    from monai.data import save_net_with_metadata
+
+    scripted = torch.jit.script(SlideClassifier(network.cpu().eval()))
+    with write_atomically(path) as temporary:
+        save_net_with_metadata(
+            scripted,
+            os.fspath(temporary),
+            include_config_vals=False,
+            meta_values=dict(metadata),
+            more_extra_files=dict(extra_files or {}),
+        )
+
+
+def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, dict[str, Any], dict[str, bytes]]:
+    """Network, metadata and extra files of an exported network, on the CPU.
+
+    Raises:
+        InputError: missing, damaged, or without the metadata that say what its input and classes are.
+    """
+    from monai.data import load_net_with_metadata
+
+    remedy = "take the .ts that scripts/package_bundle.py wrote"
+    if not os.path.isfile(path):
+        raise InputError(path, "there is no such model file", remedy)
+    extra = ("site_reference.json",)
+    try:
+        network, metadata, files = load_net_with_metadata(os.fspath(path), map_location="cpu", more_extra_files=extra)
+    except json.JSONDecodeError:
+        metadata = {}
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise InputError(path, f"cannot be read as TorchScript ({type(error).__name__})", remedy) from error
+    if DESCRIPTION not in metadata:
+        raise InputError(path, "has no metadata: encoder, classes and scanners of the training are not known", remedy)
+    return network.eval(), metadata, files
