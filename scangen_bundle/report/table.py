@@ -67,4 +67,4 @@ def _value(item: Estimate) -> str:
 
 
 def _interval(item: Estimate) -> str:
-    return f"{item.low:.3f}-{item.high:.3f}" if item.low == item.low else ""
+    return item.interval() if item.low == item.low else ""

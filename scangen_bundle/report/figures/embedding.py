@@ -62,7 +62,7 @@ def embedding_map(
             axes.scatter(
                 points[mine, 0],
                 points[mine, 1],
-                s=20 if len(points) < 300 else 8,
+                s=20 if len(points) < 200 else 13,
                 marker=style.marker,
                 facecolors=style.colour,
                 edgecolors="none",

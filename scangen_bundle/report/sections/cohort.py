@@ -65,7 +65,7 @@ def audit_section(audit: pd.DataFrame) -> Section:
     """The resolution audit, a row per scan or per scanner, as it was given."""
     columns = [str(name) for name in audit.columns]
     rows = [Row([_plain(value) for value in values]) for values in audit.itertuples(index=False, name=None)]
-    table = Table("resolution", "Resolution audit", [Column(name.replace("_", " ")) for name in columns], rows)
+    table = Table("resolution-audit", "Resolution audit", [Column(name.replace("_", " ")) for name in columns], rows)
     text = [
         "Tiles of all scanners should show the same piece of tissue at the same µm per pixel; a difference between "
         "scanners is itself something a network can recognise."

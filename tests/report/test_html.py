@@ -1,0 +1,232 @@
+"""The report in a real browser: nothing is asked for, nothing fails, every figure is there, keys and buttons work."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scangen_bundle.cohort import confounding_report
+from scangen_bundle.metrics import compare_predictions
+from scangen_bundle.report.html import write_comparison, write_report
+
+from .browser import browser_page
+from .cohort import SCANNERS, evaluate, simulate
+
+UNSEEN = ["Alpha 1"]
+WAIT_FOR_PNG = (
+    "new Promise(done => { const wait = () => window.saved.includes('auroc.png') ? done() : setTimeout(wait, 50); "
+    "wait(); })"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A report with every section, and a comparison."""
+    folder = tmp_path_factory.mktemp("report")
+    table, other = simulate(), simulate(noise=0.1, seed=1)
+    other["label"] = table["label"]
+    metrics, others = evaluate(table, UNSEEN), evaluate(other, UNSEEN)
+    generator = np.random.default_rng(0)
+    write_report(
+        folder / "report.html",
+        metrics=metrics,
+        predictions=table,
+        class_names=["wild type", "mutated <i>"],
+        model="model & <script>alert(1)</script>",
+        embeddings=generator.normal(size=(len(table), 16)),
+        history=pd.DataFrame({"epoch": [1, 2], "train/loss": [1.0, 0.5], "val/auroc/mean": [np.nan, 0.7]}),
+        audit=pd.DataFrame({"scanner": SCANNERS, "effective_mpp_x": [0.5, 0.5, np.nan]}),
+        confounding=confounding_report(table),
+        card={"encoder": {"name": "x", "licence": "MIT"}},
+    )
+    comparison = compare_predictions(table, other, resamples=40, unseen_scanners=UNSEEN)
+    write_comparison(
+        folder / "comparison.html",
+        comparison=comparison,
+        metrics={"before": metrics, "after": others},
+        predictions={"before": table, "after": other},
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    with browser_page(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+def expected_figures() -> set[str]:
+    pairs = ["alpha-1-beta-b", "alpha-1-gamma-3", "beta-b-gamma-3"]
+    found = {"auroc", "training-0", "training-1"}
+    found |= {f"roc-mutated-i-{name}" for name in ("alpha-1", "beta-b", "gamma-3")}
+    found |= {f"reliability-mutated-i-{name}" for name in ("alpha-1", "beta-b", "gamma-3")}
+    found |= {"lines-mutated-i-wild-type", "lines-mutated-i-mutated-i"}
+    found |= {f"embedding-{method}-{by}" for method in ("pca", "tsne") for by in ("scanner", "label")}
+    return found, pairs
+
+
+@pytest.mark.parametrize("name", ["report.html", "comparison.html"])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+def test_the_page_asks_for_nothing_fails_nowhere_and_fits_the_screen(folder, page, name, width, dark):
+    page.problems.clear()
+    page.requests.clear()
+    page.open(folder / name, width, 900, dark)
+    assert page.problems == []
+    assert set(page.requests) <= {(folder / name).resolve().as_uri()}
+    assert page.run("document.documentElement.scrollWidth") == width
+    assert page.run("document.documentElement.dataset.ready") == str(
+        page.run("document.querySelectorAll('svg').length")
+    )
+    assert page.run("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)"
+    )
+    sizes = page.run("[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect().width)")
+    assert min(sizes) > 200
+    assert (folder / name).stat().st_size < 5e6
+
+
+def test_every_figure_is_there(folder, page):
+    page.open(folder / "report.html")
+    found = set(page.run("[...document.querySelectorAll('figure')].filter(f => f.querySelector('svg')).map(f => f.id)"))
+    figures, pairs = expected_figures()
+    assert figures <= found
+    for kind in ("scatter", "bland-altman"):
+        mine = [key for key in found if key.startswith(f"{kind}-")]
+        assert len(mine) == len(pairs)
+    ids = page.run("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_text_from_outside_is_text(folder, page):
+    page.open(folder / "report.html")
+    assert "<script>alert(1)</script>" in page.run("document.body.textContent")
+    assert page.run("document.querySelectorAll('script').length") == 1
+    assert page.run("document.querySelectorAll('td b, th b, i').length") == 0
+
+
+def test_the_security_policy_refuses_a_request_and_a_foreign_script(folder, page):
+    page.open(folder / "report.html")
+    page.requests.clear()
+    assert page.run("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')") == "refused"
+    page.run("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.evil = 1'}))")
+    page.run("document.body.append(Object.assign(new Image(), {src: 'http://127.0.0.1:9/x.png'}))")
+    assert page.run("new Promise(done => setTimeout(() => done(typeof window.evil), 200))") == "undefined"
+    policy = page.run("document.querySelector('meta[http-equiv]').content")
+    assert policy.startswith("default-src 'none'")
+    page.problems.clear()
+
+
+def test_a_click_on_a_heading_sorts_numbers_as_numbers_and_keeps_the_sums_at_the_foot(folder, page):
+    page.open(folder / "report.html")
+    column = (
+        "[...document.querySelectorAll('#discrimination-figures tbody tr')].map(r => Number(r.cells[1].dataset.value))"
+    )
+    button = "document.querySelectorAll('#discrimination-figures thead button')[1]"
+    values = page.run(column)
+    page.run(f"{button}.click()")
+    assert page.run(column) == sorted(values)
+    assert page.run(f"{button}.parentElement.getAttribute('aria-sort')") == "ascending"
+    page.run(f"{button}.click()")
+    assert page.run(column) == sorted(values, reverse=True)
+    assert (
+        page.run("document.querySelector('#discrimination-figures tfoot tr').cells[0].textContent")
+        == "mean of scanners"
+    )
+
+
+def test_a_figure_is_enlarged_by_keyboard_and_the_focus_comes_back(folder, page):
+    page.open(folder / "report.html")
+    page.run("document.querySelector('#auroc .picture').focus()")
+    page.press("Enter", 13)
+    assert page.run("document.getElementById('lightbox').open")
+    width = "document.querySelector('#lightbox-picture svg').getBoundingClientRect().width"
+    fitted = page.run(width)
+    assert fitted > page.run("document.querySelector('#auroc svg').getBoundingClientRect().width")
+    page.run("document.getElementById('larger').click()")
+    assert page.run(width) == pytest.approx(1.5 * fitted, rel=0.01)
+    page.run("document.getElementById('next').click()")
+    assert page.run("document.getElementById('lightbox-title').textContent").startswith("ROC")
+    page.run("document.getElementById('previous').click()")
+    page.press("Escape", 27)
+    assert not page.run("document.getElementById('lightbox').open")
+    assert page.run("document.activeElement.closest('figure').id") == "auroc"
+
+
+def test_figures_and_tables_download_as_svg_png_and_csv(folder, page):
+    page.open(folder / "report.html", dark=True)
+    page.run(
+        "window.saved = []; URL.createObjectURL = (o => b => { window.saved.push(b); return o(b); })(URL.createObjectURL);"
+        "HTMLAnchorElement.prototype.click = function () { window.saved.push(this.download); }"
+    )
+    page.run("document.querySelector('#auroc button.svg').click()")
+    svg = page.run("window.saved[0].text()")
+    assert page.run("window.saved[1]") == "auroc.svg"
+    assert "currentColor" not in svg
+    assert "var(" not in svg
+    assert 'fill="#ffffff"' in svg
+    page.run("window.saved.length = 0; document.querySelector('#auroc button.png').click()")
+    page.run(WAIT_FOR_PNG)
+    head = page.run("window.saved[1].slice(0, 8).arrayBuffer().then(b => [...new Uint8Array(b)])")
+    assert bytes(head) == b"\x89PNG\r\n\x1a\n"
+    page.run("window.saved.length = 0; document.querySelector('button.csv[data-table=confounding]').click()")
+    assert page.run("window.saved[0].text()").splitlines()[0] == "scanner,wild type,mutated <i>,all"
+
+
+def test_undefined_is_shown_with_its_reason(tmp_path, page):
+    """One class on one scanner, a scanner with a single scan, and a specimen set that two scanners do not share."""
+    table = simulate(specimens=12)
+    alpha, gamma = table["scanner"] == "Alpha 1", table["scanner"] == "Gamma/3"
+    table = table[(~alpha | (table["label"] == 1)) & (~gamma | (table["specimen_id"] == "s000"))]
+    metrics = evaluate(table)
+    write_report(tmp_path / "r.html", metrics=metrics, predictions=table, embeddings=np.zeros((len(table), 4)))
+    page.problems.clear()
+    page.open(tmp_path / "r.html")
+    assert page.problems == []
+    text = page.run("document.body.innerText")
+    assert metrics["figures"]["auroc/Alpha 1"]["reason"] in text
+    assert "No specimen has a score on both Alpha 1 and Gamma/3." in text
+    assert "All 6 scans are positive" in text
+    assert "a map needs 5" in text  # embeddings of length 0 have no direction
+    assert not re.search(r"\bnan\b", text, flags=re.I)
+
+
+def test_one_scanner_renders(tmp_path, page):
+    table = simulate(specimens=8, scanners=["Only"])
+    write_report(tmp_path / "r.html", metrics=evaluate(table), predictions=table)
+    page.open(tmp_path / "r.html")
+    assert "Only one scanner: there is nothing to compare." in page.run("document.body.innerText")
+
+
+def test_three_classes_have_curves_each(tmp_path, page):
+    table = simulate(specimens=12, scanners=SCANNERS[:2]).drop(columns="probability")
+    table["label"] = table["specimen_id"].str[1:].astype(int) // 2 % 3
+    score = np.random.default_rng(0).dirichlet(np.ones(3), len(table)) + np.eye(3)[table["label"]]
+    table[["probability_0", "probability_1", "probability_2"]] = score / score.sum(axis=1, keepdims=True)
+    write_report(tmp_path / "r.html", metrics=evaluate(table), predictions=table, class_names=["a", "b", "c"])
+    page.problems.clear()
+    page.open(tmp_path / "r.html")
+    assert page.problems == []
+    found = page.run("[...document.querySelectorAll('figure')].map(f => f.id)")
+    assert {f"roc-{name}-alpha-1" for name in "abc"} <= set(found)
+    assert len(found) == len(set(found))
+
+
+class _Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        self.found += [value for name, value in attributes if name in ("src", "href", "xlink:href", "action", "srcset")]
+
+
+def test_no_address_in_the_file_leads_outside(folder):
+    links = _Links()
+    links.feed((folder / "report.html").read_text())
+    assert links.found
+    assert all(link.startswith(("#", "data:image/")) for link in links.found)
+    assert "@import" not in (folder / "report.html").read_text()
