@@ -1,0 +1,72 @@
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+
+from scangen_bundle.share.reference import SiteReference, Validation, build_reference, count_flips
+
+
+def validation(patients: int = 30, seed: int = 0, scanners=("a", "b", "c")) -> Validation:
+    """Patients with one specimen on each scanner; a scanner adds noise of its own to the logit."""
+    rng = np.random.default_rng(seed)
+    n = patients * len(scanners)
+    label = rng.integers(0, 2, patients).repeat(len(scanners))
+    scanner = np.array(list(scanners) * patients)
+    z = 2.0 * label - 1 + rng.normal(size=patients).repeat(len(scanners)) + 0.6 * rng.normal(size=n)
+    p = 1 / (1 + np.exp(-2 * z))
+    patient = np.array([f"p{i}" for i in range(patients)]).repeat(len(scanners))
+    embedding = np.stack([z, *rng.normal(size=(3, n))], axis=1)
+    identified = np.array([f"maker-{name}" for name in scanner])
+    return Validation(np.stack([1 - p, p], 1), label, patient, patient, scanner, identified, embedding)
+
+
+def test_reference_survives_json():
+    reference = build_reference(validation(), ["no", "yes"], 0.4)
+    again = SiteReference.from_json(json.loads(json.dumps(reference.to_json(), allow_nan=False)))
+    assert again.to_json() == reference.to_json()
+    assert again.scanners == reference.scanners
+
+
+def test_flips_are_counted_by_pairs_of_scans():
+    v = validation(patients=8)
+    decision = (v.probability[:, 1] >= 0.5).astype(int)
+    for name in (None, "b"):
+        expected = [
+            decision[i] != decision[j]
+            for i, j in itertools.combinations(range(len(decision)), 2)
+            if v.specimen[i] == v.specimen[j] and (name is None or name in (v.scanner[i], v.scanner[j]))
+        ]
+        assert count_flips(decision, v.specimen, v.scanner, name) == (sum(expected), len(expected))
+
+
+def test_an_unseen_scanner_gets_the_wider_set_and_the_worst_flip_rate():
+    reference = build_reference(validation(), ["no", "yes"], 0.5)
+    assert reference.unseen.quantile >= max(facts.quantile for facts in reference.scanners.values())
+    assert reference.unseen.flip_rate == max(facts.flip_rate for facts in reference.scanners.values())
+
+
+def test_too_few_patients_for_the_level_leave_every_class_possible():
+    reference = build_reference(validation(patients=6), ["no", "yes"], 0.5, level=0.9)
+    assert all(math.isinf(facts.quantile) for facts in reference.scanners.values())
+    assert reference.to_json()["unseen"]["quantile"] is None
+
+
+def test_sets_cover_a_scanner_that_was_not_in_validation():
+    covered = []
+    for seed in range(20):
+        v = validation(patients=60, seed=seed, scanners=("a", "b", "new"))
+        seen, half = v.scanner != "new", np.arange(60).repeat(3) < 30
+        part = seen & half
+        fields = ("probability", "label", "patient", "specimen", "scanner", "identified", "embedding")
+        reference = build_reference(Validation(*(getattr(v, f)[part] for f in fields)), ["no", "yes"], 0.5, level=0.9)
+        rows = np.flatnonzero(~seen & ~half)
+        covered += [1 - v.probability[i, v.label[i]] <= reference.unseen.quantile for i in rows]
+    assert np.mean(covered) >= 0.9
+
+
+def test_without_labels_there_is_no_reference():
+    v = validation()
+    with pytest.raises(ValueError, match="label"):
+        build_reference(Validation(**{**v.__dict__, "label": np.full(len(v.label), -1)}), ["no", "yes"], 0.5)
