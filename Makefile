@@ -26,4 +26,7 @@ bench-readers: env  ## slide readers beside the decoding limit, OpenSlide and MO
 bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-learn, neighbours beside the matrix product
 	$(PY) -m benchmarks.metrics
 
-.PHONY: help env demo test lint bench-readers bench-metrics
+bench-features: env  ## speed of feature bags, memory of extraction
+	PYTHONPATH=. $(PY) benchmarks/features.py
+
+.PHONY: bench-features help env demo test lint bench-readers bench-metrics

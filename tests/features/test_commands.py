@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from scangen_bundle.features import open_bag
+from scangen_bundle.features import open_bag, write_bag
+from tests.features.bags import make_attributes, make_bag_arrays
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,19 @@ def test_extracting_then_auditing(bundle_root, cohort):
         bag = open_bag(bags / f"{name}.h5")
         assert bag.effective_mpp == pytest.approx((0.5, 0.5), rel=1e-3)
         assert len(bag) == 4  # 200 µm of tissue hold a grid of 112 µm tiles, the second ones in part
-    done = bundle(bundle_root, "auditing", "configs/audit.yaml", *options, "--output_dir", cohort / "out")
-    assert done.returncode == 0, done.stderr
-    assert "scanners that stand out" in done.stdout
-    assert "1 scans have no features: text" in done.stdout
+
+
+def test_auditing(bundle_root, cohort, monkeypatch, capsys):
+    from monai.bundle import run
+
+    monkeypatch.chdir(bundle_root)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the config sets it
+    features, coords = make_bag_arrays(5, 4)
+    for name in ("fine", "coarse"):
+        write_bag(cohort / "bags" / f"{name}.h5", features, coords, make_attributes(slide_id=name, dim=4))
+    options = {"dataset_dir": str(cohort), "features_dir": str(cohort / "bags"), "output_dir": str(cohort / "out")}
+    run(run_id="auditing", config_file="configs/audit.yaml", **options)
+    printed = capsys.readouterr().out
+    assert "scanners that stand out" in printed
+    assert "1 scans have no features: text" in printed
     assert len(pd.read_csv(cohort / "out" / "audit" / "audit.csv")) == 2
