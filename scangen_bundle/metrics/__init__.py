@@ -20,11 +20,13 @@ from scangen_bundle.metrics.embedding import (
     knn_probe,
     linear_probe,
     neighbour_counts,
+    robustness_chance,
     robustness_index,
     silhouette_values,
     specimen_retrieval,
 )
 from scangen_bundle.metrics.evaluate import SCHEMA_VERSION, compare_predictions, evaluate_predictions
+from scangen_bundle.metrics.evaluate_embeddings import evaluate_embeddings
 from scangen_bundle.metrics.neighbours import nearest
 from scangen_bundle.metrics.performance_drop import average_performance_drop, performance_drops
 from scangen_bundle.metrics.predictions import Predictions, check_predictions
@@ -52,6 +54,7 @@ __all__ = [
     "davies_bouldin",
     "delong_interval",
     "delong_test",
+    "evaluate_embeddings",
     "evaluate_predictions",
     "expected_calibration_error",
     "flip_rate",
@@ -61,6 +64,7 @@ __all__ = [
     "nearest",
     "neighbour_counts",
     "performance_drops",
+    "robustness_chance",
     "robustness_index",
     "score_table",
     "sensitivity_at",

@@ -236,11 +236,28 @@ def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndar
 def robustness_index(counts: NeighbourCounts) -> float:
     """PathoROB's robustness index with the scanner as confounder: sum SO / (sum SO + sum OS); NaN where both are 0.
 
-    1: neighbours follow the label, 0: the scanner, 0.5: both alike (J. Kömen et al., "Towards robust foundation models
+    1: neighbours follow the label, 0: the scanner. What random neighbours give is `robustness_chance` (J. Kömen et al., "Towards robust foundation models
     for digital pathology", 2025; github.com/bifold-pathomics/PathoROB).
     """
     same, other = float(counts.so.sum()), float(counts.os.sum())
     return same / (same + other) if same + other > 0 else float("nan")
+
+
+def robustness_chance(label: np.ndarray, scanner: np.ndarray, group: np.ndarray) -> float:
+    """Robustness index of neighbours drawn at random from other groups; 0.5 where two labels and two scanners are balanced.
+
+    Args:
+        label, scanner, group: [N] int64.
+    """
+
+    def alike(*names: np.ndarray) -> int:
+        """Number of ordered pairs of scans that share all the names, the scan itself included."""
+        counts = np.unique(np.stack(names, axis=1), axis=0, return_counts=True)[1]
+        return int((counts.astype(np.int64) ** 2).sum())
+
+    both = alike(label, scanner) - alike(label, scanner, group)
+    so, os = alike(label) - alike(label, group) - both, alike(scanner) - alike(scanner, group) - both
+    return so / (so + os) if so + os else float("nan")
 
 
 def choose_k(neighbours: np.ndarray, label: np.ndarray, ks: Sequence[int]) -> int:

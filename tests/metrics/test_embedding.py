@@ -16,6 +16,7 @@ from scangen_bundle.metrics.embedding import (
     knn_probe,
     linear_probe,
     neighbour_counts,
+    robustness_chance,
     robustness_index,
     silhouette_values,
     specimen_retrieval,
@@ -103,6 +104,18 @@ def test_robustness_index_follows_what_was_planted():
     assert indices[1] < 0.1
     nothing = np.zeros(3, dtype=int)
     assert np.isnan(robustness_index(embedding.NeighbourCounts(nothing, nothing, nothing, nothing, 5)))
+
+
+def test_chance_of_the_robustness_index_equals_a_count_over_all_pairs():
+    _, patient, _, scanner, label = draw()
+    kept = np.random.default_rng(2).random(len(label)) > 0.3
+    patient, scanner, label = patient[kept], scanner[kept], label[kept]
+    other = patient[:, None] != patient
+    so = ((label[:, None] == label) & (scanner[:, None] != scanner) & other).sum()
+    os = ((label[:, None] != label) & (scanner[:, None] == scanner) & other).sum()
+    assert robustness_chance(label, scanner, patient) == pytest.approx(so / (so + os), abs=1e-15)
+    balanced = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.arange(4)
+    assert robustness_chance(*balanced) == 0.5
 
 
 def test_chosen_k_has_the_best_balanced_accuracy():
