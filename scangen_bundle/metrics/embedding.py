@@ -170,14 +170,15 @@ def specimen_retrieval(
         for start in range(0, len(query), rows):
             some = query[start : start + rows]
             block = torch.from_numpy(unit[some]) @ candidates
-            best = torch.empty(len(some), 1)
-            for row, scan in enumerate(some):
-                mates = block[row, first[scan] : last[scan]]
-                best[row] = mates.max()
-                mates.fill_(-torch.inf)
+            mates_found = last[some] - first[some]
+            starts = np.cumsum(mates_found) - mates_found
+            row = torch.from_numpy(np.repeat(np.arange(len(some)), mates_found))
+            column = torch.from_numpy(np.arange(len(row)) - np.repeat(starts - first[some], mates_found))
+            mates = block[row, column].numpy()
+            best = torch.from_numpy(np.maximum.reduceat(mates, starts))[:, None]
+            block[row, column] = -torch.inf  # mates do not compete
             nearer = (block > best).sum(dim=1).numpy()
             ties = (block == best).sum(dim=1).numpy()
-            mates_found = last[some] - first[some]
             queries.append(some)
             targets.append(np.full(len(some), target))
             hits.append(np.clip((steps - nearer[:, None]) / (ties[:, None] + 1), 0, 1))
@@ -236,8 +237,8 @@ def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndar
 def robustness_index(counts: NeighbourCounts) -> float:
     """PathoROB's robustness index with the scanner as confounder: sum SO / (sum SO + sum OS); NaN where both are 0.
 
-    1: neighbours follow the label, 0: the scanner. What random neighbours give is `robustness_chance` (J. Kömen et al., "Towards robust foundation models
-    for digital pathology", 2025; github.com/bifold-pathomics/PathoROB).
+    1: neighbours follow the label, 0: the scanner. What random neighbours give is `robustness_chance`.
+    J. Kömen et al., "Towards robust foundation models for digital pathology", 2025; github.com/bifold-pathomics/PathoROB.
     """
     same, other = float(counts.so.sum()), float(counts.os.sum())
     return same / (same + other) if same + other > 0 else float("nan")

@@ -7,6 +7,7 @@ import numpy as np
 from scangen_bundle.metrics.paired_features import unit_rows
 
 BLOCK_ELEMENTS = 25_000_000  # similarities in a block: 100 MB of float32
+UNIT_ROWS = 4096
 
 
 def nearest(embeddings: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
@@ -38,8 +39,10 @@ def nearest(embeddings: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
     for start in range(0, total, rows):
         stop = min(total, start + rows)
         part = torch.mm(unit[start:stop], unit.T, out=block[: stop - start])
-        for row in range(start, stop):
-            part[row - start, first[row] : last[row]] = -torch.inf
+        run = last[start:stop] - first[start:stop]
+        row = np.repeat(np.arange(stop - start), run)
+        column = np.arange(len(row)) - np.repeat(np.cumsum(run) - run - first[start:stop], run)
+        part[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
         best = part.topk(k_found, dim=1)
         index = order[best.indices.numpy()]
         index[best.values.numpy() == -np.inf] = -1
@@ -59,7 +62,10 @@ def finite_unit_rows(embeddings: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(~np.isfinite(embeddings).all(axis=1))
     if len(bad):
         raise ValueError(f"{len(bad)} embeddings have values that are not finite, first at row {bad[0] + 1}")
-    return unit_rows(embeddings)
+    unit = np.empty(embeddings.shape, dtype=np.float32)
+    for start in range(0, len(unit), UNIT_ROWS):  # the float64 of the norms is held for some rows only
+        unit[start : start + UNIT_ROWS] = unit_rows(embeddings[start : start + UNIT_ROWS])
+    return unit
 
 
 def vote(neighbours: np.ndarray, classes: np.ndarray) -> np.ndarray:
