@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from scangen_bundle.features import open_bag
+from scangen_bundle.data.mapped import BagReader
+from scangen_bundle.features.bag import check_finite
 
 
 class BagDataset(Dataset):
     """One item per scan, read from its memory-mapped bag when it is asked for.
+
+    Each bag is opened and checked once; after that only the drawn rows are read.
 
     Which tiles are drawn depends on the seed, the epoch and the specimen alone: not on the order, the process or the
     worker. Scans of one specimen whose bags list the same places (registered bags) get the same places.
@@ -38,20 +41,21 @@ class BagDataset(Dataset):
         self.num_instances = num_instances
         self.seed = seed
         self.transform = transform
-        self.epoch = 0
+        # Shared memory, so that data-loader workers that live on over epochs see it change.
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
     def __len__(self) -> int:
         return len(self.data)
 
     def set_epoch(self, epoch: int) -> None:
         """Draw other tiles from now on."""
-        self.epoch = epoch
+        self._epoch[0] = epoch
 
     def draw(self, tiles: int, specimen: int) -> np.ndarray | None:
         """Sorted indices of the tiles to take from a bag of `tiles`; None takes all."""
         if self.num_instances is None or tiles <= self.num_instances:
             return None
-        generator = np.random.default_rng((self.seed, self.epoch, specimen))
+        generator = np.random.default_rng((self.seed, int(self._epoch), specimen))
         return np.sort(generator.choice(tiles, self.num_instances, replace=False))
 
     def __getitem__(self, index: int) -> dict[str, Any]:
@@ -61,11 +65,15 @@ class BagDataset(Dataset):
             InputError: the bag is gone or damaged, or a vector has a NaN.
         """
         record = self.data[index]
-        bag = open_bag(record["features_path"])
-        rows = self.draw(len(bag), record["specimen"])
+        features, coords = self._reader.read(
+            record["features_path"], lambda tiles: self.draw(tiles, record["specimen"])
+        )
+        image = torch.from_numpy(features).float()
+        if not torch.isfinite(image.sum()):  # a NaN, or a sum that is too large: the slower check tells
+            check_finite(record["features_path"], features)
         item = {
-            "image": torch.from_numpy(bag.rows(rows)),
-            "coords": torch.from_numpy(np.ascontiguousarray(bag.coords if rows is None else bag.coords[rows])),
+            "image": image,
+            "coords": torch.from_numpy(coords),
             **{name: record[name] for name in ("label", "specimen", "scanner", "slide_id")},
         }
         return self.transform(item) if self.transform else item

@@ -61,6 +61,7 @@ class ScanGenLossHandler:
         self.embedding = embedding or ("embedding" if level == "slide" else "net")
         self.batches_without = {"attracted": 0, "repelled": 0}
         self._output: torch.Tensor | None = None
+        self._hook: torch.utils.hooks.RemovableHandle | None = None
 
     def attach(self, engine: Engine) -> None:
         """Hook the trainer's network; `engine` is a MONAI `SupervisedTrainer`."""
@@ -81,8 +82,10 @@ class ScanGenLossHandler:
         except AttributeError as error:
             names = [name for name, _ in network.named_children()]
             raise ValueError(f"the network has no submodule {self.embedding!r}; it has {names}") from error
-        module.register_forward_hook(self._keep)
-        if not hasattr(engine.state, WEIGHT):
+        if self._hook is not None:  # a second run of the same trainer
+            self._hook.remove()
+        self._hook = module.register_forward_hook(self._keep)
+        if getattr(engine.state, WEIGHT, None) is None:  # a scheduler makes it as None before its first value
             setattr(engine.state, WEIGHT, self.weight)
 
     def _keep(self, module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:

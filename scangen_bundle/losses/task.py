@@ -11,16 +11,19 @@ from torch import nn
 class MaskedCrossEntropy(nn.Module):
     """Cross-entropy over the labelled scans of a batch; a scan with label -1 counts for nothing.
 
-    The mean is over the number of labelled scans, also with class weights, so that it does not depend on how a batch is
-    divided among processes. A batch without any label gives zero, with a gradient of zero.
+    The mean is over the number of labelled scans, also with class weights. A batch without any label gives zero, with a
+    gradient of zero.
 
     Args:
         class_weights: weight of each class, for example `data.class_weights`; None weighs all alike.
+        gather: divide by the mean number of labelled scans per process. Under DistributedDataParallel, which averages
+            gradients, the result then equals that of one process with the whole batch, however its labels are spread.
     """
 
-    def __init__(self, class_weights: Sequence[float] | None = None) -> None:
+    def __init__(self, class_weights: Sequence[float] | None = None, gather: bool = False) -> None:
         super().__init__()
         weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+        self.gather = gather
         self.class_weights: torch.Tensor | None
         self.register_buffer("class_weights", weights)
 
@@ -33,4 +36,8 @@ class MaskedCrossEntropy(nn.Module):
         """
         weights = None if self.class_weights is None else self.class_weights.to(pred.device)
         losses = nn.functional.cross_entropy(pred.float(), label, weights, ignore_index=-1, reduction="none")
-        return losses.sum() / (label >= 0).sum().clamp_min(1)
+        labelled = (label >= 0).sum().to(losses.dtype)
+        if self.gather and torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(labelled)
+            return losses.sum() * torch.distributed.get_world_size() / labelled.clamp_min(1)
+        return losses.sum() / labelled.clamp_min(1)
