@@ -192,6 +192,20 @@ def test_equal_embeddings_are_found_by_chance_only():
     np.testing.assert_allclose(found.hit, found.chance)
 
 
+def test_of_several_scans_of_a_specimen_the_nearest_counts():
+    values, _, specimen, scanner, _ = draw(20, scanners=4, scanner_effect=1.5)
+    scanner = scanner % 2  # two scans of each specimen on each scanner
+    found = specimen_retrieval(values, specimen, scanner, ks=(1, 4))
+    similarity = cosine_similarity(values.astype(np.float64))
+    for query, target, hit in zip(found.query, found.target, found.hit, strict=True):
+        pool = np.flatnonzero(scanner == target)
+        rivals = pool[specimen[pool] != specimen[query]]
+        nearer = (similarity[query, rivals] > similarity[query, pool[specimen[pool] == specimen[query]]].max()).sum()
+        assert hit.tolist() == [float(nearer < 1), float(nearer < 4)]
+    draws = [(np.random.default_rng(i).permutation(40)[:4] < 2).any() for i in range(4000)]
+    assert found.chance[0, 1] == pytest.approx(np.mean(draws), abs=0.02)
+
+
 def test_specimens_on_one_scanner_have_no_query():
     found = specimen_retrieval(np.eye(4), np.arange(4), np.array([0, 0, 1, 1]))
     assert found.hit.shape == (0, 3)
