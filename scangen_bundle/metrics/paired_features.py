@@ -69,7 +69,7 @@ def own_neighbours(a: np.ndarray, most: int, rows: int = 1024) -> np.ndarray:
     return best
 
 
-def retrieval_accuracy(
+def retrieval_hits(
     a: np.ndarray,
     b: np.ndarray,
     own_a: np.ndarray,
@@ -77,12 +77,12 @@ def retrieval_accuracy(
     ks: tuple[int, ...] = (1, 3, 5, 10),
     rows: int = 512,
 ) -> np.ndarray:
-    """Top-k accuracy of finding the same place on the other scanner, among all other rows of both: float64 [len(ks)].
+    """Is the same place of the other scanner among the first k of all other rows of both: float64 [n, len(ks)], 0 to 1.
 
-    The measure of plism-benchmark (github.com/owkin/plism-benchmark): rank all 2n - 1 other rows of the stacked arrays by
-    cosine to row i of one; a hit is row i of the other among the first k; mean over both directions. Chance is about
-    k / (2n - 1). A tie counts by chance: with g rows strictly closer and t equal ones besides, it hits with probability
-    min(1, max(0, k - g) / (t + 1)).
+    Its mean over rows is the top-k accuracy of plism-benchmark (github.com/owkin/plism-benchmark): rank all 2n - 1 other
+    rows of the stacked arrays by cosine to row i of one; a hit is row i of the other among the first k; mean over both
+    directions. Chance is about k / (2n - 1). A tie counts by chance: with g rows strictly closer and t equal ones besides,
+    it hits with probability min(1, max(0, k - g) / (t + 1)).
 
     One block product of a and b serves both directions; what a row's own array adds comes from `own_neighbours`.
 
@@ -113,14 +113,26 @@ def retrieval_accuracy(
         not_further[0, start:stop] = (block >= below[start:stop, None]).sum(dim=1)
         closer[1] += (block > above[None]).sum(dim=0)
         not_further[1] += (block >= below[None]).sum(dim=0)
-    hits = np.zeros(len(ks))
+    hits = np.zeros((n, len(ks)))
     for direction, own in enumerate((own_a, own_b)):
         # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
         greater = closer[direction].numpy() + (own > above.numpy()[:, None]).sum(axis=1)
         ties = not_further[direction].numpy() + (own >= below.numpy()[:, None]).sum(axis=1) - greater
         for position, k in enumerate(ks):
-            hits[position] += np.clip((k - greater) / (ties + 1), 0, 1).mean() / 2
+            hits[:, position] += np.clip((k - greater) / (ties + 1), 0, 1) / 2
     return hits
+
+
+def retrieval_accuracy(
+    a: np.ndarray,
+    b: np.ndarray,
+    own_a: np.ndarray,
+    own_b: np.ndarray,
+    ks: tuple[int, ...] = (1, 3, 5, 10),
+    rows: int = 512,
+) -> np.ndarray:
+    """Top-k accuracy float64 [len(ks)]: the mean of `retrieval_hits`, which see, over rows."""
+    return retrieval_hits(a, b, own_a, own_b, ks, rows).mean(axis=0)
 
 
 def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
@@ -183,17 +195,20 @@ class ShiftShares:
     neither: float
 
 
-def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> ShiftShares:
-    """How much of the shift b - a is one constant vector, how much more an affine map explains, and how much neither.
+def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> np.ndarray:
+    """Energy of the shift b - a of each row, and what is left of it after an offset and after an affine map: [n, 3].
 
-    Energy is sum |b_i - a_i|^2. The offset is the mean shift, the affine map a ridge regression of b - a on a whose penalty
-    is chosen by leave-one-out error on the training part. Both are fitted on the other folds' groups, so a map with D x D
-    numbers gains nothing by heart. A share below 0 (the map does harm on new places) is counted as 0.
+    The offset is the mean shift, the affine map a ridge regression of b - a on a whose penalty is chosen by leave-one-out
+    error on the training part. Both are fitted on the other folds' groups, so a map with D x D numbers gains nothing by
+    heart.
 
     Args:
         a, b: [n, D], row i of both from one place.
         groups: [n] specimen of each row; a specimen is in one fold.
         folds: number of folds, at most the number of specimens.
+
+    Raises:
+        ValueError: fewer than 2 specimens.
     """
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import GroupKFold
@@ -202,15 +217,26 @@ def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 
     folds = min(folds, len(np.unique(groups)))
     if folds < 2:
         raise ValueError("expected at least 2 specimens")
-    energy, after_offset, after_affine = float((shift**2).sum()), 0.0, 0.0
-    if energy == 0:
-        return ShiftShares(float("nan"), float("nan"), float("nan"))
+    energies = np.stack([(shift**2).sum(axis=1)] * 3, axis=1)
+    if not energies.any():
+        return energies
     penalties = np.logspace(-3, 4, 8) * max(float(a.var(axis=0).mean()), 1e-12)
     for train, test in GroupKFold(folds).split(a, groups=groups):
-        offset = shift[train].mean(axis=0)
-        after_offset += float(((shift[test] - offset) ** 2).sum())
+        energies[test, 1] = ((shift[test] - shift[train].mean(axis=0)) ** 2).sum(axis=1)
         model = RidgeCV(penalties).fit(a[train], shift[train])
-        after_affine += float(((shift[test] - model.predict(a[test])) ** 2).sum())
+        energies[test, 2] = ((shift[test] - model.predict(a[test])) ** 2).sum(axis=1)
+    return energies
+
+
+def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> ShiftShares:
+    """How much of the shift b - a is one constant vector, how much more an affine map explains, and how much neither.
+
+    Shares of the energy sum |b_i - a_i|^2, by `shift_energies`, which see for arguments and errors. A share below 0 (the map
+    does harm on new places) is counted as 0.
+    """
+    energy, after_offset, after_affine = shift_energies(a, b, groups, folds).sum(axis=0)
+    if energy == 0:
+        return ShiftShares(float("nan"), float("nan"), float("nan"))
     offset_share = float(np.clip(1 - after_offset / energy, 0, 1))
     affine_share = float(np.clip(1 - after_affine / energy, offset_share, 1)) - offset_share
     return ShiftShares(offset_share, affine_share, 1 - offset_share - affine_share)
