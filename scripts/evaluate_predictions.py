@@ -126,6 +126,36 @@ def summary(result: dict[str, Any]) -> str:
     return "\n\n".join(tables)
 
 
+def write_html(path: str, result: dict[str, Any], name: str, first: pd.DataFrame, second: pd.DataFrame | None) -> None:
+    """Write the report of one model or of the comparison of two."""
+    from scangen_bundle.cohort import confounding_report
+    from scangen_bundle.report.html import write_comparison, write_report  # matplotlib, for this option only
+    from scangen_bundle.report.scores import whole_labels
+
+    count = result["settings"]["classes"]
+    class_names = ["negative", "positive"] if count == 2 else [f"class {c}" for c in range(count)]
+    if second is None:
+        write_report(
+            path,
+            metrics=result,
+            predictions=first,
+            class_names=class_names,
+            model=name,
+            confounding=confounding_report(whole_labels(first)),
+        )
+        return
+    tables = {"first model": first, "second model": second}
+    settings = {
+        key: result["settings"][key] for key in ("resamples", "seed", "unseen_scanners", "validation_sensitivity")
+    }
+    thresholds = result["settings"]["threshold"], result["settings"]["threshold_second"]
+    metrics = {
+        key: evaluate_predictions(table, **settings, threshold=0.5 if threshold is None else threshold)
+        for (key, table), threshold in zip(tables.items(), thresholds, strict=True)
+    }
+    write_comparison(path, comparison=result, metrics=metrics, predictions=tables, class_names=class_names)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", help="CSV of the model, or of the first of two models")
@@ -140,6 +170,7 @@ def main() -> None:
     parser.add_argument(
         "--unseen-scanner", action="append", default=[], help="a scanner the model was not trained on; repeatable"
     )
+    parser.add_argument("--html", help="also write a report for people, one HTML file")
     parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
     options = parser.parse_args()
@@ -154,12 +185,13 @@ def main() -> None:
     if options.validation:
         settings["threshold"], settings["validation_sensitivity"] = validation_threshold(options.validation)
     first = read_predictions(options.predictions)
+    second_table = read_predictions(options.second) if options.second else None
     try:
-        if options.second:
+        if second_table is not None:
             settings["threshold_second"] = options.threshold_second
             if options.validation_second:
                 settings["threshold_second"] = validation_threshold(options.validation_second)[0]
-            result = compare_predictions(first, read_predictions(options.second), **settings)
+            result = compare_predictions(first, second_table, **settings)
         else:
             result = evaluate_predictions(first, **settings)
     except InputError:
@@ -169,6 +201,8 @@ def main() -> None:
 
     with write_atomically(options.output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
+    if options.html:
+        write_html(options.html, result, Path(options.predictions).stem, first, second_table)
     print(summary(result))
     interval = f"{result['settings']['confidence']:.0%} intervals of {options.resamples} resamples of patients"
     what = "Differences second - first" if options.second else "Values"

@@ -89,7 +89,8 @@ class EvaluationHandler:
         resamples: bootstrap resamples of patients.
         seed: of the resamples.
         card: further facts for the report's model card.
-        audit: table of the resolution audit, for the report.
+        records: what the dataset was made of, with `slide_id` and `features_path`; with them the report has the
+            resolution audit of these scans.
     """
 
     def __init__(
@@ -105,11 +106,12 @@ class EvaluationHandler:
         resamples: int = 2000,
         seed: int = 0,
         card: Mapping[str, Any] | None = None,
-        audit: pd.DataFrame | None = None,
+        records: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.predictions, self.val_predictions, self.folder = predictions, Path(val_predictions), Path(folder)
         self.tracker, self.training_scanners, self.class_names = tracker, list(training_scanners), list(class_names)
-        self.resamples, self.seed, self.card, self.audit = resamples, seed, dict(card or {}), audit
+        self.resamples, self.seed, self.card = resamples, seed, dict(card or {})
+        self.features = {record["slide_id"]: record["features_path"] for record in records}
         self.metrics: dict[str, Any] = {}
         self._module = None if network is None else network.get_submodule(embedding)
         self._output: torch.Tensor | None = None
@@ -196,10 +198,21 @@ class EvaluationHandler:
             model=self.folder.resolve().name,
             embeddings=embeddings,
             history=history,
-            audit=self.audit,
+            audit=self._audit(),
             confounding=confounding_report(table),
             card={"training scanners": self.training_scanners, **self.card},
         )
+
+    def _audit(self) -> pd.DataFrame | None:
+        """The resolution audit of the scans of this run, a row per scanner."""
+        if not self.features:
+            return None
+        from scangen_bundle.features import audit_scans, open_bag
+        from scangen_bundle.features.tables import bag_row
+
+        scans = self.predictions.manifest.loc[list(self.predictions.table["slide_id"])]
+        rows = [bag_row(row, open_bag(self.features[row.slide_id])) for row in scans.itertuples()]
+        return audit_scans(pd.DataFrame(rows)).scanners
 
     def _gathered(self) -> np.ndarray | None:
         """Embeddings of all processes in the order of the predictions, [n, E]."""

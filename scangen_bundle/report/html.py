@@ -17,6 +17,7 @@ import pandas as pd
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
 from scangen_bundle.files import write_atomically
 from scangen_bundle.report.page import Section
+from scangen_bundle.report.scores import whole_labels
 from scangen_bundle.report.sections.agreement import agreement_section, lines_group
 from scangen_bundle.report.sections.calibration import calibration_section
 from scangen_bundle.report.sections.card import card_section
@@ -77,7 +78,7 @@ def write_report(
         title: of the page.
         embeddings: [n, E] slide embeddings in the order of `predictions`.
         history: training curves, see `sections.training`.
-        audit: resolution audit, a table.
+        audit: resolution audit, a row per scanner (`features.AuditReport.scanners`).
         confounding: of the evaluated cohort.
         card: facts about model and data, by name.
         comparison: a further section, see `sections.comparison`.
@@ -92,7 +93,7 @@ def write_report(
     if confounding is not None:
         sections.append(confounding_section(confounding, class_names, context.unseen))
     if audit is not None:
-        sections.append(audit_section(audit))
+        sections.append(audit_section(audit, context.unseen))
     if history is not None:
         sections.append(training_section(history))
     sections.append(card_section(context, card))
@@ -141,7 +142,7 @@ def make_context(metrics: Mapping[str, Any], predictions: pd.DataFrame, class_na
     settings = metrics["settings"]
     return Context(
         metrics=metrics,
-        predictions=predictions.reset_index(drop=True),
+        predictions=whole_labels(predictions),
         class_names=list(class_names),
         threshold=settings["threshold"],
         unseen=list(settings["unseen_scanners"]),

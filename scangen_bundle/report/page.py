@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -111,13 +110,6 @@ def unique_keys(names: Sequence[str]) -> dict[str, str]:
         key = slug(name)
         keys[name] = key if key and key not in keys.values() else f"{key or 'x'}-{i}"
     return keys
-
-
-def number_cell(value: float, digits: int = 3, detail: str = "", reason: str = "") -> Cell:
-    """A number as a cell; NaN is 'undefined' with its reason."""
-    if value is None or not math.isfinite(value):
-        return Cell("undefined", None, reason, "undefined")
-    return Cell(f"{value:.{digits}f}", value, detail)
 
 
 def count_cell(value: int) -> Cell:

@@ -19,6 +19,12 @@ def score_columns(predictions: pd.DataFrame) -> list[str]:
     )
 
 
+def whole_labels(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The table with int64 labels, -1 where a CSV had none."""
+    label = pd.to_numeric(predictions["label"]).fillna(-1).astype("int64")
+    return predictions.assign(label=label).reset_index(drop=True)
+
+
 def usable(predictions: pd.DataFrame) -> pd.DataFrame:
     """The scans that can be drawn: labelled, every probability finite."""
     finite = np.isfinite(predictions[score_columns(predictions)].to_numpy(dtype=np.float64)).all(axis=1)

@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
         model="model & <script>alert(1)</script>",
         embeddings=generator.normal(size=(len(table), 16)),
         history=pd.DataFrame({"epoch": [1, 2], "train/loss": [1.0, 0.5], "val/auroc/mean": [np.nan, 0.7]}),
-        audit=pd.DataFrame({"scanner": SCANNERS, "effective_mpp_x": [0.5, 0.5, np.nan]}),
+        audit=pd.DataFrame({"scanner": SCANNERS, "effective_mpp": [0.5, 0.5, np.nan], "flags": ["", "off by 3 %", ""]}),
         confounding=confounding_report(table),
         card={"encoder": {"name": "x", "licence": "MIT"}},
     )

@@ -8,7 +8,7 @@ from .cohort import SCANNERS, evaluate, simulate
 
 
 def test_a_row_per_training_with_intervals_and_unseen_scanners_last_with_a_star():
-    results = {"without": evaluate(simulate(), ["Alpha 1"]), "with": evaluate(simulate(noise=0.1), ["Alpha 1"])}
+    results = {"before": evaluate(simulate(), ["Alpha 1"]), "after": evaluate(simulate(noise=0.1), ["Alpha 1"])}
     lines = headline_table(results).splitlines()
     assert lines[0].split("  ")[-1].strip() == "flip rate"
     places = [lines[0].index(name) for name in (*SCANNERS[1:], "Alpha 1 *", "mean AUROC", "worst scanner", "CoV")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.report.page import Cell, Column, Findings, Row, Section, Table, count_cell, number_cell
+from scangen_bundle.report.page import Cell, Column, Findings, Row, Section, Table, count_cell
 
 if TYPE_CHECKING:
     from scangen_bundle.cohort.confounding import ConfoundingReport
@@ -61,16 +61,42 @@ def _confounding_findings(report: ConfoundingReport) -> list[str]:
     return findings
 
 
-def audit_section(audit: pd.DataFrame) -> Section:
-    """The resolution audit, a row per scan or per scanner, as it was given."""
-    columns = [str(name) for name in audit.columns]
-    rows = [Row([_plain(value) for value in values]) for values in audit.itertuples(index=False, name=None)]
-    table = Table("resolution-audit", "Resolution audit", [Column(name.replace("_", " ")) for name in columns], rows)
+AUDIT_COLUMNS = {
+    "scanner": "scanner",
+    "scans": "scans",
+    "source_mpp_x": "slide, µm/px",
+    "effective_mpp": "tiles, µm/px",
+    "effective_mpp_ratio": "ratio to other scanners",
+    "read_level": "level read",
+    "tiles": "tiles per scan",
+    "tissue_mm2": "tissue, mm²",
+    "sharpness": "sharpness",
+    "flags": "stands out because",
+}
+
+
+def audit_section(audit: pd.DataFrame, unseen: Sequence[str] = ()) -> Section:
+    """The resolution audit.
+
+    Args:
+        audit: a row per scanner, as in `features.AuditReport.scanners`; columns that it lacks are left out.
+        unseen: scanners to mark.
+    """
+    columns = {name: title for name, title in AUDIT_COLUMNS.items() if name in audit}
+    rows = [
+        Row([Cell(_star(scanner, unseen)), *(_plain(value) for value in values)])
+        for scanner, *values in audit[list(columns)].itertuples(index=False, name=None)
+    ]
+    flags = audit["flags"] if "flags" in audit else pd.Series("", index=audit.index)
+    found = [f"{name}: {text}." for name, text in zip(audit["scanner"], flags, strict=True) if text]
+    table = Table(
+        "resolution-audit", "Resolution audit, medians per scanner", [Column(t) for t in columns.values()], rows
+    )
     text = [
         "Tiles of all scanners should show the same piece of tissue at the same µm per pixel; a difference between "
-        "scanners is itself something a network can recognise."
+        "scanners is itself something that a network can recognise."
     ]
-    return Section("resolution", "Resolution", [table], text)
+    return Section("resolution", "Resolution", [Findings(found or ["No scanner stands out."]), table], text)
 
 
 def _star(scanner: object, unseen: Sequence[str]) -> str:
@@ -78,11 +104,9 @@ def _star(scanner: object, unseen: Sequence[str]) -> str:
 
 
 def _plain(value: object) -> Cell:
-    """A value of a table of anyone's making."""
-    if isinstance(value, (bool, np.bool_)):
-        return Cell("yes" if value else "no")
+    """A value of the audit: a count, a figure, or text."""
     if isinstance(value, (int, np.integer)):
         return count_cell(int(value))
     if isinstance(value, (float, np.floating)):
-        return number_cell(float(value), 4)
+        return Cell(f"{value:.4g}", float(value)) if np.isfinite(value) else Cell("unknown", kind="undefined")
     return Cell("" if value is None else str(value))
