@@ -39,6 +39,7 @@ class Ranking:
         self._below = np.searchsorted(negatives, self.positives, "left")
         self._not_above = np.searchsorted(negatives, self.positives, "right")
         self._first = np.searchsorted(self.positives, self.positives, "left")
+        self._positive_ties = bool((self._first != np.arange(len(self._first))).any())
         self._ties = bool((self._below != self._not_above).any())
         self.defined = bool(len(negatives) and len(self.positives))
 
@@ -55,7 +56,7 @@ class Ranking:
             figures["auroc"] = ratio(right, total_negative * total_positive)
         if "average_precision" in wanted:
             before = _running_total(weights, self._positive_patient)
-            true = (before[:, -1:] - np.take(before, self._first, axis=1)).astype(np.float64)
+            true = (self._at_or_above(before)).astype(np.float64)
             flagged = true + (negative[:, -1:] - below)
             precision = np.divide(true, flagged, out=np.zeros_like(true), where=flagged > 0)
             precision_sum = np.einsum("rn,rn->r", positive, precision)
@@ -68,9 +69,14 @@ class Ranking:
             return np.full(len(weights), np.nan)
         before = _running_total(weights, self._positive_patient)
         total = before[:, -1:]
-        kept = total - np.take(before, self._first, axis=1)
+        kept = self._at_or_above(before)
         enough = (kept >= sensitivity * total - 1e-9).sum(axis=1)
         return np.where(total[:, 0] > 0, self.positives[np.maximum(enough - 1, 0)], np.nan)
+
+    def _at_or_above(self, before: np.ndarray) -> np.ndarray:
+        """[R, n1] weight of the positives whose score is at least each one's, from their running total [R, n1 + 1]."""
+        below = np.take(before, self._first, axis=1) if self._positive_ties else before[:, :-1]
+        return before[:, -1:] - below
 
 
 def _running_total(weights: np.ndarray, patient: np.ndarray) -> np.ndarray:
