@@ -43,6 +43,7 @@ class BagDataset(Dataset):
         self.transform = transform
         # Shared memory, so that data-loader workers that live on over epochs see it change.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._reader = BagReader()
 
     def __len__(self) -> int:
         return len(self.data)
