@@ -1,0 +1,146 @@
+"""A training run as a bundle that runs anywhere: `<name>_v<version>.zip`, and its network alone as `.ts`."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from monai.bundle import ConfigParser
+
+from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.errors import InputError
+from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.share.archive import write_archive
+from scangen_bundle.share.card import model_card
+from scangen_bundle.share.export import DESCRIPTION, export_torchscript
+from scangen_bundle.share.reference import REFERENCE_FILE, build_reference
+from scangen_bundle.share.run import TrainedRun, read_trained_run, validate_again
+from scangen_bundle.share.source import Source, read_source
+
+LARGE = 25 * 2**20  # the zoo's limit; larger files are hosted elsewhere and named in large_files.yml
+HEADLINE = ("auroc", "cov", "flip_rate", "brier", "ece")
+
+
+@dataclass(frozen=True)
+class Package:
+    """The two files of a packed run."""
+
+    archive: Path
+    network: Path
+
+
+def package_bundle(
+    root: Path, run_folder: Path, features_dir: str, task: str, out: Path, level: float = 0.9
+) -> Package:
+    """Pack a run. The same commit, run and features give the same bytes.
+
+    Args:
+        root: the bundle's git checkout.
+        run_folder: of a training that was evaluated.
+        features_dir: bags of the validation patients, for the numbers that come with each result.
+        task: names the bundle, `scangen_<task>`.
+        out: folder to write to.
+        level: of the prediction sets.
+
+    Raises:
+        InputError: uncommitted or unknown source, an encoder that does not allow it, a run without held-out metrics.
+    """
+    if not re.fullmatch(r"[a-z0-9_]+", task):
+        raise InputError("task", f"is {task!r}", "use lower case letters, digits and _")
+    source, run = read_source(root), read_trained_run(run_folder)
+    name = f"scangen_{task}"
+    config = packed_config((root / "configs" / "inference.yaml").read_text("utf-8"), run.meta)
+    network = build_network(config, run)
+    validation, features = validate_again(run, network, features_dir)
+    reference = build_reference(validation, run.meta["class_names"], run.threshold, level)
+    metadata = packed_metadata(json.loads((root / "configs" / "metadata.json").read_text("utf-8")), name, source, run)
+    exported = out / f"{name}_v{source.version}.ts"
+    description = {
+        "name": name,
+        "task": task,
+        "class_names": run.meta["class_names"],
+        "num_features": run.meta["num_features"],
+        "training_scanners": run.meta["training_scanners"],
+        "features": features,
+    }
+    numbers = json.dumps(reference.to_json(), allow_nan=False).encode()
+    embedded = {**metadata, "timestamp": source.time, DESCRIPTION: description}
+    export_torchscript(network, exported, embedded, {REFERENCE_FILE: numbers})
+    files = source.read()
+    files["configs/inference.yaml"] = config.encode()
+    files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
+    files["docs/model_card.md"] = model_card(metadata, run, reference).encode()
+    files["models/model.pt"] = _saved(run.weights)
+    files["models/checkpoint.pt"] = _saved({"network": run.weights, "meta": run.meta})
+    files["models/model.ts"] = exported.read_bytes()
+    files[f"models/{REFERENCE_FILE}"] = numbers
+    if large := [path for path, content in files.items() if len(content) > LARGE]:
+        raise InputError(large[0], "is over 25 MB, too large for the zoo", "host it, and name it in large_files.yml")
+    archive = out / f"{name}_v{source.version}.zip"
+    write_archive(archive, {f"{name}/{path}": content for path, content in files.items()})
+    return Package(archive, exported)
+
+
+def packed_config(text: str, meta: dict[str, Any]) -> str:
+    """`configs/inference.yaml` with the run's own values and the packed checkpoint as defaults, comments kept."""
+    values = {
+        "encoder_name": meta["encoder"],
+        "num_features": meta["num_features"],
+        "class_names": json.dumps(meta["class_names"]),
+        "checkpoint": "$@bundle_root + '/models/checkpoint.pt'",
+    }
+    for key, value in values.items():
+        text, count = re.subn(rf"(?m)^{key}: .*$", lambda _, line=f"{key}: {value}": line, text)  # type: ignore[misc]
+        if count != 1:
+            raise InputError("configs/inference.yaml", f"has {count} lines '{key}: ...', expected one", "put it back")
+    return text
+
+
+def build_network(config: str, run: TrainedRun) -> MaskedMILModel:
+    """The network of the packed inference config with the run's weights, in eval mode.
+
+    Raises:
+        InputError: the config makes another architecture than the run's.
+    """
+    from scangen_bundle.handlers.checkpoint import BEST, load_weights
+
+    network = ConfigParser(yaml.safe_load(config)).get_parsed_content("network_def")
+    load_weights(network, run.folder / "models" / BEST)
+    return network.eval()
+
+
+def packed_metadata(metadata: dict[str, Any], name: str, source: Source, run: TrainedRun) -> dict[str, Any]:
+    """`configs/metadata.json` with the run's figures, its encoder, its classes and the commit."""
+    figures = {
+        key: figure["value"]
+        for key, figure in run.metrics["figures"].items()
+        if key.partition("/")[0] in HEADLINE and " vs " not in key and figure["value"] is not None
+    }
+    spec, classes = run.encoder, list(run.meta["class_names"])
+    channels = {str(c): label for c, label in enumerate(classes)}
+    data_format = json.loads(json.dumps(metadata["network_data_format"]))
+    data_format["inputs"]["image"]["spatial_shape"] = [run.meta["num_features"]]
+    data_format["outputs"]["pred"].update(num_channels=len(classes), channel_def=channels)
+    return {
+        **metadata,
+        "commit": source.commit,
+        "eval_metrics": figures,
+        "label_classes": ", ".join(f"{c}: {label}" for c, label in channels.items()),
+        "encoder": {"name": spec.name, "revision": spec.revision, "licence": spec.licence, "source": spec.url},
+        "training_scanners": list(run.meta["training_scanners"]),
+        "network_data_format": data_format,
+        "notice": RESEARCH_USE_ONLY,
+    }
+
+
+def _saved(content: dict[str, Any]) -> bytes:
+    """A torch file; its bytes depend on the content alone."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()

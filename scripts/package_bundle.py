@@ -1,0 +1,40 @@
+#!/usr/bin/env python
+"""Pack a training run as a bundle for the model zoo, and its network as TorchScript. See docs/sharing.md.
+
+python scripts/package_bundle.py --run outputs/scangen --features_dir data/phantom/features/efficientnet-lite0
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from scangen_bundle.errors import report_input_errors  # noqa: E402
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, help="folder of an evaluated training run, or its MLflow run id")
+    parser.add_argument("--features_dir", required=True, help="feature bags of the run's validation patients")
+    parser.add_argument("--task", default="egfr", help="names the bundle: scangen_<task>")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the bundle's git checkout")
+    parser.add_argument("--outputs", type=Path, help="where runs are looked for by MLflow id (default: <root>/outputs)")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: <root>/dist)")
+    parser.add_argument("--level", type=float, default=0.9, help="level of the prediction sets")
+    args = parser.parse_args()
+    report_input_errors()
+
+    from scangen_bundle.share.package import package_bundle
+    from scangen_bundle.share.run import find_run_folder
+
+    run = find_run_folder(args.run, args.outputs or args.root / "outputs")
+    packed = package_bundle(args.root, run, args.features_dir, args.task, args.out or args.root / "dist", args.level)
+    print(packed.archive, packed.network, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""A small trained run with its bags, and the bundle in a git checkout of its own."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from scangen_bundle.data import collate_bags
+from scangen_bundle.features import BagAttributes, write_bag
+from scangen_bundle.handlers.checkpoint import save_checkpoint
+from scangen_bundle.metrics import evaluate_predictions
+from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.share.source import PACKED
+
+DIM = 1280
+SCANNERS = ("scanner-1", "scanner-2")
+
+
+def write_features(path: Path, slide_id: str, scanner: str, label: int, rng: np.random.Generator, **changes) -> None:
+    attributes = BagAttributes(
+        slide_id=slide_id,
+        encoder="efficientnet-lite0",
+        revision="v1",
+        pooling="gap",
+        dim=DIM,
+        tile_px=224,
+        mpp=0.5,
+        source_mpp_x=0.25,
+        source_mpp_y=0.25,
+        effective_mpp_x=0.5,
+        effective_mpp_y=0.5,
+        read_level=0,
+        scanner=f"maker-{scanner}",
+        slide_width=4480,
+        slide_height=3584,
+        **changes,
+    )
+    coords = np.stack(np.meshgrid(np.arange(5), np.arange(4)), -1).reshape(-1, 2) * 448
+    features = rng.normal(size=(len(coords), DIM)) + 0.3 * label
+    write_bag(path, features.astype(np.float16), coords.astype(np.int64), attributes)
+
+
+def make_run(folder: Path, encoder: str = "efficientnet-lite0") -> tuple[Path, Path]:
+    """A run folder as training and evaluation leave it, with untrained weights, and the folder of its bags."""
+    rng = np.random.default_rng(0)
+    run, features = folder / "run", folder / "features"
+    rows = []
+    for patient in range(24):
+        for scanner in SCANNERS:
+            slide_id, label = f"p{patient}-{scanner}", patient % 2
+            write_features(features / f"{slide_id}.h5", slide_id, scanner, label, rng)
+            split = "train" if patient < 4 else "val" if patient < 16 else "test"
+            rows.append((slide_id, f"s{patient}", f"p{patient}", scanner, label, split))
+    table = pd.DataFrame(rows, columns=["slide_id", "specimen_id", "patient_id", "scanner", "label", "split"])
+    torch.manual_seed(0)
+    network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
+    table["probability"] = [predict(network, features / f"{name}.h5") for name in table["slide_id"]]
+    run.mkdir()
+    table[["slide_id", "specimen_id", "patient_id", "scanner", "label", "split"]].to_csv(
+        run / "splits.csv", index=False
+    )
+    for name, split in (("val_predictions", "val"), ("predictions", "test")):
+        table[table["split"] == split].drop(columns="split").to_csv(run / f"{name}.csv", index=False)
+    metrics = evaluate_predictions(pd.read_csv(run / "predictions.csv"), threshold=0.5, resamples=20)
+    metrics["settings"].update(threshold_source="test", class_names=["negative", "positive"])
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    (run / "mlflow_run.txt").write_text("abc123")
+    meta = {
+        "encoder": encoder,
+        "num_features": DIM,
+        "class_names": ["negative", "positive"],
+        "training_scanners": list(SCANNERS),
+        "epoch": 1,
+    }
+    save_checkpoint(run / "models" / "best.pt", {"network": network.state_dict(), "meta": meta})
+    return run, features
+
+
+def predict(network: MaskedMILModel, bag: Path) -> float:
+    """Probability of class 1, without the code under test."""
+    import h5py
+
+    with h5py.File(bag) as file:
+        image = torch.from_numpy(file["features"][()].astype(np.float32))
+        coords = torch.from_numpy(file["coords"][()])
+    item = {"image": image, "coords": coords, "label": 0, "specimen": 0, "scanner": 0, "slide_id": "x"}
+    batch = collate_bags([item])
+    with torch.no_grad():
+        return torch.softmax(network(batch["image"], batch["mask"]).double(), 1)[0, 1].item()
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(root), *identity, *arguments], check=True, capture_output=True)
+
+
+def make_checkout(bundle_root: Path, folder: Path) -> Path:
+    """What is packed, committed in a repository of its own."""
+    for name in PACKED:
+        source = bundle_root / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "first")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory):
+    """(run folder, features folder)"""
+    return make_run(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture(scope="session")
+def checkout(bundle_root, tmp_path_factory):
+    return make_checkout(bundle_root, tmp_path_factory.mktemp("checkout"))

@@ -1,0 +1,197 @@
+"""The packed bundle: made by the command, in a process of its own, and used where nothing of the repository is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.share.conftest import git, make_checkout, predict
+
+
+def run_python(*arguments, cwd):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def pack(bundle_root, checkout, run, features, out):
+    script = bundle_root / "scripts" / "package_bundle.py"
+    return run_python(
+        script, "--root", checkout, "--run", run, "--features_dir", features, "--out", out, cwd=out.parent
+    )
+
+
+@pytest.fixture(scope="module")
+def packed(bundle_root, checkout, trained_run, tmp_path_factory):
+    """(archive, network, unpacked bundle)"""
+    out = tmp_path_factory.mktemp("packed") / "dist"
+    done = pack(bundle_root, checkout, *trained_run, out)
+    assert done.returncode == 0, done.stderr
+    archive, network = (Path(line) for line in done.stdout.split())
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(out.parent / "elsewhere")
+    return archive, network, out.parent / "elsewhere" / "scangen_egfr"
+
+
+def test_names_and_content(packed):
+    archive, network, bundle = packed
+    assert archive.name == "scangen_egfr_v0.1.0.zip"
+    assert network.name == "scangen_egfr_v0.1.0.ts"
+    for name in ("models/model.pt", "models/model.ts", "configs/inference.yaml", "docs/README.md", "LICENSE"):
+        assert (bundle / name).is_file()
+    assert (bundle / "docs" / "data_license.txt").is_file()
+
+
+def test_metadata_tell_figures_encoder_and_commit(packed, checkout, trained_run):
+    metadata = json.loads((packed[2] / "configs" / "metadata.json").read_text())
+    figures = json.loads((trained_run[0] / "metrics.json").read_text())["figures"]
+    assert metadata["eval_metrics"]["auroc/mean"] == figures["auroc/mean"]["value"]
+    assert metadata["encoder"]["licence"] == "Apache-2.0"
+    head = subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    assert metadata["commit"] == head.stdout.strip()
+    card = (packed[2] / "docs" / "model_card.md").read_text()
+    assert "Research use only" in card
+    assert "efficientnet-lite0" in card
+
+
+def test_packing_twice_gives_the_same_bytes(bundle_root, checkout, trained_run, packed, tmp_path):
+    done = pack(bundle_root, checkout, *trained_run, tmp_path / "again")
+    assert done.returncode == 0, done.stderr
+    for before, after in zip(packed[:2], map(Path, done.stdout.split()), strict=True):
+        assert before.read_bytes() == after.read_bytes(), before.name
+
+
+def test_unpacked_bundle_predicts_with_its_own_code(packed, trained_run, tmp_path):
+    run, features = trained_run
+    bundle = tmp_path / "alone" / "scangen_egfr"
+    shutil.copytree(packed[2], bundle)
+    data = tmp_path / "data"
+    shutil.copytree(features, data / "features")
+    table = pd.read_csv(run / "predictions.csv")
+    manifest = table[["slide_id", "specimen_id", "patient_id", "scanner"]]
+    manifest = manifest.assign(label="", features_path=[f"features/{name}.h5" for name in manifest["slide_id"]])
+    manifest.to_csv(data / "manifest.csv", index=False)
+    arguments = ["-m", "monai.bundle", "run", "inferring", "--config_file", "configs/inference.yaml"]
+    done = run_python(*arguments, "--dataset_dir", data, "--output_dir", tmp_path / "out", cwd=bundle)
+    assert done.returncode == 0, done.stderr
+    (found,) = (tmp_path / "out").rglob("predictions.csv")
+    result = pd.read_csv(found).set_index("slide_id")["probability"]
+    np.testing.assert_allclose(result[table["slide_id"]], table["probability"], atol=1e-6)
+    where = run_python("-c", "import scangen_bundle; print(scangen_bundle.__file__)", cwd=bundle)
+    assert where.stdout.strip() == str(bundle / "scangen_bundle" / "__init__.py")
+
+
+def test_exported_network_predicts_like_the_run(packed, trained_run):
+    from scangen_bundle.features import open_bag
+    from scangen_bundle.share.export import load_exported
+
+    run, features = trained_run
+    network, metadata, files = load_exported(packed[1])
+    assert json.loads(files["site_reference.json"])["class_names"] == ["negative", "positive"]
+    row = pd.read_csv(run / "predictions.csv").iloc[0]
+    with torch.no_grad():
+        probability = network(torch.from_numpy(open_bag(features / f"{row.slide_id}.h5").rows())[None])
+    assert abs(probability[0, 1].item() - row.probability) < 1e-6
+    assert metadata["slide_classifier"]["features"]["encoder"] == "efficientnet-lite0"
+
+
+class TestRefusals:
+    """In this process: each call ends before anything is written."""
+
+    def refuse(self, root, run, features, match, tmp_path):
+        from scangen_bundle.errors import InputError
+        from scangen_bundle.share.package import package_bundle
+
+        with pytest.raises(InputError, match=match):
+            package_bundle(root, run, str(features), "egfr", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def copy(self, trained_run, tmp_path):
+        shutil.copytree(trained_run[0], tmp_path / "run")
+        return tmp_path / "run"
+
+    def test_uncommitted_source(self, bundle_root, trained_run, tmp_path):
+        root = make_checkout(bundle_root, tmp_path / "checkout")
+        (root / "scangen_bundle" / "files.py").write_text("changed")
+        self.refuse(root, *trained_run, "not committed: scangen_bundle/files.py", tmp_path)
+
+    def test_untracked_source(self, bundle_root, trained_run, tmp_path):
+        root = make_checkout(bundle_root, tmp_path / "checkout")
+        (root / "configs" / "mine.yaml").write_text("a: 1")
+        self.refuse(root, *trained_run, "not committed: configs/mine.yaml", tmp_path)
+
+    def test_unknown_version(self, bundle_root, trained_run, tmp_path):
+        root = make_checkout(bundle_root, tmp_path / "checkout")
+        path = root / "configs" / "metadata.json"
+        path.write_text(path.read_text().replace('"version": "0.1.0"', '"version": "9.9.9"', 1))
+        git(root, "commit", "-aqm", "version")
+        self.refuse(root, *trained_run, "'9.9.9' is not in the changelog", tmp_path)
+
+    def test_no_checkout(self, trained_run, tmp_path):
+        self.refuse(tmp_path, *trained_run, "git cannot tell the version", tmp_path)
+
+    def test_run_that_was_not_evaluated(self, checkout, trained_run, tmp_path):
+        run = self.copy(trained_run, tmp_path)
+        (run / "metrics.json").unlink()
+        self.refuse(checkout, run, trained_run[1], "no metrics.json", tmp_path)
+
+    def test_run_without_a_figure(self, checkout, trained_run, tmp_path):
+        run = self.copy(trained_run, tmp_path)
+        metrics = json.loads((run / "metrics.json").read_text())
+        metrics["figures"]["auroc/mean"]["value"] = None
+        (run / "metrics.json").write_text(json.dumps(metrics))
+        self.refuse(checkout, run, trained_run[1], "no AUROC of held-out patients", tmp_path)
+
+    def test_test_patients_that_were_trained_on(self, checkout, trained_run, tmp_path):
+        run = self.copy(trained_run, tmp_path)
+        splits = (run / "splits.csv").read_text()
+        (run / "splits.csv").write_text(splits.replace(",test", ",train"))
+        self.refuse(checkout, run, trained_run[1], "8 patients were also trained on", tmp_path)
+
+    def test_encoder_whose_licence_forbids_it(self, checkout, trained_run, tmp_path):
+        from scangen_bundle.handlers.checkpoint import read_checkpoint, save_checkpoint
+
+        run = self.copy(trained_run, tmp_path)
+        content = read_checkpoint(run / "models" / "best.pt")
+        content["meta"]["encoder"] = "uni"
+        save_checkpoint(run / "models" / "best.pt", content)
+        self.refuse(checkout, run, trained_run[1], "'uni'.*'CC-BY-NC-ND-4.0'", tmp_path)
+
+    def test_weights_that_did_not_make_the_predictions(self, checkout, trained_run, tmp_path):
+        run = self.copy(trained_run, tmp_path)
+        table = pd.read_csv(run / "val_predictions.csv")
+        table.loc[3, "probability"] += 0.01
+        table.to_csv(run / "val_predictions.csv", index=False)
+        self.refuse(
+            checkout, run, trained_run[1], f"gives {table.slide_id[3]} a probability that is 0.01 away", tmp_path
+        )
+
+
+def test_a_run_is_found_by_its_mlflow_id(trained_run):
+    from scangen_bundle.errors import InputError
+    from scangen_bundle.share.run import find_run_folder
+
+    assert find_run_folder("abc123", trained_run[0].parent) == trained_run[0]
+    with pytest.raises(InputError, match="no folder"):
+        find_run_folder("nobody", trained_run[0].parent)
+
+
+def test_the_fixture_has_a_network_that_tells_slides_apart(trained_run):
+    """Equal probabilities everywhere would hide a mix-up of rows."""
+    from scangen_bundle.handlers.checkpoint import read_checkpoint
+    from scangen_bundle.networks import MaskedMILModel
+
+    network = MaskedMILModel(num_classes=2, num_features=1280, mil_mode="gated_att").eval()
+    network.load_state_dict(read_checkpoint(trained_run[0] / "models" / "best.pt")["network"])
+    values = [predict(network, path) for path in sorted(trained_run[1].glob("*.h5"))[:6]]
+    assert np.ptp(values) > 1e-4
