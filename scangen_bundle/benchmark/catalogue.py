@@ -1,0 +1,85 @@
+"""Every figure of the benchmark: what it is called, which way is better, and what its baseline is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Measure(NamedTuple):
+    """One figure.
+
+    Attributes:
+        title: for tables.
+        better: `high`, `low`, or "" where it is neither by itself.
+        baseline: what the number beside it is.
+        help: one sentence.
+    """
+
+    title: str
+    better: str
+    baseline: str
+    help: str
+
+
+MEASURES: dict[str, Measure] = {
+    "cosine/same_tissue": Measure(
+        "cosine, same tissue", "", "different tissue on one scanner", "Cosine of the same place on two scanners."
+    ),
+    "cosine/gap": Measure(
+        "cosine gap", "high", "0", "Cosine of the same tissue on two scanners minus that of different tissue on one."
+    ),
+    **{
+        f"retrieval/top{k}": Measure(
+            f"top-{k} retrieval",
+            "high",
+            "chance, k / (2 P - 1)",
+            f"How often the same place of another scanner is among the {k} nearest of all places of both.",
+        )
+        for k in (1, 3, 5, 10)
+    },
+    "cka": Measure("CKA", "high", "places of one scanner shuffled", "Linear centred kernel alignment of two scanners."),
+    "variance/tissue": Measure("variance: tissue", "high", "", "Share of the variance that is the place."),
+    "variance/scanner": Measure("variance: scanner", "low", "0", "Share of the variance that is the scanner."),
+    "variance/interaction": Measure("variance: interaction", "low", "", "Share that is place by scanner, and noise."),
+    "shift/offset": Measure("shift: offset", "", "", "Share of the scanner shift that one constant vector explains."),
+    "shift/affine": Measure("shift: affine", "", "", "Share that an affine map explains beyond the offset."),
+    "shift/neither": Measure(
+        "shift: neither", "low", "", "Share that neither explains, on places the fit did not see."
+    ),
+    "scanner_probe/linear": Measure(
+        "scanner probe, linear", "low", "chance, 1 / scanners", "Balanced accuracy of telling the scanner of a tile."
+    ),
+    "scanner_probe/knn": Measure(
+        "scanner probe, kNN", "low", "chance, 1 / scanners", "The same by the nearest tiles of other patients."
+    ),
+    "silhouette/scanner": Measure("silhouette by scanner", "low", "0", "Do tiles of one scanner keep together?"),
+    "silhouette/tissue": Measure("silhouette by specimen", "high", "0", "Do tiles of one specimen keep together?"),
+    "label_probe/linear": Measure(
+        "label probe, linear", "high", "chance, 1 / classes", "Balanced accuracy of telling the label of a scan."
+    ),
+    "robustness_index": Measure(
+        "robustness index",
+        "high",
+        "neighbours drawn at random",
+        "Of neighbours that share label or scanner but not both, the share that shares the label (PathoROB).",
+    ),
+    "generalisation_index": Measure(
+        "generalisation index",
+        "high",
+        "neighbours drawn at random",
+        "How right other scanners' neighbours are, relative to the own scanner's (PathoROB).",
+    ),
+    "clustering_score": Measure(
+        "clustering score", "high", "0", "Rand index of clusters with the label minus that with the scanner (PathoROB)."
+    ),
+    "performance_drop": Measure(
+        "performance drop",
+        "high",
+        "0",
+        "Relative change of accuracy as label and scanner grow correlated in training; 0 is none (PathoROB).",
+    ),
+    "downstream/auroc_mean": Measure("MIL AUROC, mean", "high", "0.5", "AUROC of the trained head, mean of scanners."),
+    "downstream/auroc_worst": Measure("MIL AUROC, worst", "high", "0.5", "AUROC of its worst scanner."),
+    "downstream/cov": Measure("MIL CoV", "low", "0", "Coefficient of variation of a specimen's score over scanners."),
+    "downstream/flip_rate": Measure("MIL flip rate", "low", "0", "Specimens whose decision hangs on the scanner."),
+}

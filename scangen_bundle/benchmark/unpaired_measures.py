@@ -1,0 +1,156 @@
+"""Unpaired measures: how well scanner and label are told from features, with baselines. Neighbours are of other patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scangen_bundle.metrics.bootstrap import Statistic, patient_sums, ratio
+from scangen_bundle.metrics.confounding_indices import generalisation_index
+from scangen_bundle.metrics.embedding import (
+    MeanOfRatios,
+    NeighbourCounts,
+    balanced_accuracy,
+    choose_k,
+    knn_probe,
+    linear_probe,
+    neighbour_counts,
+    robustness_index,
+    silhouette_values,
+)
+from scangen_bundle.metrics.neighbours import nearest
+
+KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Vectors with what is known of each.
+
+    Attributes:
+        values: float32 [N, D].
+        patient, specimen, scanner, label: [N] int64 from 0; label -1 = unknown.
+    """
+
+    values: np.ndarray
+    patient: np.ndarray
+    specimen: np.ndarray
+    scanner: np.ndarray
+    label: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> Points:
+        return Points(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Statistics for the bootstrap, baselines by key, and reasons by key for what is undefined."""
+
+    statistics: list[Statistic]
+    baselines: dict[str, float]
+    reasons: dict[str, str]
+    notes: dict[str, str]
+
+
+def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
+    """Scanner probes and silhouettes of tiles.
+
+    Args:
+        tiles: of a number that a logistic regression can bear, a few thousand.
+        patients: number of patients of the cohort.
+        seed: of the folds.
+    """
+    statistics: list[Statistic] = []
+    baselines, reasons = {}, {}
+    scanners, here = len(np.unique(tiles.scanner)), len(np.unique(tiles.patient))
+    probes = ("scanner_probe/linear", "scanner_probe/knn")
+    if scanners < 2:
+        reasons.update(dict.fromkeys((*probes, "silhouette/scanner"), "one scanner only"))
+    elif here < 2:
+        reasons.update(dict.fromkeys(probes, "one patient only: a probe is tested on other patients"))
+    else:
+        linear = linear_probe(tiles.values, tiles.scanner, tiles.patient, min(5, here), seed)
+        by_key = {probes[0]: linear, probes[1]: knn_probe(tiles.values, tiles.scanner, tiles.patient)}
+        for key, guess in by_key.items():
+            statistics.append(balanced_accuracy(key, tiles.scanner, guess, tiles.patient, patients))
+            baselines[key] = 1 / scanners
+    for key, cluster in (("silhouette/scanner", tiles.scanner), ("silhouette/tissue", tiles.specimen)):
+        if len(np.unique(cluster)) < 2:
+            reasons.setdefault(key, "one specimen only")
+            continue
+        values = silhouette_values(tiles.values, cluster)
+        statistics.append(MeanOfRatios(key, values, np.ones(len(values)), tiles.patient, patients))
+        baselines[key] = 0.0
+    return Measured(statistics, baselines, reasons, {})
+
+
+class Generalisation:
+    """The generalisation index as a function of patients' weights. Key: `generalisation_index`."""
+
+    def __init__(self, counts: NeighbourCounts, patient: np.ndarray, patients: int) -> None:
+        parts = np.stack([counts.ss, counts.so, counts.os, counts.oo], axis=1).astype(np.float64)
+        self._sums = patient_sums(parts, patient, patients)
+        self.reasons = {}
+        if not np.isfinite(generalisation_index(counts)):
+            self.reasons["generalisation_index"] = (
+                "no neighbour shares label and scanner, or none is of another scanner"
+            )
+
+    def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        ss, so, os, oo = (weights @ self._sums).T
+        return {"generalisation_index": ratio(ss * so + so * os, ss * so + ss * oo)}
+
+
+def label_measures(scans: Points, patients: int, seed: int = 0) -> Measured:
+    """Label probe, robustness index and generalisation index of scans; unlabelled scans are left out.
+
+    k is the one with the best balanced accuracy of the label's vote, as PathoROB chooses it.
+
+    Args:
+        scans: one vector per scan.
+        patients: number of patients of the cohort.
+        seed: of the folds.
+    """
+    keys = ("label_probe/linear", "robustness_index", "generalisation_index")
+    scans = scans[np.flatnonzero(scans.label >= 0)]
+    per_class = [len(np.unique(scans.patient[scans.label == c])) for c in np.unique(scans.label)]
+    if len(per_class) < 2:
+        reason = "no labels" if not per_class else "one class only"
+        return Measured([], {}, dict.fromkeys(keys, reason), {})
+    if min(per_class) < 2:
+        return Measured([], {}, dict.fromkeys(keys, "a class has fewer than two patients"), {})
+    label, patient = np.unique(scans.label, return_inverse=True)[1], scans.patient
+    guess = linear_probe(scans.values, label, patient, min(5, min(per_class)), seed)
+    statistics: list[Statistic] = [balanced_accuracy(keys[0], label, guess, patient, patients)]
+    baselines, reasons, notes = {keys[0]: 1 / len(per_class)}, {}, {}
+    if len(np.unique(scans.scanner)) < 2:
+        reasons.update(dict.fromkeys(keys[1:], "one scanner only"))
+        return Measured(statistics, baselines, reasons, notes)
+    others = min(int((patient != one).sum()) for one in np.unique(patient))
+    ks = [k for k in KS if k <= others]
+    neighbours = nearest(scans.values, patient, max(ks))
+    k = choose_k(neighbours, label, ks)
+    counts = neighbour_counts(neighbours, label, scans.scanner, k)
+    statistics.append(MeanOfRatios(keys[1], counts.so, counts.so + counts.os, patient, patients))
+    statistics.append(Generalisation(counts, patient, patients))
+    every = _all_others(label, scans.scanner, patient)
+    baselines[keys[1]], baselines[keys[2]] = robustness_index(every), generalisation_index(every)
+    notes.update(dict.fromkeys(keys[1:], f"k = {k}"))
+    return Measured(statistics, baselines, reasons, notes)
+
+
+def _all_others(label: np.ndarray, scanner: np.ndarray, patient: np.ndarray) -> NeighbourCounts:
+    """Counts where every scan of another patient is a neighbour: what random neighbours give on average."""
+    apart = patient[:, None] != patient
+    same_label, same_scanner = label[:, None] == label, scanner[:, None] == scanner
+    parts = (
+        (a & b & apart).sum(axis=1)
+        for a, b in (
+            (same_label, same_scanner),
+            (same_label, ~same_scanner),
+            (~same_label, same_scanner),
+            (~same_label, ~same_scanner),
+        )
+    )
+    return NeighbourCounts(*parts, len(label))
