@@ -1,0 +1,140 @@
+"""What the bag dataset draws and reads."""
+
+import os
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from scangen_bundle.data import BagDataset, FeatureNoise, collate_bags, make_records
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import open_bag
+
+from .cohort import FEATURES, write_cohort_bag
+
+
+@pytest.fixture
+def records(manifest):
+    return make_records(manifest, "", num_features=FEATURES, num_classes=2)
+
+
+def test_evaluation_gives_every_tile_in_the_bags_order(records):
+    data = BagDataset(records)
+    for record, item in zip(records, data, strict=True):
+        bag = open_bag(record["features_path"])
+        assert item["image"].dtype == torch.float32
+        np.testing.assert_array_equal(item["image"], bag.features)
+        np.testing.assert_array_equal(item["coords"], bag.coords)
+        assert {name: item[name] for name in ("label", "specimen", "scanner", "slide_id")} == {
+            name: record[name] for name in ("label", "specimen", "scanner", "slide_id")
+        }
+
+
+def test_training_draws_that_many_different_tiles_with_their_own_coordinates(records):
+    bag = open_bag(records[0]["features_path"])
+    item = BagDataset(records, num_instances=5)[0]
+    rows = [np.flatnonzero((bag.coords == coords).all(axis=1))[0] for coords in item["coords"].numpy()]
+    assert len(set(rows)) == 5
+    assert rows == sorted(rows)
+    np.testing.assert_array_equal(item["image"], np.asarray(bag.features)[rows])
+
+
+def test_a_bag_with_fewer_tiles_than_asked_is_given_whole(records):
+    assert len(BagDataset(records, num_instances=1000)[0]["image"]) == records[0]["num_tiles"]
+
+
+def drawn(records, seed, epoch, index):
+    data = BagDataset(records, num_instances=5, seed=seed)
+    data.set_epoch(epoch)
+    return data[index]["coords"].tolist()
+
+
+def test_the_draw_depends_on_seed_epoch_and_specimen_alone(records):
+    first = drawn(records, 0, 1, 0)
+    assert first == drawn(records, 0, 1, 0)
+    assert first != drawn(records, 1, 1, 0)
+    assert first != drawn(records, 0, 2, 0)
+    assert first != drawn(records, 0, 1, 12)  # another specimen, a bag of the same length
+    assert records[0]["num_tiles"] == records[12]["num_tiles"]
+    assert drawn(records[::-1], 0, 1, len(records) - 1) == first  # another order
+
+
+def test_workers_that_live_over_epochs_draw_anew_each_epoch(records):
+    data = BagDataset(records[:2], num_instances=5)
+    loader = DataLoader(data, batch_size=2, num_workers=1, persistent_workers=True, collate_fn=collate_bags)
+    for epoch in (1, 2):
+        data.set_epoch(epoch)
+        (batch,) = loader
+        assert batch["coords"][0].tolist() == drawn(records, 0, epoch, 0)
+
+
+def test_every_tile_is_drawn_in_time(records):
+    data = BagDataset(records, num_instances=5)
+    seen = set()
+    for epoch in range(60):
+        data.set_epoch(epoch)
+        seen |= {tuple(coords) for coords in data[0]["coords"].tolist()}
+    assert len(seen) == records[0]["num_tiles"]
+
+
+def test_bags_of_half_precision_and_files_of_other_tools_read_the_same(tmp_path):
+    import h5py
+
+    features = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float16)
+    coords = np.arange(60).reshape(30, 2)
+    with h5py.File(tmp_path / "clam.h5", "w") as file:  # chunked and compressed, so it cannot be mapped
+        file.create_dataset("features", data=features, chunks=(8, 4), compression="gzip")
+        file.create_dataset("coords", data=coords)
+    record = {"features_path": str(tmp_path / "clam.h5"), "label": 0, "specimen": 0, "scanner": 0, "slide_id": "a"}
+    item = BagDataset([record], num_instances=7)[0]
+    rows = item["coords"][:, 0].numpy() // 2
+    np.testing.assert_array_equal(item["image"], features[rows].astype(np.float32))
+
+
+def record_of(path):
+    return [{"features_path": str(path), "label": 0, "specimen": 0, "scanner": 0, "slide_id": "a"}]
+
+
+def test_a_bag_that_disappears_or_is_replaced_half_way_is_noticed(tmp_path):
+    path = tmp_path / "a.h5"
+    write_cohort_bag(path, "a", np.zeros((4, 3)))
+    data = BagDataset(record_of(path))
+    assert len(data[0]["image"]) == 4
+    write_cohort_bag(path, "a", np.ones((6, 3)))
+    assert data[0]["image"].sum() == 18
+    path.unlink()
+    with pytest.raises(InputError, match=r"a\.h5"):
+        data[0]
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="empty"):
+        data[0]
+
+
+def test_a_vector_that_is_not_a_number_is_refused_with_its_row(tmp_path):
+    path = tmp_path / "a.h5"
+    write_cohort_bag(path, "a", np.zeros((4, 3)))
+    stamp = path.stat()
+    bag = open_bag(path)
+    np.memmap(path, np.float32, "r+", bag.features.offset, (4, 3))[2, 1] = np.nan
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    with pytest.raises(InputError, match=r"1 of 4 .* row 2"):
+        BagDataset(record_of(path))[0]
+
+
+def test_noise_is_relative_to_each_features_spread(records):
+    noisy = BagDataset(records, transform=FeatureNoise(scale=0.0))
+    np.testing.assert_array_equal(noisy[0]["image"], BagDataset(records)[0]["image"])
+    torch.manual_seed(0)
+    image = torch.randn(20_000, 2) * torch.tensor([1.0, 10.0]) + 5
+    item = {"image": image, "label": 1}
+    noise = FeatureNoise(scale=0.5)(item)["image"] - image
+    torch.testing.assert_close(noise.std(dim=0), torch.tensor([0.5, 5.0]), rtol=0.03, atol=0)
+    assert item["image"] is image  # the item that went in is as it was
+
+
+def test_wrong_settings_are_refused():
+    with pytest.raises(ValueError, match="num_instances"):
+        BagDataset([], num_instances=0)
+    with pytest.raises(ValueError, match="scale"):
+        FeatureNoise(-1)

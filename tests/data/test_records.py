@@ -1,0 +1,81 @@
+"""Records from a manifest, and what is refused."""
+
+import numpy as np
+import pytest
+
+from scangen_bundle.data import class_weights, make_records
+from scangen_bundle.errors import InputError
+
+from .cohort import FEATURES, write_cohort_bag
+
+SIZES = {"num_features": FEATURES, "num_classes": 2}
+
+
+def test_one_record_per_scan_in_the_order_of_the_manifest(manifest):
+    records = make_records(manifest, "", **SIZES)
+    assert [record["slide_id"] for record in records] == manifest.slide_id.tolist()
+    assert [record["label"] for record in records] == manifest.label.tolist()
+    assert [record["num_tiles"] for record in records] == [24 - (s + c) % 4 for s in range(6) for c in range(3)]
+    assert len({(record["specimen"], record["scanner"]) for record in records}) == 18
+
+
+def test_specimens_and_scanners_have_the_same_numbers_in_every_split(manifest):
+    table = manifest.assign(split=["train" if name < "p003" else "val" for name in manifest.specimen_id])
+    everything = {r["slide_id"]: (r["specimen"], r["scanner"]) for r in make_records(table, "", **SIZES)}
+    for split, expected in (("train", 9), ("val", 9)):
+        records = make_records(table, "", split, **SIZES)
+        assert len(records) == expected
+        assert all(everything[r["slide_id"]] == (r["specimen"], r["scanner"]) for r in records)
+
+
+def test_a_bag_without_a_path_lies_in_the_features_folder(manifest):
+    folder = manifest.features_path[0].rsplit("/", 1)[0]
+    records = make_records(manifest.assign(features_path=""), folder, **SIZES)
+    assert records[4]["features_path"] == manifest.features_path[4]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "features", "said"),
+    [
+        pytest.param({}, np.zeros((3, FEATURES + 1)), rf"D = {FEATURES + 1} \(fake\)", id="another D"),
+        pytest.param({}, np.zeros((0, FEATURES)), "no tile", id="empty"),
+        pytest.param({"encoder": "other"}, np.zeros((3, FEATURES)), "encoder is 'other'", id="another encoder"),
+        pytest.param({"revision": "2"}, np.zeros((3, FEATURES)), "revision is '2'", id="another revision"),
+        pytest.param({"mpp": 1.0}, np.zeros((3, FEATURES)), "mpp is 1.0", id="another resolution"),
+    ],
+)
+def test_a_bag_that_does_not_fit_is_named(manifest, tmp_path, attributes, features, said):
+    path = tmp_path / "odd.h5"
+    write_cohort_bag(path, "odd", features, **attributes)
+    table = manifest.copy()
+    table.loc[7, "features_path"] = str(path)
+    with pytest.raises(InputError, match=said) as error:
+        make_records(table, "", **SIZES)
+    assert "odd.h5" in str(error.value)
+
+
+def test_all_missing_bags_are_counted_and_the_first_are_named(manifest):
+    table = manifest.assign(features_path=[f"/nowhere/{name}.h5" for name in manifest.slide_id])
+    with pytest.raises(InputError, match=r"18 of 18 scans have no feature bag: p000_s0, .* and 13 more"):
+        make_records(table, "", **SIZES)
+
+
+def test_a_label_outside_the_classes_is_named(manifest):
+    table = manifest.copy()
+    table.loc[3, "label"] = 5
+    with pytest.raises(InputError, match=r"outside 0 to 1: p001_s0 \(5\)"):
+        make_records(table, "", **SIZES)
+
+
+def test_an_empty_split_is_refused(manifest):
+    with pytest.raises(InputError, match="split 'val'"):
+        make_records(manifest, "", "val", **SIZES)
+
+
+def test_class_weights_make_every_class_weigh_the_same_over_the_labelled_scans():
+    records = [{"label": label} for label in (0, 0, 0, 1, -1, -1)]
+    weights = class_weights(records, 2)
+    assert weights == pytest.approx([4 / 6, 4 / 2])
+    assert 3 * weights[0] == pytest.approx(1 * weights[1])
+    with pytest.raises(InputError, match="label 2"):
+        class_weights(records, 3)
