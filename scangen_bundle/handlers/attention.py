@@ -29,8 +29,8 @@ class AttentionMapHandler:
             `slide_path`.
         folder: where the files go: `<slide_id>.png` (over the thumbnail), `<slide_id>.nii.gz`, `<slide_id>.geojson` and
             `<slide_id>_tiles.png`.
-        manifest: gives specimen and scanner of each slide; with it, `<specimen_id>_scanners.png` is written for specimens
-            with more than one scan.
+        manifest: gives specimen, scanner and stated mpp of each slide; with it, specimens with several scans get a
+            `<specimen_id>_scanners.png`.
         attention: name of the submodule.
         thumbnail_px: longest side of the thumbnail below a map.
         geojson: write the tiles for QuPath.
@@ -53,6 +53,7 @@ class AttentionMapHandler:
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
         self._weights: torch.Tensor | None = None
         self._module = network.get_submodule(attention)
+        self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records) if manifest is not None else {}
         self._waiting: dict[str, dict[str, tuple[Heatmap, np.ndarray | None]]] = {}
 
@@ -75,40 +76,59 @@ class AttentionMapHandler:
 
     def _write_slide(self, slide_id: str, coords: np.ndarray, weights: np.ndarray) -> None:
         from scangen_bundle.features import open_bag
+        from scangen_bundle.features.bag import LEVEL0_PX
         from scangen_bundle.report.geojson import write_geojson
         from scangen_bundle.report.heatmap import attention_heatmap, write_nifti, write_overlay
         from scangen_bundle.report.thumbnail import read_thumbnail
 
-        record = self.records[slide_id]
-        attributes = open_bag(record["features_path"]).attributes
-        mpp = float(attributes["source_mpp_x"]), float(attributes["source_mpp_y"])
-        side_um = float(attributes["tile_px"]) * float(attributes["mpp"])
-        tile = side_um / mpp[0], side_um / mpp[1]
+        slide_path = self.records[slide_id].get("slide_path") or ""
+        bag = open_bag(self.records[slide_id]["features_path"])
+        mpp = bag.source_mpp or self._mpp(slide_id, slide_path)
+        tile = bag.tile_size_level0(mpp)
+        if mpp is None or tile is None:
+            logger.warning("%s: no attention map, because %s does not tell the size of its tiles", slide_id, bag.path)
+            return
+        if bag.coords_unit != LEVEL0_PX:  # another tool's: an inference run takes whole bags, in their order
+            coords = bag.coords_level0(mpp)
         thumbnail, size = None, tuple(coords.max(axis=0) + tile)
-        if record.get("slide_path"):
-            thumbnail, size = read_thumbnail(record["slide_path"], self.thumbnail_px)
+        if slide_path:
+            thumbnail, size = read_thumbnail(slide_path, self.thumbnail_px)
         heatmap = attention_heatmap(coords, weights, tile, size, mpp)
         write_nifti(heatmap, self.folder / f"{slide_id}.nii.gz")
         write_overlay(heatmap, thumbnail, self.folder / f"{slide_id}.png", title=slide_id)
         if self.geojson:
             write_geojson(self.folder / f"{slide_id}.geojson", slide_id, coords, weights, tile)
-        if self.top_tiles and record.get("slide_path"):
-            self._write_tiles(slide_id, coords, weights, attributes, mpp)
+        if self.top_tiles and slide_path:
+            tile_px = int(bag.attributes["tile_px"])
+            self._write_tiles(slide_id, slide_path, coords, weights, tile_px, tile[0] * mpp[0] / tile_px, mpp)
         self._keep_for_specimen(slide_id, heatmap, thumbnail)
+
+    def _mpp(self, slide_id: str, slide_path: str) -> tuple[float, float] | None:
+        """Resolution of level 0 where the bag does not tell: the manifest's, or else the slide's own."""
+        from scangen_bundle.slides import open_slide
+
+        stated = self._stated_mpp.get(slide_id, float("nan"))
+        if stated == stated:
+            return stated, stated
+        if not slide_path:
+            return None
+        with open_slide(slide_path) as reader:
+            return reader.mpp
 
     def _write_tiles(
         self,
         slide_id: str,
+        slide_path: str,
         coords: np.ndarray,
         weights: np.ndarray,
-        attributes: Mapping[str, Any],
+        tile_px: int,
+        mpp: float,
         source_mpp: tuple[float, float],
     ) -> None:
         from scangen_bundle.report.contact_sheet import read_tiles, top_tiles, write_contact_sheet
 
         best = top_tiles(weights, self.top_tiles)
-        mpp, tile_px = float(attributes["mpp"]), int(attributes["tile_px"])
-        tiles = read_tiles(self.records[slide_id]["slide_path"], coords[best], mpp, tile_px, source_mpp)
+        tiles = read_tiles(slide_path, coords[best], mpp, tile_px, source_mpp)
         path = self.folder / f"{slide_id}_tiles.png"
         write_contact_sheet(tiles, weights[best] * len(weights), coords[best], mpp, path, title=slide_id)
 

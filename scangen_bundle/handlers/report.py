@@ -21,7 +21,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.tracking import RunTracker
-from scangen_bundle.metrics import evaluate_predictions, sensitivity_at, youden_threshold
+from scangen_bundle.metrics import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
 from scangen_bundle.report.run_folder import read_predictions
 from scangen_bundle.report.table import headline_table
 
@@ -49,13 +49,14 @@ def choose_threshold(validation: pd.DataFrame, where: object) -> tuple[float, fl
 
 
 def tracked_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Figures by MLflow name `test/<key>`; pairs of scanners are in metrics.json alone.
+    """Figures by MLflow name `test/<key>` (`test/embedding/<key>`); pairs of scanners are in metrics.json alone.
 
     MLflow allows letters, digits and `_-. :/` in a name; anything else becomes `_`.
     """
+    figures = {**metrics["figures"], **{f"embedding/{k}": v for k, v in metrics.get("embedding", {}).items()}}
     return {
         re.sub(r"[^\w\-. :/]", "_", f"test/{key}", flags=re.ASCII): figure["value"]
-        for key, figure in metrics["figures"].items()
+        for key, figure in figures.items()
         if figure["value"] is not None and " vs " not in key
     }
 
@@ -149,6 +150,8 @@ class EvaluationHandler:
             return
         table = self.predictions.table
         self.metrics = self._evaluate(table)
+        if embeddings is not None:
+            self.metrics["embedding"] = self._evaluate_embeddings(table, embeddings)
         with write_atomically(self.folder / "metrics.json") as temporary:
             temporary.write_text(json.dumps(self.metrics, indent=1, allow_nan=False), encoding="utf-8")
         if embeddings is not None:
@@ -185,6 +188,17 @@ class EvaluationHandler:
             raise InputError(self.predictions.path, str(error), "mend the manifest or the test split") from error
         metrics["settings"].update(threshold_source=source, class_names=self.class_names)
         return metrics
+
+    def _evaluate_embeddings(self, table: pd.DataFrame, embeddings: np.ndarray) -> dict[str, Any]:
+        return evaluate_embeddings(
+            embeddings,
+            patient=table["patient_id"].to_numpy(dtype=str),
+            specimen=table["specimen_id"].to_numpy(dtype=str),
+            scanner=table["scanner"].to_numpy(dtype=str),
+            label=table["label"].to_numpy(),
+            resamples=self.resamples,
+            seed=self.seed,
+        )
 
     def _write_html(self, table: pd.DataFrame, embeddings: np.ndarray | None) -> None:
         from scangen_bundle.report.html import write_report

@@ -50,8 +50,11 @@ class Estimate:
 def estimate(metrics: Mapping[str, Any], key: str) -> Estimate:
     """The figure named `key`, such as `auroc/mean`; one that was not computed is undefined, and says so."""
     entry = metrics["figures"].get(key)
-    if entry is None:
-        return Estimate(math.nan, reason="not computed")
+    return Estimate(math.nan, reason="not computed") if entry is None else read_entry(entry)
+
+
+def read_entry(entry: Mapping[str, Any]) -> Estimate:
+    """An entry of `figures` or of `embedding`."""
     return Estimate(
         _number(entry["value"]),
         _number(entry.get("low")),

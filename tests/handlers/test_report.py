@@ -71,6 +71,7 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(tmp_
     tracked = MlflowClient(tracker.uri).get_run(tracker.run_id)
     assert tracked.info.status == "FINISHED"
     assert tracked.data.metrics["test/auroc/A"] == metrics["figures"]["auroc/A"]["value"]
+    assert tracked.data.metrics["test/embedding/retrieval/top1"] == metrics["embedding"]["retrieval/top1"]["value"]
     assert {"test/auroc/mean", "test/auroc/worst", "test/flip_rate"} <= set(tracked.data.metrics)
     artifacts = {item.path for item in MlflowClient(tracker.uri).list_artifacts(tracker.run_id)}
     assert artifacts == {"predictions.csv", "predictions.parquet", "metrics.json", "report.html"}
@@ -80,6 +81,7 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(tmp_
     np.testing.assert_allclose(saved["embedding"], Bags().image.mean(dim=1).numpy(), rtol=1e-6)
     page = (run / "report.html").read_text()
     assert 'id="embedding-pca-scanner"' in page
+    assert 'id="embedding-figures"' in page
     assert "train/loss" in page
     printed = capsys.readouterr().out
     assert f"{metrics['figures']['auroc/A']['value']:.3f}" in printed

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from scangen_bundle.report.estimates import read_entry
 from scangen_bundle.report.figures import embedding_map, project_pca, project_tsne
-from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined
+from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.style import scanner_styles
 
@@ -47,11 +48,47 @@ def embedding_section(context: Context, embeddings: np.ndarray) -> Section:
             "Neighbours mean something; distances between groups, and their sizes, do not.",
         ),
     ]
+    blocks = [_figures_table(context)] if "embedding" in context.metrics else []
     text = [
         "Each point is a scan. If the points of a colour keep together on the map by scanner, the network still sees the "
         "scanner; on the map by label, keeping together is what one wants."
     ]
-    return Section("embedding", title, groups, text)
+    return Section("embedding", title, [*blocks, *groups], text)
+
+
+# figure of `metrics.evaluate_embeddings`: (name, what it says)
+FIGURES = {
+    "scanner_probe/linear": ("Scanner probe, linear", "balanced accuracy of guessing the scanner; chance is best"),
+    "scanner_probe/knn": ("Scanner probe, nearest neighbours", "the same by the nearest scans of other patients"),
+    "silhouette/scanner": ("Silhouette by scanner", "how much scans of a scanner keep together; 0 or below is best"),
+    "silhouette/label": ("Silhouette by label", "how much scans of a label keep together; 1 is best"),
+    "retrieval/top1": ("Same specimen first", "the nearest scan of another scanner is the same specimen; 1 is best"),
+    "retrieval/top5": ("Same specimen in the first five", "the same among the five nearest"),
+    "robustness_index": (
+        "Robustness index",
+        "neighbours of the same label beside those of the same scanner; 1 is best",
+    ),
+}
+
+
+def _figures_table(context: Context) -> Table:
+    rows = []
+    for key, (name, meaning) in FIGURES.items():
+        entry = context.metrics["embedding"].get(key)
+        if entry is not None:
+            chance = entry.get("chance")
+            rows.append(
+                Row(
+                    [
+                        Cell(name),
+                        read_entry(entry).cell(),
+                        Cell("", kind="undefined") if chance is None else Cell(f"{chance:.3f}", chance),
+                        Cell(meaning, kind="wide"),
+                    ]
+                )
+            )
+    columns = [Column("figure"), Column("value and 95 % CI"), Column("chance"), Column("meaning")]
+    return Table("embedding-figures", "What the embeddings know", columns, rows)
 
 
 def _maps(
