@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -69,14 +70,16 @@ def export_torchscript(
     from monai.data import save_net_with_metadata
 
     scripted = torch.jit.script(SlideClassifier(network.cpu().eval()))
+    buffer = io.BytesIO()  # saved to a path, the file's name would become part of its bytes
+    save_net_with_metadata(
+        scripted,
+        buffer,
+        include_config_vals=False,
+        meta_values=dict(metadata),
+        more_extra_files=dict(extra_files or {}),
+    )
     with write_atomically(path) as temporary:
-        save_net_with_metadata(
-            scripted,
-            os.fspath(temporary),
-            include_config_vals=False,
-            meta_values=dict(metadata),
-            more_extra_files=dict(extra_files or {}),
-        )
+        temporary.write_bytes(buffer.getvalue())
 
 
 def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, dict[str, Any], dict[str, bytes]]:

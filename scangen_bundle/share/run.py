@@ -106,7 +106,7 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
         features_dir: of the bags.
 
     Returns:
-        The validation scans, and what their features are: the values of `ENCODER_FIELDS` and of `settings`.
+        The validation scans, and what their features are: the values of `ENCODER_FIELDS`, `settings` and `dtype`.
 
     Raises:
         InputError: a bag is missing, or the probabilities are not those of the run.
@@ -126,8 +126,9 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
         identified.append(str(open_bag(record["features_path"]).attributes.get("scanner", "")))
     probability = np.stack(probabilities)
     _compare(run, probability)
-    attributes = open_bag(records[0]["features_path"]).attributes
-    features = {name: attributes[name] for name in (*ENCODER_FIELDS, "settings") if name in attributes}
+    bag = open_bag(records[0]["features_path"])
+    features = {name: bag.attributes[name] for name in (*ENCODER_FIELDS, "settings") if name in bag.attributes}
+    features["dtype"] = str(bag.features.dtype)
     columns = {name: table[f"{name}_id"].to_numpy(dtype=str) for name in ("patient", "specimen")}
     validation = Validation(
         probability=probability,

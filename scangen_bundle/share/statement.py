@@ -13,6 +13,7 @@ from scangen_bundle.share.conformal import prediction_set
 from scangen_bundle.share.recalibrate import recalibrate
 from scangen_bundle.share.reference import SiteReference
 
+KINDS = ("other_encoder", "unknown_mpp", "far_from_training")
 ENCODER_FIELDS = ("encoder", "revision", "pooling", "tile_px", "mpp")
 
 
@@ -71,7 +72,7 @@ def state(probability: np.ndarray, embedding: np.ndarray, identified: str, refer
 def objections(
     attributes: Mapping[str, Any], expected: Mapping[str, Any], statement: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
-    """Why a slide's result should not be relied on, by kind: `other_encoder`, `unknown_mpp`, `far_from_training`.
+    """Why a slide's result should not be relied on, by kind (one of `KINDS`).
 
     Args:
         attributes: of the slide's feature bag.

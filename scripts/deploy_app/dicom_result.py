@@ -1,0 +1,156 @@
+"""A result as DICOM: a TID 1500 report and the attention as a parametric map, both of the source's study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import highdicom as hd
+import numpy as np
+from highdicom.sr import CodedConcept
+from pydicom import Dataset
+from pydicom.sr.codedict import codes
+
+from scangen_bundle import RESEARCH_USE_ONLY, __version__
+from scangen_bundle.report.heatmap import Heatmap
+
+SCHEME = "99SCANGEN"
+MAKER, PRODUCT = "scangen_bundle", "scangen_bundle deploy app"
+DEVICE_SERIAL = "research-use-only"
+
+
+def _code(value: str, meaning: str) -> CodedConcept:
+    """A code of our own; DICOM allows 16 and 64 characters."""
+    return CodedConcept(value[:16], SCHEME, meaning[:64])
+
+
+def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
+    """Comprehensive 3D SR with template TID 1500: the class, its probabilities, and what belongs beside them.
+
+    Args:
+        source: header of the slide's instance; it is the evidence, and gives patient and study.
+        result: the content of `result.json`.
+    """
+    one = codes.UCUM.NoUnits
+    names = list(result["probability"])
+    measured = [
+        *((f"P-{c}", f"Probability of {name}", result["probability"][name]) for c, name in enumerate(names)),
+        *(
+            (f"C-{c}", f"Calibrated probability of {name}", result["calibrated_probability"][name])
+            for c, name in enumerate(names)
+        ),
+        ("NOVELTY", "Distance from validation slides", result["novelty"]["score"]),
+        ("NOVELTY-LIMIT", "Limit of the distance", result["novelty"]["threshold"]),
+    ]
+    if result["expected_flip_rate"]["value"] is not None:
+        measured.append(("FLIP-RATE", "Expected flip rate between scanners", result["expected_flip_rate"]["value"]))
+    scanner = result["scanner"]
+    told = [
+        ("CLASS", "Predicted class", f"CLASS-{names.index(result['predicted_class'])}", result["predicted_class"]),
+        *(("SET", f"Prediction set at level {result['prediction_set']['level']:g}", f"CLASS-{names.index(name)}", name)
+          for name in result["prediction_set"]["classes"]),
+        ("SCANNER", "Scanner as identified", "SCANNER-NAME", scanner["identified"] or "not identified"),
+        ("SCANNER-KNOWN", "Scanner known to training", "YES" if scanner["known_to_training"] else "NO",
+         "Yes" if scanner["known_to_training"] else "No"),
+        ("USE", "Intended use", "RESEARCH", RESEARCH_USE_ONLY[:64]),
+    ]  # fmt: skip
+    group = hd.sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier="slide"),
+        source_images=[hd.sr.SourceImageForMeasurementGroup(source.SOPClassUID, source.SOPInstanceUID)],
+        measurements=[
+            hd.sr.Measurement(name=_code(value, meaning), value=float(number), unit=one)
+            for value, meaning, number in measured
+        ],
+        qualitative_evaluations=[
+            hd.sr.QualitativeEvaluation(name=_code(name, title), value=_code(value, meaning))
+            for name, title, value, meaning in told
+        ],
+    )
+    observer = hd.sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=hd.sr.DeviceObserverIdentifyingAttributes(
+            uid=hd.UID(), manufacturer_name=MAKER, model_name=result["model"]["name"]
+        ),
+    )
+    report = hd.sr.MeasurementReport(
+        observation_context=hd.sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=CodedConcept("104157003", "SCT", "Light microscopy"),
+        imaging_measurements=[group],
+        title=codes.DCM.ImagingMeasurementReport,
+    )
+    return hd.sr.Comprehensive3DSR(
+        evidence=[source],
+        content=report,
+        series_instance_uid=hd.UID(),
+        series_number=1,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MAKER,
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        series_description="CAUTION: research use only, not for diagnosis",
+    )
+
+
+def attention_map(source: Dataset, heatmap: Heatmap) -> Dataset:
+    """Attention as a DICOM parametric map (float32, one frame), placed on the slide as the source is.
+
+    Args:
+        source: header of the slide's level-0 instance.
+        heatmap: of the slide; raster pixels without a tile become 0.
+    """
+    row_axis, column_axis = np.reshape(np.asarray(source.ImageOrientationSlide, dtype=float), (2, 3))
+    origin = source.get("TotalPixelMatrixOriginSequence")
+    names = ("XOffsetInSlideCoordinateSystem", "YOffsetInSlideCoordinateSystem")
+    corner = np.array([*(float(origin[0].get(name)) if origin else 0.0 for name in names), 0.0])
+    # DICOM places a pixel by its centre: half a raster pixel in, half a slide pixel out.
+    offset = (np.asarray(heatmap.pixel_um) - np.asarray(heatmap.mpp)) / 2000
+    position = corner + row_axis * offset[0] + column_axis * offset[1]
+    values = np.nan_to_num(heatmap.values).astype(np.float32)
+    top = float(values.max()) or 1.0
+    quantity = _code("ATTENTION", "Relative attention, 1 = average tile")
+    parametric_map = hd.pm.ParametricMap(
+        source_images=[source],
+        pixel_array=values[None],
+        series_instance_uid=hd.UID(),
+        series_number=2,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer=MAKER,
+        manufacturer_model_name=PRODUCT,
+        software_versions=__version__,
+        device_serial_number=DEVICE_SERIAL,
+        contains_recognizable_visual_features=False,
+        real_world_value_mappings=[
+            hd.pm.RealWorldValueMapping(
+                lut_label="attention",
+                lut_explanation="relative attention",
+                unit=codes.UCUM.NoUnits,
+                value_range=(0.0, top),
+                slope=1.0,
+                intercept=0.0,
+                quantity_definition=quantity,
+            )
+        ],
+        voi_lut_transformations=[
+            hd.VOILUTTransformation(
+                window_center=top / 2, window_width=top, voi_lut_function=hd.VOILUTFunctionValues.LINEAR_EXACT
+            )
+        ],
+        pixel_measures=hd.PixelMeasuresSequence(
+            pixel_spacing=[heatmap.pixel_um[1] / 1000, heatmap.pixel_um[0] / 1000], slice_thickness=0.004
+        ),
+        plane_orientation=hd.PlaneOrientationSequence(
+            hd.CoordinateSystemNames.SLIDE, [*row_axis.tolist(), *column_axis.tolist()]
+        ),
+        plane_positions=[
+            hd.PlanePositionSequence(
+                hd.CoordinateSystemNames.SLIDE, image_position=position.tolist(), pixel_matrix_position=(1, 1)
+            )
+        ],
+        content_label="ATTENTION",
+        content_description="Attention of the slide classifier",
+        series_description="CAUTION: research use only, not for diagnosis",
+    )
+    parametric_map.Laterality = ""  # asked for, even of a slide; empty where it is not known
+    return parametric_map
