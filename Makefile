@@ -27,6 +27,6 @@ bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-
 	$(PY) -m benchmarks.metrics
 
 bench-features: env  ## speed of feature bags, memory of extraction
-	PYTHONPATH=. $(PY) benchmarks/features.py
+	$(PY) -m benchmarks.features
 
-.PHONY: bench-features help env demo test lint bench-readers bench-metrics
+.PHONY: help env demo test lint bench-readers bench-metrics bench-features
