@@ -106,7 +106,7 @@ def to_svg(figure: Figure, key: str) -> str:
     buffer = io.StringIO()
     FigureCanvasSVG(figure)
     with rc_context({**PARAMETERS, "svg.hashsalt": key}):
-        figure.savefig(buffer, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", dpi=120, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)

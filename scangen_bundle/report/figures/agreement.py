@@ -12,12 +12,16 @@ from matplotlib.figure import Figure
 from scangen_bundle.report.curves import bland_altman
 from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, legend_below, new_axes
 
-LINES = 300  # more specimens than this are a solid block; a seeded sample of them is drawn
+# More specimens than these are a solid block: a seeded sample is drawn, lines and limits are of all.
+LINES = 300
+POINTS = 2000
 
 
 def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarray, class_names: Sequence[str]) -> None:
+    shown = np.zeros(len(label), dtype=bool)
+    shown[np.random.default_rng(0).permutation(len(label))[:POINTS]] = True
     for value, name in enumerate(class_names):
-        mine = label == value
+        mine = shown & (label == value)
         if mine.any():
             axes.scatter(
                 x[mine],
@@ -29,7 +33,7 @@ def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarra
                 linewidths=1.0,
                 alpha=0.8,
                 label=name,
-                rasterized=len(label) > MANY_POINTS,
+                rasterized=shown.sum() > MANY_POINTS,
             )
 
 

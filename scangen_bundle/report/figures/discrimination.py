@@ -23,9 +23,9 @@ def roc_figure(band: RocBand, style: ScannerStyle, others: Sequence[RocBand] = (
     figure, axes = new_axes()
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     for other in others:
-        axes.plot(other.false_positive_rate, other.true_positive_rate, color=MUTED, linewidth=0.7, alpha=0.5)
+        axes.plot(*_visible(other), color=MUTED, linewidth=0.7, alpha=0.5)
     axes.fill_between(band.grid, band.low, band.high, color=style.colour, alpha=0.22, linewidth=0)
-    axes.plot(band.false_positive_rate, band.true_positive_rate, color=style.colour, linewidth=2, linestyle=style.dash)
+    axes.plot(*_visible(band), color=style.colour, linewidth=2, linestyle=style.dash)
     axes.text(0.98, 0.03, note, ha="right", va="bottom", color=INK, fontsize=8.5)
     axes.set(
         title=style.name,
@@ -36,6 +36,14 @@ def roc_figure(band: RocBand, style: ScannerStyle, others: Sequence[RocBand] = (
         aspect="equal",
     )
     return figure
+
+
+def _visible(band: RocBand, cells: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """The curve without the corners that fall on the same one of `cells` x `cells` places as the one before."""
+    place = np.rint(np.stack([band.false_positive_rate, band.true_positive_rate]) * cells)
+    keep = np.append(True, np.any(np.diff(place, axis=1) != 0, axis=0))
+    keep[-1] = True
+    return band.false_positive_rate[keep], band.true_positive_rate[keep]
 
 
 def reliability_figure(points: Reliability, probability: np.ndarray, style: ScannerStyle) -> Figure:

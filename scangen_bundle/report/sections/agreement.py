@@ -7,6 +7,7 @@ import pandas as pd
 from scangen_bundle.metrics.agreement import pair_name
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
+from scangen_bundle.report.figures.agreement import POINTS
 from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined, unique_keys
 from scangen_bundle.report.scores import paired_scores, scanner_pairs, specimen_scores
 from scangen_bundle.report.sections.context import Context
@@ -44,7 +45,9 @@ def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[G
     for name, (first, second) in zip(names, pairs, strict=True):
         both = paired_scores(view, first, second)
         shown = context.name(first), context.name(second)
-        title = f"{shown[0]} and {shown[1]}, {len(both)} specimens"
+        title = f"{shown[0]} and {shown[1]}, {len(both):,} specimens"
+        if len(both) > POINTS:
+            title += f" ({POINTS:,} drawn)"
         if both.empty:
             reason = f"No specimen has a score on both {first} and {second}."
             scatters.append(undefined(f"scatter-{keys[name]}", title, reason))

@@ -1,0 +1,26 @@
+"""The evaluation script's report."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ..report.cohort import simulate
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_html_is_written_beside_the_numbers(tmp_path, bundle_root, second):
+    table = simulate(specimens=12, scanners=("A", "B"))
+    table.loc[0, "label"] = None  # an unlabelled scan
+    table.loc[1, "label"] = None
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table.assign(probability=1 - table["probability"]).to_csv(tmp_path / "b.csv", index=False)
+    tables = [tmp_path / "a.csv", tmp_path / "b.csv"][: 1 + second]
+    script = bundle_root / "scripts" / "evaluate_predictions.py"
+    options = ["--output", tmp_path / "m.json", "--html", tmp_path / "r.html", "--resamples", "20"]
+    command = [sys.executable, script, *tables, *options]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "r.html").read_text()
+    assert ("second model compared with first model" in page) == second
+    assert 'id="headline"' in page
