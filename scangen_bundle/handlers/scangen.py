@@ -29,7 +29,7 @@ class ScanGenLossHandler:
 
     `engine.state.output` gets `loss_task`, `loss_scangen` (unweighted), `pairs_attracted` and `pairs_repelled`; its `loss` is
     the sum. The weight is `engine.state.scangen_weight`, which any of Ignite's `StateParamScheduler`s can drive; the linear
-    warm-up multiplies it.
+    warm-up multiplies it. While it is 0 the term is only measured.
 
     Args:
         loss: the loss; None: `ScanGenLoss()`.
@@ -113,12 +113,15 @@ class ScanGenLossHandler:
             output = (output * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
         elif self.level == "registered":
             output, ids = registered_tiles(output, ids, self.max_places)
-        terms = self.loss.terms(output, ids["specimen"], ids["scanner"], ids.get("label"))
+        weight = self.current_weight(engine)
+        with torch.set_grad_enabled(weight != 0):
+            terms = self.loss.terms(output, ids["specimen"], ids["scanner"], ids.get("label"))
         state = engine.state.output
         state["loss_task"] = state["loss"].detach()
         state["loss_scangen"] = terms.loss.detach()
         state["pairs_attracted"], state["pairs_repelled"] = terms.attracted, terms.repelled
-        state["loss"] = state["loss"] + self.current_weight(engine) * terms.loss
+        if weight != 0:
+            state["loss"] = state["loss"] + weight * terms.loss
         self._count(terms.attracted, terms.repelled)
 
     def _count(self, attracted: torch.Tensor, repelled: torch.Tensor) -> None:
@@ -140,7 +143,8 @@ def registered_tiles(
         max_places: at most so many places of a specimen.
 
     Returns:
-        [M, E] and the `specimen` (the place), `scanner`, `label` [M] of each; M may be 0.
+        [M, E] and the `specimen` (a number of the place, the same in every process), `scanner`, `label` [M] of each; M may
+        be 0.
     """
     specimen = ids["specimen"]
     place = torch.cat([specimen[:, None, None].expand(-1, tiles.shape[1], 1), ids["coords"]], dim=2)[ids["mask"]]
@@ -148,12 +152,14 @@ def registered_tiles(
     unique, of_tile, count = place.unique(dim=0, return_inverse=True, return_counts=True)
     shared = count >= 2
     keep = torch.zeros_like(shared)
-    for number in specimen.unique():
-        own = torch.nonzero(shared & (unique[:, 0] == number)).flatten()
+    for one in specimen.unique():
+        own = torch.nonzero(shared & (unique[:, 0] == one)).flatten()
         step = max(1.0, len(own) / max_places)
         keep[own[(torch.arange(min(len(own), max_places), device=own.device) * step).long()]] = True
     taken = keep[of_tile]
     per_tile = {
         name: ids[name][:, None].expand(-1, tiles.shape[1])[ids["mask"]][taken] for name in ("scanner", "label")
     }
-    return tiles[ids["mask"]][taken], {"specimen": of_tile[taken], **per_tile}
+    # 22 bits for each coordinate: a slide is less than 4 million px wide
+    number = (place[:, 0] << 44) + (place[:, 1] << 22) + place[:, 2]
+    return tiles[ids["mask"]][taken], {"specimen": number[taken], **per_tile}
