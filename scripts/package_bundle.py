@@ -7,6 +7,7 @@ python scripts/package_bundle.py --run outputs/scangen --features_dir data/phant
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main() -> None:
     parser.add_argument("--outputs", type=Path, help="where runs are looked for by MLflow id (default: <root>/outputs)")
     parser.add_argument("--out", type=Path, help="folder to write to (default: <root>/dist)")
     parser.add_argument("--level", type=float, default=0.9, help="level of the prediction sets")
+    parser.add_argument("--register", metavar="NAME", help="also make it a version of this model in MLflow's registry")
     args = parser.parse_args()
     report_input_errors()
 
@@ -34,6 +36,12 @@ def main() -> None:
     run = find_run_folder(args.run, args.outputs or args.root / "outputs")
     packed = package_bundle(args.root, run, args.features_dir, args.task, args.out or args.root / "dist", args.level)
     print(packed.archive, packed.network, sep="\n")
+    if args.register:
+        from scangen_bundle.handlers.tracking import local_store
+        from scangen_bundle.share.register import log_served_model
+
+        uri = os.environ.get("MLFLOW_TRACKING_URI") or local_store(run.parent)
+        print(log_served_model(packed.network, uri, args.register))
 
 
 if __name__ == "__main__":

@@ -74,6 +74,8 @@ def package_bundle(
     export_torchscript(network, exported, embedded, {REFERENCE_FILE: numbers})
     files = source.read()
     files["configs/inference.yaml"] = config.encode()
+    # MONAI's `bundle.load` looks for JSON only.
+    files["configs/inference.json"] = (json.dumps(yaml.safe_load(config), indent=1) + "\n").encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["docs/model_card.md"] = model_card(metadata, run, reference).encode()
     files["models/model.pt"] = _saved(run.weights)

@@ -26,7 +26,9 @@ from scangen_bundle.share.statement import KINDS
 logger = logging.getLogger("scangen")
 
 MODEL, ENCODER = "scangen_mil", "encoder"
-ALLOW = "SCANGEN_ALLOW"
+# Settings of the site, as environment variables: a MAP takes no options of its own.
+ALLOW = "SCANGEN_ALLOW"  # kinds of objection that become warnings, joined by commas
+STATED_MPP = "SCANGEN_MPP"  # µm/px of level 0 of all slides, where the files do not say it or are wrong
 
 
 class SourceOperator(Operator):
@@ -114,7 +116,8 @@ class ScanGenApp(Application):
             ) from error
         weights = models / ENCODER if (models / ENCODER).is_dir() else None
         self.workdir = tempfile.TemporaryDirectory(prefix="scangen-")
-        self.bag_maker = BagMaker(self.classifier.features, _only_file(weights), Path(self.workdir.name))
+        workdir = Path(self.workdir.name)
+        self.bag_maker = BagMaker(self.classifier.features, _only_file(weights), workdir, _stated_mpp())
 
     def compose(self) -> None:
         description, metadata = self.classifier.description, self.classifier.metadata
@@ -135,6 +138,14 @@ class ScanGenApp(Application):
         tally = TallyOperator(self, name="tally", problems=self.problems)
         for first, second in zip([source, *steps], [*steps, tally], strict=True):
             self.add_flow(first, second, {("case", "case_in")})
+
+
+def _stated_mpp() -> float:
+    stated = os.environ.get(STATED_MPP, "nan")
+    try:
+        return float(stated)
+    except ValueError as error:
+        raise InputError(STATED_MPP, f"is {stated!r}", "give µm/px, such as 0.5") from error
 
 
 def _model_file(models: Path) -> Path:

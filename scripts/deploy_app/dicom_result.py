@@ -103,8 +103,12 @@ def attention_map(source: Dataset, heatmap: Heatmap) -> Dataset:
     origin = source.get("TotalPixelMatrixOriginSequence")
     names = ("XOffsetInSlideCoordinateSystem", "YOffsetInSlideCoordinateSystem")
     corner = np.array([*(float(origin[0].get(name)) if origin else 0.0 for name in names), 0.0])
-    # DICOM places a pixel by its centre: half a raster pixel in, half a slide pixel out.
-    offset = (np.asarray(heatmap.pixel_um) - np.asarray(heatmap.mpp)) / 2000
+    measures = source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    slide_pixel = np.array(measures.PixelSpacing, dtype=float)[::-1]  # (x, y) mm, whatever mpp the site stated
+    pixel = slide_pixel * heatmap.pixel_level0
+    offset = (
+        pixel - slide_pixel
+    ) / 2  # DICOM places a pixel by its centre: half a raster pixel in, half a slide pixel out
     position = corner + row_axis * offset[0] + column_axis * offset[1]
     values = np.nan_to_num(heatmap.values).astype(np.float32)
     top = float(values.max()) or 1.0
@@ -138,7 +142,7 @@ def attention_map(source: Dataset, heatmap: Heatmap) -> Dataset:
             )
         ],
         pixel_measures=hd.PixelMeasuresSequence(
-            pixel_spacing=[heatmap.pixel_um[1] / 1000, heatmap.pixel_um[0] / 1000], slice_thickness=0.004
+            pixel_spacing=[float(pixel[1]), float(pixel[0])], slice_thickness=0.004
         ),
         plane_orientation=hd.PlaneOrientationSequence(
             hd.CoordinateSystemNames.SLIDE, [*row_axis.tolist(), *column_axis.tolist()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,13 @@ class BagMaker:
         features: identity of the training's features.
         weights: see `make_encoder`; the encoder is made when the first slide needs it.
         workdir: for the bag of the slide in hand.
+        stated_mpp: resolution of level 0 that the site states for its slides, µm/px; NaN takes each file's own.
     """
 
-    def __init__(self, features: Mapping[str, Any], weights: Path | None, workdir: Path) -> None:
-        self.features, self.weights, self.workdir = features, weights, workdir
+    def __init__(
+        self, features: Mapping[str, Any], weights: Path | None, workdir: Path, stated_mpp: float = math.nan
+    ) -> None:
+        self.features, self.weights, self.workdir, self.stated_mpp = features, weights, workdir, stated_mpp
         self._encoder: Encoder | None = None
 
     def __call__(self, case: Case) -> None:
@@ -79,7 +83,7 @@ class BagMaker:
         )
         request = ExtractionRequest(encoder, tiling, self.features["dtype"])
         try:
-            parts = read_slide(SlideTask("slide", str(slide), float("nan")), tiling)
+            parts = read_slide(SlideTask("slide", str(slide), self.stated_mpp), tiling)
             facts = next(parts)
             with open_writer(path, facts.coords, request.attributes("slide", facts), request.dtype) as writer:
                 for part in parts:

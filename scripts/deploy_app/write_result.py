@@ -79,6 +79,8 @@ class ResultWriter:
             attention_map(case.header, heatmap).save_as(folder / "attention.dcm")
         else:
             self.write_text_report(result_text(case.result), folder)
+            (written,) = folder.glob("*.dcm")  # the SDK names it by its UID
+            written.rename(folder / "report.dcm")
         text = json.dumps(case.result, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text, encoding="utf-8")
 

@@ -1,8 +1,11 @@
 """A small trained run with its bags, and the bundle in a git checkout of its own."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 import torch
 
 from scangen_bundle.data import collate_bags
+from scangen_bundle.encoders.registry import find_encoder
 from scangen_bundle.features import BagAttributes, write_bag
 from scangen_bundle.handlers.checkpoint import save_checkpoint
 from scangen_bundle.metrics import evaluate_predictions
@@ -18,18 +22,17 @@ from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.source import PACKED
 
 DIM = 1280
+ENCODER = find_encoder("efficientnet-lite0").spec
+SETTINGS = json.dumps({"tissue": {}, "tiling": {"min_tissue": 0.5}, "upsampling": False, "extraction_version": 1})
 SCANNERS = ("scanner-1", "scanner-2")
 
 
 def write_features(path: Path, slide_id: str, scanner: str, label: int, rng: np.random.Generator, **changes) -> None:
+    identity = {name: getattr(ENCODER, name) for name in ("revision", "pooling", "tile_px", "mpp")}
+    values = {"encoder": ENCODER.name, **identity, "settings": SETTINGS, **changes}
     attributes = BagAttributes(
         slide_id=slide_id,
-        encoder="efficientnet-lite0",
-        revision="v1",
-        pooling="gap",
         dim=DIM,
-        tile_px=224,
-        mpp=0.5,
         source_mpp_x=0.25,
         source_mpp_y=0.25,
         effective_mpp_x=0.5,
@@ -38,7 +41,7 @@ def write_features(path: Path, slide_id: str, scanner: str, label: int, rng: np.
         scanner=f"maker-{scanner}",
         slide_width=4480,
         slide_height=3584,
-        **changes,
+        **values,
     )
     coords = np.stack(np.meshgrid(np.arange(5), np.arange(4)), -1).reshape(-1, 2) * 448
     features = rng.normal(size=(len(coords), DIM)) + 0.3 * label
@@ -122,3 +125,30 @@ def trained_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def checkout(bundle_root, tmp_path_factory):
     return make_checkout(bundle_root, tmp_path_factory.mktemp("checkout"))
+
+
+def run_python(*arguments, cwd):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def pack(bundle_root, checkout, run, features, out):
+    script = bundle_root / "scripts" / "package_bundle.py"
+    return run_python(
+        script, "--root", checkout, "--run", run, "--features_dir", features, "--out", out, cwd=out.parent
+    )
+
+
+@pytest.fixture(scope="session")
+def packed(bundle_root, checkout, trained_run, tmp_path_factory):
+    """(archive, network, unpacked bundle)"""
+    out = tmp_path_factory.mktemp("packed") / "dist"
+    done = pack(bundle_root, checkout, *trained_run, out)
+    assert done.returncode == 0, done.stderr
+    archive, network = (Path(line) for line in done.stdout.split())
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(out.parent / "elsewhere")
+    return archive, network, out.parent / "elsewhere" / "scangen_egfr"

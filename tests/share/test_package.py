@@ -1,11 +1,8 @@
 """The packed bundle: made by the command, in a process of its own, and used where nothing of the repository is."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,34 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.share.conftest import git, make_checkout, predict
-
-
-def run_python(*arguments, cwd):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("PYTHONPATH", None)
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
-    )
-
-
-def pack(bundle_root, checkout, run, features, out):
-    script = bundle_root / "scripts" / "package_bundle.py"
-    return run_python(
-        script, "--root", checkout, "--run", run, "--features_dir", features, "--out", out, cwd=out.parent
-    )
-
-
-@pytest.fixture(scope="module")
-def packed(bundle_root, checkout, trained_run, tmp_path_factory):
-    """(archive, network, unpacked bundle)"""
-    out = tmp_path_factory.mktemp("packed") / "dist"
-    done = pack(bundle_root, checkout, *trained_run, out)
-    assert done.returncode == 0, done.stderr
-    archive, network = (Path(line) for line in done.stdout.split())
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(out.parent / "elsewhere")
-    return archive, network, out.parent / "elsewhere" / "scangen_egfr"
+from tests.share.conftest import git, make_checkout, pack, predict, run_python
 
 
 def test_names_and_content(packed):

@@ -1,0 +1,45 @@
+"""A packed network in MLflow's model registry, ready for `mlflow models serve`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from scangen_bundle.share.export import load_exported
+
+PACKAGE = Path(__file__).resolve().parents[1]
+CODE = Path(__file__).with_name("served_model.py")
+
+
+def log_served_model(network: str | os.PathLike[str], tracking_uri: str, name: str | None = None) -> str:
+    """Log the exported network as a pyfunc model.
+
+    Args:
+        network: the `.ts` that `scripts/package_bundle.py` wrote.
+        tracking_uri: of the MLflow store.
+        name: also make it a version of this registered model.
+
+    Returns:
+        The model's address, for `mlflow models serve -m`.
+
+    Raises:
+        InputError: the file is no exported network.
+    """
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    _, metadata, _ = load_exported(network)
+    mlflow.set_tracking_uri(tracking_uri)
+    with mlflow.start_run(run_name="package", tags={"use": "research only"}):
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(CODE),
+            artifacts={"network": str(network)},
+            code_paths=[str(PACKAGE)],
+            signature=ModelSignature(inputs=Schema([ColSpec(DataType.string, "path")])),
+            registered_model_name=name,
+            pip_requirements=str(PACKAGE.parent / "requirements.txt"),
+            metadata={key: metadata[key] for key in ("version", "commit", "encoder", "notice")},
+        )
+    return str(logged.model_uri)

@@ -1,0 +1,93 @@
+"""The app as a site runs it: one process, eight inputs."""
+
+import json
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+
+from tests.deploy_app.conftest import APP
+
+GOOD = {"aperio", "camelyon", "good_bag"}
+REFUSED = {
+    "ct": "is no whole-slide image",
+    "empty_bag": "empty",
+    "other_encoder": "encoder is 'uni'",
+    "truncated": "truncated.svs",
+    "two": "a study with 2 slides",
+}
+
+
+def test_bad_slides_are_named_and_the_others_have_results(app_run):
+    done, out = app_run
+    assert done.returncode == 1, done.stderr
+    assert {path.name for path in out.iterdir()} == GOOD
+    said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for name, problem in REFUSED.items():
+        assert any(line.startswith(f"error: {name}: ") and problem in line for line in said), (name, said)
+    assert len(said) == len(REFUSED)
+    assert "3 of 8 slides have a result" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_probability_is_that_of_the_bundle(app_run, packed_model):
+    result = json.loads((app_run[1] / "good_bag" / "result.json").read_text())
+    table = pd.read_csv(packed_model[1] / "predictions.csv").set_index("slide_id")
+    assert abs(result["probability"]["positive"] - table.loc["p20-scanner-1", "probability"]) < 1e-6
+
+
+def test_slide_has_the_probability_of_extraction_and_bundle(app_run, packed_model, real_data, tmp_path):
+    """`run extracting` on the slide, then the network: nothing of the app."""
+    from scangen_bundle.encoders import create_encoder
+    from scangen_bundle.features import ExtractionJob
+    from scangen_bundle.handlers.checkpoint import read_checkpoint
+    from scangen_bundle.networks import MaskedMILModel
+    from tests.share.conftest import DIM, predict
+
+    slide = real_data / "slides" / "cmu-1-small-region.svs"
+    row = {
+        "slide_id": "x",
+        "specimen_id": "x",
+        "patient_id": "x",
+        "scanner": "x",
+        "label": -1,
+        "slide_path": str(slide),
+    }
+    manifest = pd.DataFrame([{**row, "features_path": "", "mpp": 0.5, "split": ""}])
+    encoder = create_encoder("efficientnet-lite0")
+    ExtractionJob(manifest, tmp_path, encoder, workers=1, tiling={"min_tissue": 0.5}, progress=False).run()
+    network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
+    network.load_state_dict(read_checkpoint(packed_model[1] / "models" / "best.pt")["network"])
+    result = json.loads((app_run[1] / "aperio" / "result.json").read_text())
+    assert abs(result["probability"]["positive"] - predict(network, tmp_path / "x.h5")) < 1e-6
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_result_follows_its_schema(app_run, name):
+    jsonschema = pytest.importorskip("jsonschema")
+
+    schema = json.loads((APP / "result.schema.json").read_text())
+    result = json.loads((app_run[1] / name / "result.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(result)
+    assert "Research use only" in result["notice"]
+    assert result["scanner"]["known_to_training"] is (name == "good_bag")
+    assert (app_run[1] / name / "attention.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_dicom_is_valid(app_run, name):
+    if shutil.which("dciodvfy") is None or shutil.which("dsrdump") is None:
+        pytest.skip("dciodvfy or dsrdump is not here: scripts/install_system.sh")
+    files = sorted((app_run[1] / name).glob("*.dcm"))
+    assert [path.name for path in files] == (["attention.dcm", "report.dcm"] if name == "camelyon" else ["report.dcm"])
+    for path in files:
+        checked = subprocess.run(["dciodvfy", path], capture_output=True, text=True)
+        said = checked.stdout + checked.stderr
+        assert [line for line in said.splitlines() if line.startswith(("Error", "Abort"))] == [], path.name
+        assert checked.returncode == 0
+    dumped = subprocess.run(["dsrdump", "+Pl", app_run[1] / name / "report.dcm"], capture_output=True, text=True)
+    assert dumped.returncode == 0, dumped.stderr
+    result = json.loads((app_run[1] / name / "result.json").read_text())
+    assert result["predicted_class"] in dumped.stdout
+    assert ("Comprehensive 3D SR" if name == "camelyon" else "Basic Text SR") in dumped.stdout
