@@ -6,6 +6,7 @@ a dark or a white page.
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from PIL import Image
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">")
@@ -25,7 +27,7 @@ DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
 INK, MUTED, GRID = "#1a1c1e", "#5f6670", "#d4d7da"
 CSS_COLOURS = {INK: "currentColor", MUTED: f"var(--muted, {MUTED})", GRID: f"var(--grid, {GRID})"}
 
-MANY_POINTS = 1500  # more markers than this are drawn as a bitmap, which keeps the page small
+MANY_POINTS = 700  # more markers than this are drawn as a bitmap, which keeps the page small
 
 PARAMETERS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -111,6 +113,15 @@ def to_svg(figure: Figure, key: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
     svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{key}-", svg)
+    svg = re.sub(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\s]+", _with_few_colours, svg)
     for stand_in, colour in CSS_COLOURS.items():
         svg = svg.replace(stand_in, colour)
     return svg.strip()
+
+
+def _with_few_colours(match: re.Match[str]) -> str:
+    """A bitmap of points has a handful of colours; as a palette it takes a quarter of the bytes."""
+    image = Image.open(io.BytesIO(base64.b64decode(match[0])))
+    buffer = io.BytesIO()
+    image.quantize(64, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -42,7 +42,7 @@ class Page:
 
     Attributes:
         problems: console errors, uncaught exceptions and refusals of the content security policy.
-        requests: addresses that the page asked for.
+        requests: addresses that the page asked for; what is inside the page (data:) is not asked for.
     """
 
     def __init__(self, write: int, read: int) -> None:
@@ -83,7 +83,7 @@ class Page:
             self.problems.append(str(params["exceptionDetails"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             self.problems.append(params["entry"]["text"])
-        elif method == "Network.requestWillBeSent":
+        elif method == "Network.requestWillBeSent" and not params["request"]["url"].startswith("data:"):
             self.requests.append(params["request"]["url"])
 
     def open(self, path: Path, width: int = 1280, height: int = 900, dark: bool = False, media: str = "screen") -> None:

@@ -14,7 +14,7 @@ from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTE
 
 # More specimens than these are a solid block: a seeded sample is drawn, lines and limits are of all.
 LINES = 300
-POINTS = 2000
+POINTS = 1000
 
 
 def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarray, class_names: Sequence[str]) -> None:
