@@ -23,6 +23,8 @@ if [ ! -e "$env/complete" ]; then
   "$python" -m venv "$env"
   "$env/bin/python" -m pip install --quiet --upgrade "pip>=25.1"
   "$env/bin/python" -m pip install --quiet -r requirements-dev.txt
+  # The optional cuCIM reader, without the gigabytes of CUDA libraries that its wheel asks for and reading does not need.
+  "$env/bin/python" -m pip install --quiet --no-deps cucim-cu12==26.10.0 || echo "cuCIM is not to be had here; its reader is left out" >&2
   touch "$env/complete"
 fi
 if [ -d .venv ] && [ ! -L .venv ]; then

@@ -22,7 +22,11 @@ def pins(bundle_root, python):
 def test_metadata_names_the_tested_versions(bundle_root):
     metadata = json.loads((bundle_root / "configs" / "metadata.json").read_text())
     named = dict(metadata["required_packages_version"])
-    named |= {"monai": metadata["monai_version"], "torch": metadata["pytorch_version"], "numpy": metadata["numpy_version"]}
+    named |= {
+        "monai": metadata["monai_version"],
+        "torch": metadata["pytorch_version"],
+        "numpy": metadata["numpy_version"],
+    }
     assert named == pins(bundle_root, "3.11")
 
 

@@ -1,0 +1,46 @@
+"""Training runs of the shipped configuration on a small cohort without pixels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..data.cohort import FEATURES, write_cohort
+
+TRAIN = "configs/train.yaml"
+MULTI = "['configs/train.yaml','configs/multi_gpu_train.yaml']"
+
+
+@dataclass(frozen=True)
+class FeatureRuns:
+    """Sixteen specimens on three scanners, and where their runs go."""
+
+    root: Path
+    data: Path
+    outputs: Path
+
+    @classmethod
+    def make(cls, root: Path, folder: Path) -> FeatureRuns:
+        (folder / "cohort").mkdir()
+        write_cohort(folder / "cohort", specimens=16)
+        return cls(root, folder / "cohort", folder / "outputs")
+
+    def command(self, name: str, *options: str, launcher: tuple[str, ...] = (), config: str = TRAIN) -> list[str]:
+        return [
+            *(launcher or (sys.executable,)),
+            *("-m", "monai.bundle", "run", "training", "--config_file", config),
+            *("--dataset_dir", str(self.data), "--output_dir", str(self.outputs), "--run_name", name),
+            *("--num_features", str(FEATURES), "--num_tiles", "16", "--specimens_per_batch", "4"),
+            *options,
+        ]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+    def last(self, name: str) -> dict:
+        return torch.load(self.outputs / name / "models" / "last.pt", weights_only=True)

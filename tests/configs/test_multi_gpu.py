@@ -1,0 +1,37 @@
+"""Two processes train what one does."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+
+from .feature_runs import MULTI, FeatureRuns
+
+SAME = ("--max_epochs", "3", "--network_def#projector_dropout", "0.0")
+
+
+@pytest.fixture(scope="module")
+def runs(bundle_root, tmp_path_factory):
+    return FeatureRuns.make(bundle_root, tmp_path_factory.mktemp("multi"))
+
+
+def run(runs, command):
+    ended = subprocess.run(command, cwd=runs.root, env=runs.environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended
+
+
+def test_two_processes_on_gloo_equal_one_on_the_same_global_batch(runs):
+    run(runs, runs.command("one", *SAME))
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    run(runs, runs.command("two", *SAME, launcher=torchrun, config=MULTI))
+    one, two = runs.last("one"), runs.last("two")
+    assert one["engine"]["iteration"] == two["engine"]["iteration"]
+    for name, value in one["network"].items():
+        torch.testing.assert_close(two["network"][name], value, atol=1e-5, rtol=1e-4)
+    assert two["best_metric"] == pytest.approx(one["best_metric"], abs=1e-6)
+    tables = [pd.read_csv(runs.outputs / name / "val_predictions.csv", index_col="slide_id") for name in ("one", "two")]
+    pd.testing.assert_frame_equal(tables[0].sort_index(), tables[1].sort_index(), atol=1e-5)
+    assert two["best_metric_epoch"] == one["best_metric_epoch"]
