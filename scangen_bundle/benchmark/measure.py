@@ -209,7 +209,7 @@ def _clustering(scans: Points) -> dict[str, Any]:
     labelled = scans[np.flatnonzero(scans.label >= 0)]
     if len(np.unique(labelled.label)) < 2 or len(np.unique(labelled.scanner)) < 2:
         return _entry(math.nan, reason="it needs two labels and two scanners")
-    score, cells = cell_clustering_score(labelled.values, labelled.label, labelled.scanner, most_clusters=8, repeats=10)
+    score, cells = cell_clustering_score(labelled.values, labelled.label, labelled.scanner, most_clusters=5, repeats=5)
     if not cells:
         return _entry(math.nan, reason="no two labels and two scanners have scans of every combination")
     why = "clusters are not resampled"

@@ -1,0 +1,253 @@
+"""The benchmark: match the scans, encode, measure, and write tables, JSON, MLflow runs and the leaderboard page."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+
+from scangen_bundle import RESEARCH_USE_ONLY, __version__
+from scangen_bundle.benchmark.catalogue import MEASURES
+from scangen_bundle.benchmark.leaderboard import write_leaderboard
+from scangen_bundle.benchmark.matching import Matching, MatchSettings, match_specimens, read_overviews, shared_scanners
+from scangen_bundle.benchmark.measure import measure
+from scangen_bundle.benchmark.registration_overlay import registration_overlay
+from scangen_bundle.benchmark.sources import EncoderFeatures, encode_slides, load_features, read_bags, save_features
+from scangen_bundle.encoders import Encoder, create_encoder
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.tracking import RunTracker
+from scangen_bundle.slides import open_slide
+from scangen_bundle.slides.resolution import resolve_mpp
+
+logger = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+OVERLAYS = 3  # specimens of which pictures are written
+
+
+class BenchmarkJob:
+    """How scanner-sensitive is each encoder on these scans?
+
+    Results are in `output_dir`: `results.json` (see docs/benchmark.md), `results.csv`, `leaderboard.html`, pictures of some
+    registrations, and what a later session continues from: an encoder that was measured with the same settings is not
+    measured again.
+
+    Args:
+        manifest: see `cohort.load_manifest`.
+        encoders: names, or for each name the folder of its feature bags, or None to encode here.
+        output_dir: for the results.
+        scanners: the scanners that are paired, the reference first; None takes those that share most specimens.
+        mpp: µm/px of the tiles for all encoders; None takes each encoder's own.
+        max_places: fields of view per specimen.
+        min_tissue: least share of tissue in a field of view.
+        tissue: options of `slides.tissue_mask`.
+        registration: further options of `matching.MatchSettings`.
+        allow_upsampling: see `slides.TileReader`.
+        encoder_options: options of `encoders.create_encoder`, by name.
+        resamples: of the bootstrap.
+        seed: of every draw.
+        experiment: MLflow experiment; None logs nothing there.
+        tracking_required: False: an unreachable MLflow server is a warning.
+        command: how this was started, for the page.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        encoders: Sequence[str] | Mapping[str, str | None],
+        output_dir: str,
+        scanners: Sequence[str] | None = None,
+        mpp: float | None = None,
+        max_places: int = 32,
+        min_tissue: float = 0.5,
+        tissue: Mapping[str, Any] | None = None,
+        registration: Mapping[str, Any] | None = None,
+        allow_upsampling: bool = False,
+        encoder_options: Mapping[str, Mapping[str, Any]] | None = None,
+        resamples: int = 1000,
+        seed: int = 0,
+        experiment: str | None = "scangen-benchmark",
+        tracking_required: bool = True,
+        command: str = "",
+    ) -> None:
+        self.manifest = manifest
+        self.folders = dict(encoders) if isinstance(encoders, Mapping) else dict.fromkeys(encoders)
+        if not self.folders:
+            raise InputError("encoders", "there are none to measure", "name at least one encoder")
+        self.output_dir = Path(output_dir)
+        self.scanners = list(scanners) if scanners else shared_scanners(manifest)
+        self.mpp, self.allow_upsampling = mpp, allow_upsampling
+        self.max_places, self.min_tissue, self.seed = max_places, min_tissue, seed
+        self.tissue, self.registration = dict(tissue or {}), dict(registration or {})
+        self.encoder_options = {name: dict(options) for name, options in (encoder_options or {}).items()}
+        self.resamples, self.command = resamples, command
+        self.experiment, self.tracking_required = experiment, tracking_required
+
+    def run(self) -> dict[str, Any]:
+        """Measure every encoder, write the results and return them."""
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        made = {name: self._encoder(name) for name, folder in self.folders.items() if not folder}
+        settings = self._settings(made)
+        matching = match_specimens(self.manifest, settings, self.scanners) if made and self.scanners else None
+        if matching:
+            self._write_overlays(matching, settings)
+        parent = self._tracker("benchmark", None)
+        results: dict[str, Any] = {}
+        for name, folder in self.folders.items():
+            results[name] = self._measured(name, folder, made.get(name), matching, settings)
+            self._track(name, results[name], parent)
+        content = self._content(results, matching, settings)
+        self._write(content)
+        if parent is not None:
+            for file in ("results.json", "results.csv", "leaderboard.html"):
+                parent.log_artifact(self.output_dir / file)
+            parent.finish()
+        logger.info("the leaderboard is %s", self.output_dir / "leaderboard.html")
+        return content
+
+    def _encoder(self, name: str) -> Encoder:
+        options = {**({"mpp": self.mpp} if self.mpp else {}), **self.encoder_options.get(name, {})}
+        return create_encoder(name, **options)
+
+    def _settings(self, encoders: Mapping[str, Encoder]) -> MatchSettings:
+        fields = [encoder.mpp * encoder.tile_px for encoder in encoders.values()]
+        return MatchSettings(
+            field_um=max(fields, default=0.0),
+            max_places=self.max_places,
+            min_tissue=self.min_tissue,
+            tissue=self.tissue,
+            seed=self.seed,
+            **self.registration,
+        )
+
+    def _measured(
+        self, name: str, folder: str | None, encoder: Encoder | None, matching: Matching | None, settings: MatchSettings
+    ) -> dict[str, Any]:
+        """The encoder's results, from an earlier session where nothing has changed since."""
+        source = encoder.key if encoder else f"{folder} {_last_change(Path(str(folder)))}"
+        table = pd.util.hash_pandas_object(self.manifest, index=False).sum()
+        of_features = json.dumps(
+            [source, asdict(settings), self.scanners, self.allow_upsampling, str(table)], default=str
+        )
+        key = json.dumps([of_features, self.resamples, __version__])
+        path = self.output_dir / "encoders" / f"{name}.json"
+        if path.is_file() and (earlier := json.loads(path.read_text())).get("key") == key:
+            logger.info("%s was measured before", name)
+            return earlier["result"]
+        features = self._features(name, folder, encoder, matching, settings, of_features)
+        measured = measure(features, self.manifest, self.scanners, self.resamples, self.seed)
+        facts = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in features.facts.items()}
+        result = {"encoder": facts, **measured, "left_out": features.left_out, "warnings": features.warnings}
+        with write_atomically(path) as temporary:
+            temporary.write_text(json.dumps({"key": key, "result": result}))
+        return result
+
+    def _features(
+        self,
+        name: str,
+        folder: str | None,
+        encoder: Encoder | None,
+        matching: Matching | None,
+        settings: MatchSettings,
+        key: str,
+    ) -> EncoderFeatures:
+        if encoder is None:
+            return read_bags(self.manifest, str(folder))
+        path = self.output_dir / "features" / f"{name}.npz"
+        features = load_features(path, key)
+        if features is None:
+            matching = matching or Matching([], [], {})
+            features = encode_slides(self.manifest, matching, settings, encoder, self.allow_upsampling)
+            if not features.tiles:
+                first = next(iter(features.left_out.items()), ("the manifest", "it has no scan"))
+                raise InputError(f"encoder {name!r}", f"no scan could be encoded; {first[0]}: {first[1]}", "see above")
+            save_features(path, features, key)
+        return features
+
+    def _content(
+        self, results: Mapping[str, Any], matching: Matching | None, settings: MatchSettings
+    ) -> dict[str, Any]:
+        errors = {one.specimen_id: round(one.error_um, 2) for one in matching.specimens} if matching else {}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "use": RESEARCH_USE_ONLY,
+            "settings": {
+                **asdict(settings),
+                "scanners": self.scanners,
+                "resamples": self.resamples,
+                "command": self.command,
+                "version": __version__,
+            },
+            "registration": {"error_um": errors, "left_out": matching.left_out if matching else {}},
+            "encoders": dict(results),
+        }
+
+    def _write(self, content: Mapping[str, Any]) -> None:
+        with write_atomically(self.output_dir / "results.json") as temporary:
+            temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
+        rows = [
+            {"encoder": name, "measure": key, "title": MEASURES[key].title, **entry}
+            for name, result in content["encoders"].items()
+            for key, entry in result["figures"].items()
+        ]
+        with write_atomically(self.output_dir / "results.csv") as temporary:
+            pd.DataFrame(rows).to_csv(temporary, index=False)
+        write_leaderboard(self.output_dir / "leaderboard.html", content)
+
+    def _write_overlays(self, matching: Matching, settings: MatchSettings) -> None:
+        rows = self.manifest.set_index("slide_id")
+        for specimen in matching.specimens[:OVERLAYS]:
+            scans = [rows.loc[slide_id] for slide_id in specimen.slide_ids]
+            readers = [open_slide(str(scan["slide_path"])) for scan in scans]
+            source = [
+                resolve_mpp(reader.mpp, 0.5, float(scan["mpp"]), reader.path)
+                for reader, scan in zip(readers, scans, strict=True)
+            ]
+            overviews, step_um = read_overviews(readers, source, settings)
+            for reader in readers:
+                reader.close()
+            for overview, slide_id, found in zip(
+                overviews[1:], specimen.slide_ids[1:], specimen.registrations, strict=True
+            ):
+                picture = registration_overlay(overviews[0], overview, step_um, found)
+                with write_atomically(self.output_dir / "registration" / f"{slide_id}.png") as temporary:
+                    Image.fromarray(picture).save(temporary)
+
+    def _tracker(self, name: str, parent: RunTracker | None) -> RunTracker | None:
+        if self.experiment is None:
+            return None
+        tracker = RunTracker(
+            str(self.output_dir),
+            str(self.output_dir / "mlflow_runs" / name),
+            experiment=self.experiment,
+            run_name=name,
+            tracking_required=self.tracking_required,
+            params={"seed": self.seed, "resamples": self.resamples, "command": self.command},
+            tags={"mlflow.parentRunId": str(parent.run_id)} if parent else {},
+        )
+        tracker.start()
+        return tracker
+
+    def _track(self, name: str, result: Mapping[str, Any], parent: RunTracker | None) -> None:
+        tracker = self._tracker(name, parent) if parent else None
+        if tracker is None:
+            return
+        values = {key: entry["value"] for key, entry in result["figures"].items() if entry["value"] is not None}
+        if result["encoder"]["tiles_per_second"] is not None:
+            values["tiles_per_second"] = result["encoder"]["tiles_per_second"]
+        tracker.log_metrics({f"benchmark/{key}": value for key, value in values.items()})
+        tracker.finish()
+
+
+def _last_change(folder: Path) -> float:
+    """Newest modification time in a folder, 0 if there is none."""
+    return max((entry.stat().st_mtime for entry in os.scandir(folder)), default=0.0) if folder.is_dir() else 0.0
