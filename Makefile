@@ -11,6 +11,12 @@ env:  ## build (once per machine) and link the virtual environment .venv
 demo: env  ## synthetic cohort, features, training without and with ScanGen, evaluation, table
 	@bash scripts/demo.sh
 
+deploy-env:  ## build (once per machine) the deploy app's own environment
+	@bash scripts/make_deploy_env.sh
+
+deploy-demo: env  ## after `make demo`: pack the network, run the MONAI Deploy app on a slide, a DICOM and a bag
+	@bash scripts/deploy_demo.sh
+
 test: env  ## run the whole test suite
 	$(PY) -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
@@ -29,4 +35,4 @@ bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-
 bench-features: env  ## speed of feature bags, memory of extraction
 	$(PY) -m benchmarks.features
 
-.PHONY: help env demo test lint bench-readers bench-metrics bench-features
+.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features

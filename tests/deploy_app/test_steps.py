@@ -1,0 +1,92 @@
+"""The app's steps on bad input, without holoscan (the operators around them hold no logic)."""
+
+import pytest
+import torch
+
+from scangen_bundle.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def classifier(packed_model):
+    from infer import Classifier
+
+    return Classifier(packed_model[0] / "scangen_mil" / "model.ts", frozenset({"other_encoder"}))
+
+
+def test_each_file_is_a_case_and_each_study_folder_one(tmp_path):
+    from inputs import find_cases
+
+    for name in ("a.svs", "a.h5", "b.TIFF", "study/1.dcm", "study/2.dcm", "other/3.dcm", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = {case.name: (case.kind, len(case.paths)) for case in find_cases(tmp_path)}
+    assert found == {
+        "a_slide": ("slide", 1), "a_bag": ("bag", 1), "b": ("slide", 1), "study": ("dicom", 2), "3": ("dicom", 1),
+    }  # fmt: skip
+
+
+def test_an_input_without_a_slide_is_refused(tmp_path):
+    from inputs import find_cases
+
+    with pytest.raises(InputError, match="no slide and no feature bag"):
+        find_cases(tmp_path)
+
+
+def test_a_model_without_metadata_is_refused(tmp_path):
+    from infer import Classifier
+
+    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "model.ts")
+    with pytest.raises(InputError, match="no metadata"):
+        Classifier(tmp_path / "model.ts")
+
+
+def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(classifier, tmp_path):
+    import numpy as np
+    from case import BAG, Case, attempt
+
+    from scangen_bundle.features import open_bag, write_bag
+    from tests.features.bags import make_attributes, make_bag_arrays
+
+    features, coords = make_bag_arrays(5, 4)
+    write_bag(tmp_path / "short.h5", features, coords.astype(np.int64), make_attributes())
+    case = Case("short", BAG, [tmp_path / "short.h5"], bag=open_bag(tmp_path / "short.h5"))
+    attempt(classifier, case)
+    assert "D = 4, the model takes 1280" in case.problem
+    assert case.result == {}
+    assert case.bag is None
+
+
+def test_an_encoder_that_is_absent_is_said(classifier, tmp_path):
+    from make_bag import make_encoder
+
+    with pytest.raises(InputError, match="uni"):
+        make_encoder({**classifier.features, "encoder": "uni", "pooling": "cls"}, tmp_path / "absent.bin")
+
+
+def test_an_encoder_of_another_revision_is_refused(classifier):
+    from make_bag import make_encoder
+
+    with pytest.raises(InputError, match="trained on other"):
+        make_encoder({**classifier.features, "revision": "other"}, None)
+
+
+def test_a_failed_case_passes_later_steps_untouched():
+    from case import BAG, Case, attempt
+
+    def fail(case):
+        raise InputError("file", "is broken")
+
+    def forbidden(case):
+        raise AssertionError("must not run")
+
+    case = attempt(forbidden, attempt(fail, Case("x", BAG, [])))
+    assert case.problem == "file: is broken"
+
+
+def test_an_unwritable_place_costs_the_case_its_result_only(tmp_path):
+    from case import BAG, Case, attempt
+
+    def write(case):
+        (tmp_path / "absent" / "file").write_text("")
+
+    assert "No such file" in attempt(write, Case("x", BAG, [])).problem
