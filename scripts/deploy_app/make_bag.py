@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from case import BAG, DICOM, Case
-from dicom_source import find_slide
 
 from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError
@@ -61,6 +60,8 @@ class BagMaker:
             case.bag = open_bag(case.paths[0], check_values=True)
             return
         if case.kind == DICOM:
+            from dicom_source import find_slide  # needs pydicom, which a site of bags and SVS files can do without
+
             case.slide_path, case.header = find_slide(case.paths)
         else:
             case.slide_path = case.paths[0]
