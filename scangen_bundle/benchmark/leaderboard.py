@@ -21,6 +21,33 @@ from scangen_bundle.report.style import COLOURS, MARKERS, MUTED, new_axes, scann
 ROBUSTNESS = ("retrieval/top1", "retrieval/top10", "robustness_index")
 TASK = ("downstream/auroc_mean", "label_probe/linear")
 ARROWS = {"high": " ↑", "low": " ↓", "": ""}
+OVERVIEW = (
+    "cosine/gap",
+    "retrieval/top1",
+    "variance/scanner",
+    "scanner_probe/linear",
+    "robustness_index",
+    "performance_drop",
+    *TASK,
+)
+TABLES = {
+    "Paired: the same tissue on two scanners": ("cosine", "retrieval", "cka", "variance", "shift"),
+    "Unpaired: what the features know": (
+        "scanner_probe",
+        "silhouette",
+        "label_probe",
+        "robustness_index",
+        "generalisation_index",
+        "clustering_score",
+        "performance_drop",
+    ),
+    "Downstream: a trained MIL head": ("downstream",),
+}
+LEVELS = {
+    "tile": "places are registered fields of view",
+    "scan": "tiles do not correspond, so the means of scans are paired",
+    "none": "nothing could be paired",
+}
 HEAT = ("retrieval/top1", "cosine/same_tissue", "cka")
 
 
@@ -46,34 +73,51 @@ def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) 
 
 def _ranking(content: Mapping[str, Any]) -> Section:
     encoders = content["encoders"]
-    keys = [key for key in MEASURES if any(key in result["figures"] for result in encoders.values())]
-    columns = [Column("encoder")]
-    columns += [Column("D", "length of a vector"), Column("parameters, M"), Column("licence")]
-    columns += [Column("tiles/s", "measured in this run, encoder only, one machine")]
-    columns += [Column(MEASURES[key].title + ARROWS[MEASURES[key].better], MEASURES[key].help) for key in keys]
-    rows = []
-    for name, result in encoders.items():
-        facts = result["encoder"]
-        cells = [Cell(name, detail=facts["domain"]), Cell(str(facts["dim"]), facts["dim"])]
-        cells += [_number(facts["parameters"], 1), Cell(facts["licence"] or "unknown")]
-        cells += [_number(facts["tiles_per_second"], 0)]
-        rows.append(Row([*cells, *(_figure(result, key) for key in keys)]))
-    notes = [
+    defined = {
+        name: [key for key in MEASURES if key.split("/")[0] in groups and _any_defined(encoders, key)]
+        for name, groups in TABLES.items()
+    }
+    blocks: list[Table | Group | Findings] = [
+        _table("Overview", encoders, [key for key in OVERVIEW if _any_defined(encoders, key)], facts=True)
+    ]
+    blocks += [_table(name, encoders, keys) for name, keys in defined.items() if keys]
+    text = [
         "Second line of a cell: 95 % confidence interval (patients drawn with all of their specimens), then the baseline "
         "[in brackets]. ↑ higher is better, ↓ lower is better. Click a column's head to sort.",
         "A high cosine alone says nothing: a space where all tissue looks alike has it, too. Read the gap and the retrieval.",
     ]
-    return Section(
-        "ranking", "Encoders", [Table("ranking-table", "One row per encoder", columns, rows, notes), _said(content)]
-    )
+    return Section("ranking", "Encoders", [*blocks, _said(content)], text)
+
+
+def _table(caption: str, encoders: Mapping[str, Any], keys: Sequence[str], facts: bool = False) -> Table:
+    columns = [Column("encoder")]
+    if facts:
+        columns += [Column("D", "length of a vector"), Column("parameters, M"), Column("licence")]
+        columns += [Column("tiles/s", "measured in this run, encoder only")]
+    columns += [Column(MEASURES[key].title + ARROWS[MEASURES[key].better], MEASURES[key].help) for key in keys]
+    rows = []
+    for name, result in encoders.items():
+        known = result["encoder"]
+        cells = [Cell(name, detail=known["domain"])]
+        if facts:
+            cells += [Cell(str(known["dim"]), known["dim"]), _number(known["parameters"], 1)]
+            cells += [Cell(known["licence"] or "unknown"), _number(known["tiles_per_second"], 0)]
+        rows.append(Row([*cells, *(_figure(result, key) for key in keys)]))
+    return Table(f"ranking-{slug(caption)}", caption, columns, rows)
+
+
+def _any_defined(encoders: Mapping[str, Any], key: str) -> bool:
+    return any(_value(result, key) is not None for result in encoders.values())
 
 
 def _figure(result: Mapping[str, Any], key: str) -> Cell:
-    cell = estimate(result, key).cell()
-    entry = result["figures"].get(key, {})
-    if cell.number is not None and entry.get("baseline") is not None:
-        return Cell(cell.text, cell.number, f"{cell.detail} [{entry['baseline']:.3f}]".strip(), cell.kind)
-    return cell
+    found = estimate(result, key)
+    if not math.isfinite(found.value):
+        return found.cell()
+    interval = f"{found.low:.3f} to {found.high:.3f}" if math.isfinite(found.low) else ""
+    baseline = result["figures"][key]["baseline"]
+    beside = "" if baseline is None else f"[{baseline:.3f}]"
+    return Cell(f"{found.value:.3f}", found.value, f"{interval} {beside}".strip())
 
 
 def _number(value: float | None, digits: int) -> Cell:
@@ -81,26 +125,12 @@ def _number(value: float | None, digits: int) -> Cell:
 
 
 def _said(content: Mapping[str, Any]) -> Findings:
-    """What a reader has to know before trusting the table."""
-    sentences = []
-    names = {
-        "tile": "places are fields of view that were registered",
-        "scan": "tiles do not correspond: scans' means are paired",
-    }
+    """What a reader has to know before trusting the tables; what holds for several encoders is said once."""
+    said: dict[str, list[str]] = {}
     for name, result in content["encoders"].items():
-        counts = result["counts"]
-        level = names.get(result["level"], "nothing could be paired")
-        sentences.append(
-            f"{name}: {counts['specimens']} specimens of {counts['patients']} patients, {counts['scanners']} scanners, "
-            f"{counts['tiles']:,} tiles, {counts['places']:,} places; {level}."
-        )
-        sentences += [f"{name}: {warning}" for warning in result["warnings"]]
-        sentences += [f"{name}: {slide} is left out: {reason}" for slide, reason in result["left_out"].items()]
-        undefined_keys: dict[str, list[str]] = {}
-        for key, entry in result["figures"].items():
-            if entry["reason"]:
-                undefined_keys.setdefault(entry["reason"], []).append(MEASURES[key].title)
-        sentences += [f"{name}: undefined because {why}: {', '.join(keys)}." for why, keys in undefined_keys.items()]
+        for sentence in _said_of(result):
+            said.setdefault(sentence, []).append(name)
+    sentences = [f"{', '.join(names)}: {sentence}" for sentence, names in said.items()]
     errors = list(content["registration"]["error_um"].values())
     if errors:
         sentences.append(
@@ -110,6 +140,27 @@ def _said(content: Mapping[str, Any]) -> Findings:
     left = content["registration"]["left_out"]
     sentences += [f"Specimen {name} is not paired: {reason}." for name, reason in left.items()]
     return Findings(sentences)
+
+
+def _said_of(result: Mapping[str, Any]) -> list[str]:
+    counts = result["counts"]
+    sentences = [
+        f"{counts['specimens']} specimens of {counts['patients']} patients, {counts['scanners']} scanners, "
+        f"{counts['tiles']:,} tiles, {counts['places']:,} places; {LEVELS[result['level']]}."
+    ]
+    sentences += result["warnings"]
+    sentences += [f"{slide} is left out: {reason}" for slide, reason in result["left_out"].items()]
+    for kind, what in (("reason", "undefined"), ("interval_reason", "no interval")):
+        keys: dict[str, list[str]] = {}
+        for key, entry in result["figures"].items():
+            if entry[kind] and not (kind == "interval_reason" and entry["reason"]):
+                keys.setdefault(entry[kind], []).append(MEASURES[key].title)
+        every = len(result["figures"])
+        sentences += [
+            f"{what} ({why}): {'all measures' if len(names) == every else ', '.join(names)}."
+            for why, names in keys.items()
+        ]
+    return sentences
 
 
 def _scatter_section(encoders: Mapping[str, Any]) -> Section:

@@ -1,0 +1,177 @@
+"""The job measures, resumes, tracks and writes; features of a folder and of slides; what cannot be paired says why."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scangen_bundle.benchmark import BenchmarkJob, run
+from scangen_bundle.cohort import load_manifest
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import BagAttributes, write_bag
+
+SMALL = {"resamples": 50, "max_places": 6, "experiment": None}
+
+
+def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=()):
+    """Bags whose vectors are a specimen's direction, a scanner's and noise."""
+    generator = np.random.default_rng(0)
+    specimen = {name: generator.normal(size=dim) for name in sorted(set(manifest.specimen_id))}
+    scanner = {name: generator.normal(size=dim) for name in sorted(set(manifest.scanner))}
+    for i, row in enumerate(manifest.itertuples()):
+        if row.slide_id in skip:
+            continue
+        count = tiles[i % 2]
+        centre = specimen[row.specimen_id] + effect * scanner[row.scanner]
+        values = centre + 0.1 * generator.normal(size=(count, dim))
+        attributes = BagAttributes(
+            slide_id=row.slide_id,
+            encoder="colour-statistics",
+            revision="1",
+            pooling="own",
+            dim=dim,
+            tile_px=224,
+            mpp=0.5,
+            source_mpp_x=0.25,
+            source_mpp_y=0.25,
+            effective_mpp_x=mpp if row.scanner == "b" else 0.5,
+            effective_mpp_y=0.5,
+            read_level=0,
+        )
+        coords = np.arange(2 * count, dtype=np.int64).reshape(-1, 2)
+        write_bag(folder / f"{row.slide_id}.h5", values.astype(np.float32), coords, attributes)
+    return str(folder)
+
+
+def table(specimens=8, scanners="abc"):
+    rows = [
+        {
+            "slide_id": f"s{i}_{scanner}",
+            "specimen_id": f"s{i}",
+            "patient_id": f"p{i}",
+            "scanner": scanner,
+            "label": i % 2,
+            "slide_path": "",
+            "features_path": "",
+            "mpp": np.nan,
+            "split": "",
+        }
+        for i in range(specimens)
+        for scanner in scanners
+    ]
+    return pd.DataFrame(rows)
+
+
+def values(results, name):
+    return {key: entry["value"] for key, entry in results["encoders"][name]["figures"].items()}
+
+
+@pytest.fixture(scope="module")
+def two_folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    manifest = table()
+    encoders = {
+        "robust": write_bags(folder / "robust", manifest),
+        "fragile": write_bags(folder / "fragile", manifest, effect=4.0),
+    }
+    return folder, BenchmarkJob(manifest, encoders, str(folder / "out"), **SMALL).run()
+
+
+def test_a_scanner_in_the_features_is_ranked_below_none(two_folders):
+    _, results = two_folders
+    robust, fragile = values(results, "robust"), values(results, "fragile")
+    for key, better in (
+        ("retrieval/top1", 1),
+        ("cosine/gap", 1),
+        ("variance/scanner", -1),
+        ("scanner_probe/linear", -1),
+    ):
+        assert better * robust[key] > better * fragile[key], key
+    assert robust["robustness_index"] > fragile["robustness_index"]
+    entry = results["encoders"]["robust"]["figures"]["variance/tissue"]
+    assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_other_tile_counts_are_paired_by_scan_and_said_so(two_folders):
+    folder, results = two_folders
+    assert results["encoders"]["robust"]["level"] == "scan"
+    page = (folder / "out" / "leaderboard.html").read_text()
+    assert "the means of scans are paired" in page
+    assert "Research use only" in page
+
+
+def test_results_are_written_as_json_and_csv(two_folders):
+    folder, results = two_folders
+    assert json.loads((folder / "out" / "results.json").read_text()) == json.loads(json.dumps(results))
+    rows = pd.read_csv(folder / "out" / "results.csv").set_index(["encoder", "measure"])
+    assert rows.loc[("robust", "cka"), "value"] == pytest.approx(values(results, "robust")["cka"])
+
+
+def test_an_encoder_that_was_measured_is_not_measured_again(two_folders, monkeypatch):
+    folder, _ = two_folders
+    encoders = {name: str(folder / name) for name in ("robust", "fragile")}
+    monkeypatch.setattr(run, "measure", lambda *_: pytest.fail("it was measured again"))
+    BenchmarkJob(table(), encoders, str(folder / "out"), **SMALL).run()
+    with pytest.raises(pytest.fail.Exception):
+        BenchmarkJob(table(), encoders, str(folder / "out"), **{**SMALL, "resamples": 60}).run()
+
+
+def test_one_scanner_and_no_shared_specimens_leave_paired_measures_out_with_the_reason(tmp_path):
+    manifest = table(scanners="a")
+    encoders = {"one": write_bags(tmp_path / "one", manifest)}
+    results = BenchmarkJob(manifest, encoders, str(tmp_path / "out"), **SMALL).run()
+    assert results["encoders"]["one"]["figures"]["cka"]["reason"] == "one scanner only"
+    assert results["encoders"]["one"]["figures"]["scanner_probe/linear"]["reason"] == "one scanner only"
+    manifest = pd.concat(
+        [table(scanners="a"), table(scanners="b").replace(regex={"specimen_id": "s", "patient_id": "p"}, value="q")]
+    )
+    results = BenchmarkJob(
+        manifest, {"two": write_bags(tmp_path / "two", manifest)}, str(tmp_path / "out"), **SMALL
+    ).run()
+    figures = results["encoders"]["two"]["figures"]
+    assert figures["cka"]["reason"] == "no specimen was scanned on two scanners"
+    assert figures["scanner_probe/linear"]["value"] is not None
+    assert "no specimen was scanned on two scanners" in (tmp_path / "out" / "leaderboard.html").read_text()
+
+
+def test_other_resolutions_and_missing_bags_are_said(tmp_path):
+    manifest = table()
+    encoders = {"mixed": write_bags(tmp_path / "mixed", manifest, mpp=0.46, skip=("s3_a",))}
+    results = BenchmarkJob(manifest, encoders, str(tmp_path / "out"), **SMALL).run()["encoders"]["mixed"]
+    assert "different effective resolutions" in results["warnings"][0]
+    assert results["left_out"] == {"s3_a": "the folder has no bag of it"}
+    assert results["counts"]["places"] == 7
+
+
+def test_bags_of_two_lengths_and_wrong_folders_are_refused(tmp_path):
+    manifest = table(2)
+    write_bags(tmp_path / "bags", manifest[:3], dim=8)
+    write_bags(tmp_path / "bags", manifest[3:], dim=6)
+    with pytest.raises(InputError, match="bags of two encoders"):
+        BenchmarkJob(manifest, {"x": str(tmp_path / "bags")}, str(tmp_path / "out"), **SMALL).run()
+    with pytest.raises(InputError, match="no such folder of features"):
+        BenchmarkJob(manifest, {"x": str(tmp_path / "none")}, str(tmp_path / "out"), **SMALL).run()
+    with pytest.raises(InputError, match="none to measure"):
+        BenchmarkJob(manifest, [], str(tmp_path / "out"))
+
+
+def test_slides_are_matched_encoded_and_tracked(phantom, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    manifest = load_manifest(phantom / "manifest.csv")
+    manifest = manifest[manifest.scanner.isin(["scanner-1", "scanner-3"])]
+    job = BenchmarkJob(manifest, ["colour-statistics"], str(tmp_path), **{**SMALL, "experiment": "bench"})
+    result = job.run()["encoders"]["colour-statistics"]
+    assert result["level"] == "tile"
+    assert result["counts"]["places"] > 4
+    assert result["encoder"]["tiles_per_second"] > 0
+    assert result["figures"]["cosine/same_tissue"]["baseline"] is not None
+    assert len(list((tmp_path / "registration").glob("*.png"))) == run.OVERLAYS
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
+    by_name = {one.info.run_name: one for one in runs}
+    child = by_name["colour-statistics"]
+    assert child.data.tags["mlflow.parentRunId"] == by_name["benchmark"].info.run_id
+    assert child.data.metrics["benchmark/cka"] == pytest.approx(result["figures"]["cka"]["value"])
