@@ -22,9 +22,8 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="folder of an evaluated training run, or its MLflow run id")
     parser.add_argument("--features_dir", required=True, help="feature bags of the run's validation patients")
     parser.add_argument("--task", default="egfr", help="names the bundle: scangen_<task>")
-    parser.add_argument("--root", type=Path, default=ROOT, help="the bundle's git checkout")
-    parser.add_argument("--outputs", type=Path, help="where runs are looked for by MLflow id (default: <root>/outputs)")
-    parser.add_argument("--out", type=Path, help="folder to write to (default: <root>/dist)")
+    parser.add_argument("--outputs", type=Path, help="where runs are looked for by MLflow id (default: outputs)")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: dist)")
     parser.add_argument("--level", type=float, default=0.9, help="level of the prediction sets")
     parser.add_argument("--register", metavar="NAME", help="also make it a version of this model in MLflow's registry")
     args = parser.parse_args()
@@ -33,8 +32,8 @@ def main() -> None:
     from scangen_bundle.share.package import package_bundle
     from scangen_bundle.share.run import find_run_folder
 
-    run = find_run_folder(args.run, args.outputs or args.root / "outputs")
-    packed = package_bundle(args.root, run, args.features_dir, args.task, args.out or args.root / "dist", args.level)
+    run = find_run_folder(args.run, args.outputs or ROOT / "outputs")
+    packed = package_bundle(ROOT, run, args.features_dir, args.task, args.out or ROOT / "dist", args.level)
     print(packed.archive, packed.network, sep="\n")
     if args.register:
         from scangen_bundle.handlers.tracking import local_store

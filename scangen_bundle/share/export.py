@@ -79,7 +79,21 @@ def export_torchscript(
         more_extra_files=dict(extra_files or {}),
     )
     with write_atomically(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+        temporary.write_bytes(_without_debug_records(buffer.getvalue()))
+
+
+def _without_debug_records(content: bytes) -> bytes:
+    """A TorchScript archive without the records that say in which folders of this machine its source lay."""
+    reader = torch._C.PyTorchFileReader(io.BytesIO(content))
+    buffer = io.BytesIO()
+    writer = torch._C.PyTorchFileWriter(buffer)
+    for name in reader.get_all_records():
+        # The writer writes these two itself.
+        if not name.endswith(".debug_pkl") and name not in ("version", ".data/serialization_id"):
+            record = reader.get_record(name)
+            writer.write_record(name, record, len(record))
+    writer.write_end_of_file()
+    return buffer.getvalue()
 
 
 def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule, dict[str, Any], dict[str, bytes]]:

@@ -110,6 +110,8 @@ def make_checkout(bundle_root: Path, folder: Path) -> Path:
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, folder / name)
+    (folder / "scripts").mkdir()
+    shutil.copy(bundle_root / "scripts" / "package_bundle.py", folder / "scripts")
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "first")
@@ -135,18 +137,16 @@ def run_python(*arguments, cwd):
     )
 
 
-def pack(bundle_root, checkout, run, features, out):
-    script = bundle_root / "scripts" / "package_bundle.py"
-    return run_python(
-        script, "--root", checkout, "--run", run, "--features_dir", features, "--out", out, cwd=out.parent
-    )
+def pack(checkout, run, features, out):
+    script = checkout / "scripts" / "package_bundle.py"
+    return run_python(script, "--run", run, "--features_dir", features, "--out", out, cwd=out.parent)
 
 
 @pytest.fixture(scope="session")
-def packed(bundle_root, checkout, trained_run, tmp_path_factory):
+def packed(checkout, trained_run, tmp_path_factory):
     """(archive, network, unpacked bundle)"""
     out = tmp_path_factory.mktemp("packed") / "dist"
-    done = pack(bundle_root, checkout, *trained_run, out)
+    done = pack(checkout, *trained_run, out)
     assert done.returncode == 0, done.stderr
     archive, network = (Path(line) for line in done.stdout.split())
     with zipfile.ZipFile(archive) as file:

@@ -28,6 +28,16 @@ def example(trained_run):
 FILES = ["--meta_file", "configs/metadata.json", "--config_file", "configs/inference.yaml"]
 
 
+@pytest.fixture
+def data(trained_run, tmp_path):
+    """A data folder with a manifest of the test scans."""
+    table = pd.read_csv(trained_run[0] / "predictions.csv")
+    shutil.copytree(trained_run[1], tmp_path / "features")
+    table["features_path"] = [f"features/{name}.h5" for name in table["slide_id"]]
+    table.drop(columns="probability").to_csv(tmp_path / "manifest.csv", index=False)
+    return tmp_path
+
+
 def test_metadata_follow_monais_schema(bundle, real_data):
     pytest.importorskip("jsonschema")
     from monai.bundle import verify_metadata
@@ -69,7 +79,7 @@ def test_checkpoint_exports_to_onnx(bundle, example):
     assert positive == pytest.approx(example[1], abs=1e-5)
 
 
-def test_monai_loads_network_and_workflow(bundle, example):
+def test_monai_loads_network_and_workflow(bundle, example, data):
     from monai.bundle import create_workflow, load
 
     network = load("scangen_egfr", bundle_dir=str(bundle.parent), workflow_type="inference", device="cpu")
@@ -79,6 +89,9 @@ def test_monai_loads_network_and_workflow(bundle, example):
     with torch.no_grad():
         assert scripted(example[0])[0, 1].item() == pytest.approx(example[1], abs=1e-6)
     assert metadata["name"].startswith("ScanGen")
-    workflow = create_workflow(config_file=str(bundle / "configs" / "inference.yaml"), workflow_type="inference")
+    config = str(bundle / "configs" / "inference.yaml")
+    workflow = create_workflow(
+        config_file=config, workflow_type="inference", bundle_root=str(bundle), dataset_dir=str(data)
+    )
     assert workflow.check_properties() in (None, [])
     assert workflow.version == metadata["version"]

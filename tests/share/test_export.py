@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -47,3 +49,11 @@ def test_bad_model_files_are_refused(tmp_path):
     for name, problem in (("plain.ts", "no metadata"), ("cut.ts", "cannot be read"), ("absent.ts", "no such")):
         with pytest.raises(InputError, match=problem):
             load_exported(tmp_path / name)
+
+
+def test_exported_file_does_not_tell_the_folders_of_this_machine(tmp_path, bundle_root):
+    export_torchscript(make(), tmp_path / "model.ts", META)
+    with zipfile.ZipFile(tmp_path / "model.ts") as archive:
+        assert archive.testzip() is None
+        for name in archive.namelist():
+            assert str(bundle_root).encode() not in archive.read(name), name

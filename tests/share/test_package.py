@@ -34,8 +34,10 @@ def test_metadata_tell_figures_encoder_and_commit(packed, checkout, trained_run)
     assert "efficientnet-lite0" in card
 
 
-def test_packing_twice_gives_the_same_bytes(bundle_root, checkout, trained_run, packed, tmp_path):
-    done = pack(bundle_root, checkout, *trained_run, tmp_path / "again")
+def test_another_checkout_of_the_commit_packs_the_same_bytes(checkout, trained_run, packed, tmp_path):
+    other = tmp_path / "other"
+    git(checkout, "clone", "-q", str(checkout), str(other))
+    done = pack(other, *trained_run, tmp_path / "again")
     assert done.returncode == 0, done.stderr
     for before, after in zip(packed[:2], map(Path, done.stdout.split()), strict=True):
         assert before.read_bytes() == after.read_bytes(), before.name
