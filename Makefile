@@ -35,4 +35,10 @@ bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-
 bench-features: env  ## speed of feature bags, memory of extraction
 	$(PY) -m benchmarks.features
 
+bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, start-up
+	$(PY) -m benchmarks.training
+
+evidence: env  ## what ScanGen does and does not do, at feature level (needs the bags of data/phantom; resumable)
+	$(PY) -m benchmarks.evidence
+
 .PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features

@@ -30,6 +30,8 @@ def test_two_processes_on_gloo_equal_one_on_the_same_global_batch(runs):
     one, two = runs.last("one"), runs.last("two")
     assert one["engine"]["iteration"] == two["engine"]["iteration"]
     for name, value in one["network"].items():
+        if name == "attention.score.bias":
+            continue  # softmax does not see it: its gradient is rounding, which Adam makes as large as any other
         torch.testing.assert_close(two["network"][name], value, atol=1e-5, rtol=1e-4)
     assert two["best_metric"] == pytest.approx(one["best_metric"], abs=1e-6)
     tables = [pd.read_csv(runs.outputs / name / "val_predictions.csv", index_col="slide_id") for name in ("one", "two")]

@@ -1,0 +1,76 @@
+"""Which trainings the evidence needs, and which weight a fold's inner validation chose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+from typing import Any
+
+from benchmarks.evidence.experiment import Setting
+
+BASELINE_ALPHA = 0.16  # without weight it plays no part
+HARM_SCANNERS = 3
+
+
+def rotations(config: Mapping[str, Any], scanners: int, count: int) -> list[tuple[int, int]]:
+    """(rotation, seed) of each cross-validation: leave-one-scanner-out has every scanner out once, else one per seed."""
+    if count == scanners - 1:
+        return [(rotation, rotation % config["seeds"]) for rotation in range(scanners)]
+    return [(seed, seed) for seed in range(config["seeds"])]
+
+
+def swept(config: Mapping[str, Any], count: int, fold: int) -> list[Setting]:
+    """The baseline and every weight and alpha, with the first seed."""
+    grid = product(config["sweep"]["weight"], config["sweep"]["alpha"])
+    return [Setting(count, 0, fold, 0, weight, alpha) for weight, alpha in [(0.0, BASELINE_ALPHA), *grid]]
+
+
+def chosen(config: Mapping[str, Any], results: Mapping[str, dict], count: int, fold: int) -> tuple[float, float]:
+    """Weight and alpha with the lowest validation CoV among those that keep the worst scanner's validation AUROC.
+
+    "Keep" is: within `auroc_tolerance` of the baseline's. Where none does, or on a tie, the highest AUROC.
+    """
+    baseline, *settings = swept(config, count, fold)
+    found = [(setting, results[setting.key]) for setting in settings]
+    floor = results[baseline.key]["val_auroc"] - config["auroc_tolerance"]
+    kept = [(setting, result) for setting, result in found if result["val_auroc"] >= floor]
+    if not kept:
+        best = max(found, key=lambda each: each[1]["val_auroc"])[0]
+    else:
+        best = min(kept, key=lambda each: (round(each[1]["val_cov"], 6), -each[1]["val_auroc"]))[0]
+    return best.weight, best.alpha
+
+
+def arms(
+    config: Mapping[str, Any], results: Mapping[str, dict], scanners: int, count: int
+) -> dict[tuple[int, int], list[tuple[Setting, Setting]]]:
+    """By (rotation, seed), for each fold: the baseline's setting and that of the chosen weight."""
+    planned: dict[tuple[int, int], list[tuple[Setting, Setting]]] = {}
+    for rotation, seed in rotations(config, scanners, count):
+        for fold in range(config["training"]["folds"]):
+            pair = [(0.0, BASELINE_ALPHA), chosen(config, results, count, fold)]
+            first, second = (Setting(count, rotation, fold, seed, *each) for each in pair)
+            planned.setdefault((rotation, seed), []).append((first, second))
+    return planned
+
+
+def harm(
+    config: Mapping[str, Any], results: Mapping[str, dict]
+) -> dict[str, dict[tuple[int, int], list[tuple[Setting, Setting]]]]:
+    """By kind of harm, as `arms`: the baseline, and what might hurt."""
+    wanted = config["harm"]
+    kinds: dict[str, dict[tuple[int, int], list[tuple[Setting, Setting]]]] = {}
+    for kind in ("too much weight", "few", "confounded"):
+        scenario = "paired" if kind == "too much weight" else kind
+        for seed, fold in product(range(wanted["seeds"]), range(config["training"]["folds"])):
+            second = chosen(config, results, HARM_SCANNERS, fold)
+            if kind == "too much weight":
+                second = wanted["weight"], wanted["alpha"]
+            first = Setting(HARM_SCANNERS, seed, fold, seed, 0.0, BASELINE_ALPHA, scenario)
+            other = Setting(HARM_SCANNERS, seed, fold, seed, *second, scenario)
+            kinds.setdefault(kind, {}).setdefault((seed, seed), []).append((first, other))
+    return kinds
+
+
+def settings_of(planned: Mapping[tuple[int, int], Iterable[tuple[Setting, Setting]]]) -> list[Setting]:
+    return [setting for pairs in planned.values() for pair in pairs for setting in pair]
