@@ -161,6 +161,10 @@ class RunTracker:
             self._client.set_terminated(self._run_id, status=status)
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float))
+
+
 class TrainingTracker:
     """Log the epoch's mean of each part of the loss, learning rate and validation metrics, once per epoch.
 
@@ -201,17 +205,13 @@ class TrainingTracker:
 
     def log_epoch(self, engine: Engine) -> None:
         metrics = {f"train/{key}": float(total) / self._count for key, total in self._sums.items()}
+        metrics.update({f"train/{name}": value for name, value in engine.state.metrics.items() if _is_number(value)})
         optimizer = getattr(engine, "optimizer", None)
         if optimizer is not None:
             metrics["train/learning_rate"] = optimizer.param_groups[0]["lr"]
         if self.evaluator is not None and self.evaluator.state.epoch == engine.state.epoch:
-            metrics.update(
-                {
-                    f"val/{name}": value
-                    for name, value in self.evaluator.state.metrics.items()
-                    if isinstance(value, (int, float))
-                }
-            )
+            validated = self.evaluator.state.metrics
+            metrics.update({f"val/{name}": value for name, value in validated.items() if _is_number(value)})
         self._sums, self._count = {}, 0
         self.tracker.log_metrics(metrics, step=engine.state.epoch)
 

@@ -30,19 +30,9 @@ class Bundle:
         return ended
 
     def train(self, name: str, *options: str, fails: bool = False) -> subprocess.CompletedProcess:
-        fast = (
-            "--max_epochs",
-            "3",
-            "--val_interval",
-            "1",
-            "--num_tiles",
-            "16",
-            "--output_dir",
-            str(self.outputs),
-            "--run_name",
-            name,
-        )
-        return self.run("training", "configs/train.yaml", *fast, *options, fails=fails)
+        fast = ("--max_epochs", "3", "--val_interval", "1", "--num_tiles", "16")
+        where = ("--output_dir", str(self.outputs), "--run_name", name)
+        return self.run("training", "configs/train.yaml", *fast, *where, *options, fails=fails)
 
 
 @pytest.fixture(scope="session")
