@@ -126,7 +126,7 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
     missing = [name for name in scanners if name not in by_scanner.index]
     if missing or len(scanners) < 2:
         raise RegistrationError(f"no scan by {', '.join(missing)}" if missing else "it was scanned by one scanner only")
-    rows = [by_scanner.loc[name] for name in scanners]
+    rows: list[Any] = list(by_scanner.loc[list(scanners)].itertuples())
     if any(not row.slide_path for row in rows):
         raise RegistrationError("the manifest has no slide file for one of its scans")
     with ExitStack() as stack:

@@ -22,7 +22,7 @@ from scangen_bundle.metrics.paired_features import linear_cka
 from scangen_bundle.report.figures import project_pca
 
 FEWEST_PATIENTS = 3  # fewer say nothing about other patients
-MOST_TILES, MOST_PLACES, MOST_FITTED, MOST_DRAWN = 2000, 1500, 800, 600
+MOST_TILES, MOST_PLACES, MOST_FITTED, MOST_DRAWN = 1200, 1500, 800, 600
 PAIRED = tuple(key for key in MEASURES if key.split("/")[0] in ("cosine", "retrieval", "cka", "variance", "shift"))
 
 

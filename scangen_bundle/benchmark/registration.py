@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from skimage.feature import SIFT, match_descriptors
@@ -120,7 +121,7 @@ def register(
     return Registration(_fit(kind, source, target).params, float(np.median(distances)), inliers, len(pairs))
 
 
-def _fit(kind: type, source: np.ndarray, target: np.ndarray) -> AffineTransform | SimilarityTransform:
+def _fit(kind: Any, source: np.ndarray, target: np.ndarray) -> AffineTransform | SimilarityTransform:
     return kind.from_estimate(source, target)
 
 
@@ -131,4 +132,5 @@ def _features(overview: np.ndarray, um: tuple[float, float]) -> tuple[np.ndarray
         detector.detect_and_extract(tissue_signal(overview))
     except RuntimeError as error:
         raise RegistrationError("the overview has no features to match") from error
-    return (detector.keypoints[:, ::-1] + 0.5) * np.asarray(um), detector.descriptors
+    keypoints, descriptors = np.asarray(detector.keypoints), np.asarray(detector.descriptors)
+    return (keypoints[:, ::-1] + 0.5) * np.asarray(um), descriptors

@@ -206,11 +206,10 @@ class BenchmarkJob:
     def _write_overlays(self, matching: Matching, settings: MatchSettings) -> None:
         rows = self.manifest.set_index("slide_id")
         for specimen in matching.specimens[:OVERLAYS]:
-            scans = [rows.loc[slide_id] for slide_id in specimen.slide_ids]
-            readers = [open_slide(str(scan["slide_path"])) for scan in scans]
+            scans: list[Any] = list(rows.loc[specimen.slide_ids].itertuples())
+            readers = [open_slide(scan.slide_path) for scan in scans]
             source = [
-                resolve_mpp(reader.mpp, 0.5, float(scan["mpp"]), reader.path)
-                for reader, scan in zip(readers, scans, strict=True)
+                resolve_mpp(reader.mpp, 0.5, scan.mpp, reader.path) for reader, scan in zip(readers, scans, strict=True)
             ]
             overviews, step_um = read_overviews(readers, source, settings)
             for reader in readers:

@@ -139,7 +139,7 @@ def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles:
         raise InputError(
             folder, "there is no such folder of features", "extract the features first, or correct the path"
         )
-    found = {path.stem if path.is_file() else path.name: path for path in sorted(folder.iterdir())}
+    found = {path.stem: path for path in sorted(folder.iterdir())}
     tiles, coords, left_out, attributes = {}, {}, {}, {}
     for slide_id in manifest["slide_id"]:
         path = found.get(slide_id)

@@ -62,7 +62,8 @@ def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
         seed: of the folds.
     """
     statistics: list[Statistic] = []
-    baselines, reasons = {}, {}
+    baselines: dict[str, float] = {}
+    reasons: dict[str, str] = {}
     scanners, here = len(np.unique(tiles.scanner)), len(np.unique(tiles.patient))
     probes = ("scanner_probe/linear", "scanner_probe/knn")
     if scanners < 2:
@@ -123,7 +124,9 @@ def label_measures(scans: Points, patients: int, seed: int = 0) -> Measured:
     label, patient = np.unique(scans.label, return_inverse=True)[1], scans.patient
     guess = linear_probe(scans.values, label, patient, min(5, min(per_class)), seed)
     statistics: list[Statistic] = [balanced_accuracy(keys[0], label, guess, patient, patients)]
-    baselines, reasons, notes = {keys[0]: 1 / len(per_class)}, {}, {}
+    baselines = {keys[0]: 1 / len(per_class)}
+    reasons: dict[str, str] = {}
+    notes: dict[str, str] = {}
     if len(np.unique(scans.scanner)) < 2:
         reasons.update(dict.fromkeys(keys[1:], "one scanner only"))
         return Measured(statistics, baselines, reasons, notes)
@@ -144,13 +147,10 @@ def _all_others(label: np.ndarray, scanner: np.ndarray, patient: np.ndarray) -> 
     """Counts where every scan of another patient is a neighbour: what random neighbours give on average."""
     apart = patient[:, None] != patient
     same_label, same_scanner = label[:, None] == label, scanner[:, None] == scanner
-    parts = (
-        (a & b & apart).sum(axis=1)
-        for a, b in (
-            (same_label, same_scanner),
-            (same_label, ~same_scanner),
-            (~same_label, same_scanner),
-            (~same_label, ~same_scanner),
-        )
+    return NeighbourCounts(
+        ss=(same_label & same_scanner & apart).sum(axis=1),
+        so=(same_label & ~same_scanner & apart).sum(axis=1),
+        os=(~same_label & same_scanner & apart).sum(axis=1),
+        oo=(~same_label & ~same_scanner & apart).sum(axis=1),
+        k=len(label),
     )
-    return NeighbourCounts(*parts, len(label))

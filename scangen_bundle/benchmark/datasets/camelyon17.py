@@ -1,0 +1,22 @@
+"""Camelyon17 (camelyon17.grand-challenge.org): 5 centres, 20 patients of each, 5 nodes of each; no slide is scanned twice."""
+
+from __future__ import annotations
+
+import re
+
+from scangen_bundle.benchmark.datasets.base import Layout
+
+PATIENTS_PER_CENTRE = 20
+
+# The centre stands for the scanner. It confounds staining and population, too: only unpaired measures are defined.
+CAMELYON17 = Layout(
+    name="Camelyon17",
+    expected="patient_<nnn>_node_<n>.tif, at any depth, patients 000 to 099 of the training part",
+    pattern=re.compile(r"(?:.*/)?patient_(?P<patient>0\d\d)_node_(?P<node>\d)\.tif"),
+    row=lambda name: {
+        "specimen_id": f"patient_{name['patient']}_node_{name['node']}",
+        "patient_id": f"patient_{name['patient']}",
+        "scanner": f"centre_{int(name['patient']) // PATIENTS_PER_CENTRE}",
+    },
+    complete=False,
+)
