@@ -38,7 +38,10 @@ bench-features: env  ## speed of feature bags, memory of extraction
 bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, start-up
 	$(PY) -m benchmarks.training
 
+bench-robustness: env  ## robustness measures at the size of the public benchmarks, beside their matrix products
+	$(PY) -m benchmarks.robustness
+
 evidence: env  ## what ScanGen does and does not do, at feature level (needs the bags of data/phantom; resumable)
 	$(PY) -m benchmarks.evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features
+.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-robustness bench-training evidence

@@ -1,0 +1,117 @@
+"""Time and memory of the robustness measures at the size of the public benchmarks, beside the matrix products they need.
+
+    python -m benchmarks.robustness [--slides 3] [--tiles 8139] [--dim 1024]
+
+Features are generated: registered slides share the tissue, and each has its own shift and noise. The 4,095 pairs of 91
+slides are extrapolated from the pairs of a few: each slide's own neighbours are found once, each pair costs one product.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from itertools import combinations
+
+import numpy as np
+import torch
+
+from scangen_bundle.metrics.embedding import neighbour_counts, robustness_index
+from scangen_bundle.metrics.neighbours import nearest
+from scangen_bundle.metrics.paired_features import own_neighbours, paired_cosine, retrieval_hits, unit_rows
+
+SLIDES = 91
+KS = (1, 3, 5, 10)
+CHECKED = 40  # rows that are compared with a sort of all cosines
+
+
+def seconds(work, repeats: int = 1) -> tuple[float, object]:
+    """Shortest time of some repeats, and the result."""
+    best, result = np.inf, None
+    for _ in range(repeats):
+        start = time.perf_counter()
+        result = work()
+        best = min(best, time.perf_counter() - start)
+    return best, result
+
+
+def product(a: np.ndarray, b: np.ndarray, rows: int = 512) -> None:
+    """The product of a and b transposed, in the same blocks as the measures."""
+    left, right = torch.from_numpy(a), torch.from_numpy(b).T
+    for start in range(0, len(a), rows):
+        left[start : start + rows] @ right
+
+
+def brute_force(a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Hits [rows, K] by sorting the cosines to all rows of both."""
+    stacked, n = np.concatenate([a, b]).astype(np.float64), len(a)
+    hits = np.zeros((len(rows), len(KS)))
+    for query, partner in ((rows, rows + n), (rows + n, rows)):
+        similarity = stacked[query] @ stacked.T
+        similarity[np.arange(len(rows)), query] = -np.inf
+        rank = (similarity > similarity[np.arange(len(rows)), partner][:, None]).sum(axis=1)
+        hits += (rank[:, None] < np.array(KS)) / 2
+    return hits
+
+
+def paired(slides: int, tiles: int, dim: int) -> None:
+    generator = np.random.default_rng(0)
+    tissue = generator.normal(size=(tiles, dim)).astype(np.float32)
+    arrays = []
+    for _ in range(slides):
+        noise = generator.normal(size=(tiles, dim)).astype(np.float32)
+        arrays.append(unit_rows(tissue + generator.normal(size=dim).astype(np.float32) + 4.5 * noise))
+    own_time, own = seconds(lambda: [own_neighbours(array, max(KS)) for array in arrays])
+    pairs = list(combinations(range(slides), 2))
+    one, pair_time = 0.0, 0.0
+    for a, b in pairs:
+        time_product, _ = seconds(lambda a=a, b=b: product(arrays[a], arrays[b]))
+        time_pair, hits = seconds(
+            lambda a=a, b=b: (
+                paired_cosine(arrays[a], arrays[b]).mean(),
+                retrieval_hits(arrays[a], arrays[b], own[a], own[b], KS),
+            )[1]
+        )
+        one, pair_time = one + time_product, pair_time + time_pair
+        some = np.linspace(0, tiles - 1, CHECKED).astype(int)
+        difference = np.abs(hits[some] - brute_force(arrays[a], arrays[b], some)).max()
+        if difference > 1e-9:
+            raise SystemExit(f"pair {a}, {b}: hits differ from brute force by {difference}")
+    count = SLIDES * (SLIDES - 1) // 2
+    total = own_time / slides * SLIDES + pair_time / len(pairs) * count
+    products = one / len(pairs) * count
+    print(f"top-k and cosine, {tiles:,} tiles x {dim:,}-d, {len(pairs)} pairs of {slides} slides; equal to brute force")
+    print(
+        f"  pair {pair_time / len(pairs):.2f} s, one product {one / len(pairs):.2f} s, "
+        f"own neighbours {own_time / slides:.2f} s a slide"
+    )
+    print(
+        f"  {count:,} pairs of {SLIDES} slides: {total:,.0f} s, products alone {products:,.0f} s: {total / products:.2f} times"
+    )
+
+
+def index(samples: int, dim: int, k: int) -> None:
+    generator = np.random.default_rng(0)
+    values = generator.normal(size=(samples, dim)).astype(np.float32)
+    label, scanner, slide = (generator.integers(n, size=samples) for n in (2, 5, 200))
+    time_product, _ = seconds(lambda: product(values, values))
+    time_index, _ = seconds(lambda: robustness_index(neighbour_counts(nearest(values, slide, k), label, scanner, k)))
+    print(f"robustness index, {samples:,} x {dim:,}, k = {k}")
+    print(f"  {time_index:.1f} s, one product {time_product:.1f} s: {time_index / time_product:.2f} times")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slides", type=int, default=3)
+    parser.add_argument("--tiles", type=int, default=8139)
+    parser.add_argument("--dim", type=int, default=1024)
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--sample-dim", type=int, default=1536)
+    options = parser.parse_args()
+    paired(options.slides, options.tiles, options.dim)
+    index(options.samples, options.sample_dim, 11)
+    print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
