@@ -2,5 +2,7 @@
 
 from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.licences import check_redistribution
+from scangen_bundle.share.reference import SiteReference
+from scangen_bundle.share.statement import objections, refuse, state
 
-__all__ = ["check_redistribution", "write_archive"]
+__all__ = ["SiteReference", "check_redistribution", "objections", "refuse", "state", "write_archive"]

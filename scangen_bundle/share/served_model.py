@@ -31,7 +31,7 @@ class ServedClassifier(PythonModel):
         self.features = metadata[DESCRIPTION]["features"]
         self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
 
-    def predict(self, context, model_input, params=None) -> list[dict[str, Any]]:  # MLflow reads types as a signature
+    def predict(self, context, model_input, params=None):  # without types, which MLflow would read as a signature
         """One answer per row of a table with the column `path`.
 
         Raises:
