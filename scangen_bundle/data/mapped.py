@@ -11,13 +11,16 @@ import numpy as np
 
 from scangen_bundle.features import FeatureBag, open_bag
 
+MOST_MAPS = 16384  # Linux lets a process have 65,530
+
 
 @dataclass(frozen=True)
 class MappedBag:
     """Where a bag's arrays lie in its file, of a file that is still the one that was opened.
 
-    Opening an HDF5 file and checking its attributes takes longer than reading a thousand rows. Only places are kept, no
-    maps, so that memory does not grow with the number of bags.
+    Opening an HDF5 file and checking its attributes takes longer than reading a thousand rows, and so does mapping it anew:
+    each page of a fresh map faults once. So the map is kept. Its pages are the system's file cache, which it takes back when
+    memory is short; this process owns nothing that grows with the number of bags.
     """
 
     path: str
@@ -27,6 +30,7 @@ class MappedBag:
     offset: int
     coords_dtype: np.dtype
     coords_offset: int
+    content: np.memmap
 
     def unchanged(self) -> bool:
         """Whether the file is there and has the size and time that it had."""
@@ -37,9 +41,8 @@ class MappedBag:
 
     def read(self, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Features [n, D] and coordinates [n, 2] of sorted `rows`, or of all; copies, in the file's precision."""
-        everything = np.memmap(self.path, np.uint8, "r")
-        features = np.ndarray(self.shape, self.dtype, everything, self.offset)
-        coords = np.ndarray((self.shape[0], 2), self.coords_dtype, everything, self.coords_offset)
+        features = np.ndarray(self.shape, self.dtype, self.content, self.offset)
+        coords = np.ndarray((self.shape[0], 2), self.coords_dtype, self.content, self.coords_offset)
         return (features.copy(), coords.copy()) if rows is None else (features[rows], coords[rows])
 
 
@@ -63,7 +66,8 @@ def map_bag(bag: FeatureBag) -> MappedBag | None:
             return None  # another tool's file, whose coordinates are not stored as they are used
         dtype = coords.dtype
     features = bag.features
-    return MappedBag(path, stamp, features.shape, features.dtype, features.offset, dtype, int(offset))
+    content = np.memmap(path, np.uint8, "r")
+    return MappedBag(path, stamp, features.shape, features.dtype, features.offset, dtype, int(offset), content)
 
 
 class BagReader:
@@ -71,6 +75,10 @@ class BagReader:
 
     def __init__(self) -> None:
         self._mapped: dict[str, MappedBag] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Another process maps for itself: a pickled map would be a copy of the whole file."""
+        return {"_mapped": {}}
 
     def read(self, path: str, choose: Callable[[int], np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
         """Features [n, D] and coordinates [n, 2] of the rows that `choose(N)` gives (sorted; None = all).
@@ -87,5 +95,7 @@ class BagReader:
                 rows = choose(len(bag))
                 features = bag.features[:] if rows is None else bag.features[rows]
                 return np.asarray(features), bag.coords if rows is None else bag.coords[rows]
+            if len(self._mapped) >= MOST_MAPS:
+                self._mapped.pop(next(iter(self._mapped)))
             self._mapped[path] = mapped
         return mapped.read(choose(mapped.shape[0]))
