@@ -72,14 +72,4 @@ MEASURES: dict[str, Measure] = {
     "clustering_score": Measure(
         "clustering score", "high", "0", "Rand index of clusters with the label minus that with the scanner (PathoROB)."
     ),
-    "performance_drop": Measure(
-        "performance drop",
-        "high",
-        "0",
-        "Relative change of accuracy as label and scanner grow correlated in training; 0 is none (PathoROB).",
-    ),
-    "downstream/auroc_mean": Measure("MIL AUROC, mean", "high", "0.5", "AUROC of the trained head, mean of scanners."),
-    "downstream/auroc_worst": Measure("MIL AUROC, worst", "high", "0.5", "AUROC of its worst scanner."),
-    "downstream/cov": Measure("MIL CoV", "low", "0", "Coefficient of variation of a specimen's score over scanners."),
-    "downstream/flip_rate": Measure("MIL flip rate", "low", "0", "Specimens whose decision hangs on the scanner."),
 }

@@ -19,7 +19,7 @@ from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row
 from scangen_bundle.report.style import COLOURS, MARKERS, MUTED, new_axes, scanner_styles
 
 ROBUSTNESS = ("retrieval/top1", "retrieval/top10", "robustness_index")
-TASK = ("downstream/auroc_mean", "label_probe/linear")
+TASK = ("label_probe/linear",)
 ARROWS = {"high": " ↑", "low": " ↓", "": ""}
 OVERVIEW = (
     "cosine/gap",
@@ -27,7 +27,6 @@ OVERVIEW = (
     "variance/scanner",
     "scanner_probe/linear",
     "robustness_index",
-    "performance_drop",
     *TASK,
 )
 TABLES = {
@@ -39,9 +38,7 @@ TABLES = {
         "robustness_index",
         "generalisation_index",
         "clustering_score",
-        "performance_drop",
     ),
-    "Downstream: a trained MIL head": ("downstream",),
 }
 LEVELS = {
     "tile": "places are registered fields of view",
@@ -150,6 +147,11 @@ def _said_of(result: Mapping[str, Any]) -> list[str]:
     ]
     sentences += result["warnings"]
     sentences += [f"{slide} is left out: {reason}" for slide, reason in result["left_out"].items()]
+    noted: dict[str, list[str]] = {}
+    for key, entry in result["figures"].items():
+        if entry["note"]:
+            noted.setdefault(entry["note"], []).append(MEASURES[key].title)
+    sentences += [f"{', '.join(titles)}: {note}." for note, titles in noted.items()]
     for kind, what in (("reason", "undefined"), ("interval_reason", "no interval")):
         keys: dict[str, list[str]] = {}
         for key, entry in result["figures"].items():
