@@ -143,7 +143,7 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     """
     a, b = (np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64) for x in (a, b))
     if len(a) > a.shape[1]:
-        cross, own = np.linalg.norm(b.T @ a) ** 2, np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
+        cross, own = float(np.linalg.norm(b.T @ a) ** 2), np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
     else:  # the same by Gram matrices, smaller here
         gram_a, gram_b = a @ a.T, b @ b.T
         cross, own = float((gram_a * gram_b).sum()), np.linalg.norm(gram_a) * np.linalg.norm(gram_b)

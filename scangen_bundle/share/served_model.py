@@ -31,7 +31,8 @@ class ServedClassifier(PythonModel):
         self.features = metadata[DESCRIPTION]["features"]
         self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
 
-    def predict(self, context, model_input, params=None):  # without types, which MLflow would read as a signature
+    # without types, which MLflow would read as a signature
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
         """One answer per row of a table with the column `path`.
 
         Raises:
