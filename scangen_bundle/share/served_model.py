@@ -32,7 +32,7 @@ class ServedClassifier(PythonModel):
         self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
 
     # without types, which MLflow would read as a signature
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]
+    def predict(self, context, model_input, params=None):
         """One answer per row of a table with the column `path`.
 
         Raises:

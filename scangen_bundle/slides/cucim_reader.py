@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class CucimReader(PyramidReader):
 
     def _open(self) -> CucimHandle:
         try:
-            from cucim import CuImage
+            cucim = import_module("cucim")
         except ImportError as error:
             raise InputError("reader backend cucim", f"cuCIM is not installed ({error})", f"run: {INSTALL}") from error
         pyramid = read_tiff_pyramid(self.path)
@@ -60,7 +61,7 @@ class CucimReader(PyramidReader):
                 self.path, f"cuCIM goes by the suffix, expected one of {SUFFIXES}", "rename the file"
             )
         try:
-            image = CuImage(str(self.path))
+            image = cucim.CuImage(str(self.path))
             sizes = [tuple(size) for size in image.resolutions["level_dimensions"]]
         except (RuntimeError, ValueError) as error:
             raise InputError(self.path, f"cuCIM cannot open it: {error}", "read it with another backend") from error

@@ -15,7 +15,9 @@ def test_an_evaluators_bar_counts_its_batches(capsys):
 
 def test_a_trainers_bar_counts_its_epochs_with_the_loss(capsys):
     network = Network()
-    make_trainer(network, torch.optim.SGD(network.parameters(), lr=0.1), [ProgressHandler("training", "epoch")], 3).run()
+    make_trainer(
+        network, torch.optim.SGD(network.parameters(), lr=0.1), [ProgressHandler("training", "epoch")], 3
+    ).run()
     last = capsys.readouterr().err.splitlines()[-1]
     assert "3/3" in last
     assert "loss=" in last
