@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,25 +23,27 @@ def main() -> None:
     parser.add_argument("--run", required=True, help="folder of an evaluated training run, or its MLflow run id")
     parser.add_argument("--features_dir", required=True, help="feature bags of the run's validation patients")
     parser.add_argument("--task", default="egfr", help="names the bundle: scangen_<task>")
-    parser.add_argument("--outputs", type=Path, help="where runs are looked for by MLflow id (default: outputs)")
+    parser.add_argument("--outputs", type=Path, help="folder whose MLflow store is used (default: the run's, outputs)")
     parser.add_argument("--out", type=Path, help="folder to write to (default: dist)")
     parser.add_argument("--level", type=float, default=0.9, help="level of the prediction sets")
     parser.add_argument("--register", metavar="NAME", help="also make it a version of this model in MLflow's registry")
     args = parser.parse_args()
     report_input_errors()
 
+    from scangen_bundle.handlers.tracking import local_store
     from scangen_bundle.share.package import package_bundle
-    from scangen_bundle.share.run import find_run_folder
+    from scangen_bundle.share.register import log_served_model
+    from scangen_bundle.share.run import fetch_run
 
-    run = find_run_folder(args.run, args.outputs or ROOT / "outputs")
-    packed = package_bundle(ROOT, run, args.features_dir, args.task, args.out or ROOT / "dist", args.level)
+    is_folder = Path(args.run).is_dir()
+    outputs = args.outputs or (Path(args.run).resolve().parent if is_folder else ROOT / "outputs")
+    store = os.environ.get("MLFLOW_TRACKING_URI") or local_store(outputs)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(args.run) if is_folder else fetch_run(args.run, store, Path(folder))
+        packed = package_bundle(ROOT, run, args.features_dir, args.task, args.out or ROOT / "dist", args.level)
     print(packed.archive, packed.network, sep="\n")
     if args.register:
-        from scangen_bundle.handlers.tracking import local_store
-        from scangen_bundle.share.register import log_served_model
-
-        uri = os.environ.get("MLFLOW_TRACKING_URI") or local_store(run.parent)
-        print(log_served_model(packed.network, uri, args.register))
+        print(log_served_model(packed.network, store, args.register))
 
 
 if __name__ == "__main__":

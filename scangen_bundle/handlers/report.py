@@ -92,6 +92,8 @@ class EvaluationHandler:
         card: further facts for the report's model card.
         records: what the dataset was made of, with `slide_id` and `features_path`; with them the report has the
             resolution audit of these scans.
+        checkpoint: the file that the network's weights came from; it is tracked with the rest, so that the run can be
+            packed from MLflow alone.
     """
 
     def __init__(
@@ -108,11 +110,13 @@ class EvaluationHandler:
         seed: int = 0,
         card: Mapping[str, Any] | None = None,
         records: Sequence[Mapping[str, Any]] = (),
+        checkpoint: str | None = None,
     ) -> None:
         self.predictions, self.val_predictions, self.folder = predictions, Path(val_predictions), Path(folder)
         self.tracker, self.training_scanners, self.class_names = tracker, list(training_scanners), list(class_names)
         self.resamples, self.seed, self.card = resamples, seed, dict(card or {})
         self.features = {record["slide_id"]: record["features_path"] for record in records}
+        self.checkpoint = checkpoint
         self.metrics: dict[str, Any] = {}
         self._module = None if network is None else network.get_submodule(embedding)
         self._output: torch.Tensor | None = None
@@ -162,13 +166,20 @@ class EvaluationHandler:
             self.tracker.log_metrics(tracked_figures(self.metrics))
         self._write_html(table, embeddings)
         if self.tracker is not None:
-            for path in (self.predictions.path, self.predictions.path.with_suffix(".parquet")):
-                self.tracker.log_artifact(path)
-            for name in ("metrics.json", "report.html"):
-                self.tracker.log_artifact(self.folder / name)
+            self._track_files(self.tracker)
             self.tracker.finish()
         print(headline_table({self.folder.resolve().name: self.metrics}))
         print(RESEARCH_USE_ONLY)
+
+    def _track_files(self, tracker: RunTracker) -> None:
+        results = self.predictions.path, self.predictions.path.with_suffix(".parquet"), self.val_predictions
+        for path in (*results, self.folder / "metrics.json", self.folder / "report.html"):
+            tracker.log_artifact(path)
+        splits = self.folder / "splits.csv"  # not there where an evaluation runs by itself, on another cohort
+        if splits.is_file():
+            tracker.log_artifact(splits)
+        if self.checkpoint is not None:
+            tracker.log_artifact(self.checkpoint, "models")
 
     def _evaluate(self, table: pd.DataFrame) -> dict[str, Any]:
         threshold, sensitivity, source = 0.5, None, "largest probability wins"

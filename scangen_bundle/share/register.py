@@ -9,6 +9,7 @@ from scangen_bundle.share.export import load_exported
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CODE = Path(__file__).with_name("served_model.py")
+EXPERIMENT = "scangen"  # of the trainings, see configs/train.yaml
 
 
 def log_served_model(network: str | os.PathLike[str], tracking_uri: str, name: str | None = None) -> str:
@@ -30,14 +31,23 @@ def log_served_model(network: str | os.PathLike[str], tracking_uri: str, name: s
     from mlflow.types import ColSpec, DataType, Schema
 
     _, metadata, _ = load_exported(network)
+    inputs = Schema(
+        [ColSpec(DataType.string, "path", required=False), ColSpec(DataType.binary, "content", required=False)]
+    )
     mlflow.set_tracking_uri(tracking_uri)
+    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
+        database = tracking_uri.removeprefix("sqlite:///")
+        # A database keeps no files: without a place beside it they would go to the folder that the command runs in.
+        beside = None if database == tracking_uri else (Path(database).resolve().parent / "mlartifacts").as_uri()
+        mlflow.create_experiment(EXPERIMENT, artifact_location=beside)
+    mlflow.set_experiment(EXPERIMENT)
     with mlflow.start_run(run_name="package", tags={"use": "research only"}):
         logged = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(CODE),
             artifacts={"network": str(network)},
             code_paths=[str(PACKAGE)],
-            signature=ModelSignature(inputs=Schema([ColSpec(DataType.string, "path")])),
+            signature=ModelSignature(inputs=inputs),
             registered_model_name=name,
             pip_requirements=str(PACKAGE.parent / "requirements.txt"),
             metadata={key: metadata[key] for key in ("version", "commit", "encoder", "notice")},

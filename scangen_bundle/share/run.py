@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,18 +53,36 @@ class TrainedRun:
         return float(self.metrics["settings"]["threshold"]) if len(self.meta["class_names"]) == 2 else None
 
 
-def find_run_folder(run: str, outputs: Path) -> Path:
-    """The folder of a run: `run` itself, or the one below `outputs` that belongs to the MLflow run id `run`.
+def fetch_run(run_id: str, tracking_uri: str, folder: Path) -> Path:
+    """Copy the artifacts that training and evaluation left in MLflow into a run folder.
+
+    Args:
+        run_id: of the MLflow run.
+        tracking_uri: of the store.
+        folder: an empty folder to write to.
+
+    Returns:
+        `folder`, which `read_trained_run` checks.
 
     Raises:
-        InputError: neither.
+        InputError: the store does not know the run, or does not hold what packing needs.
     """
-    if Path(run).is_dir():
-        return Path(run)
-    for note in sorted(outputs.glob("*/mlflow_run.txt")):
-        if note.read_text().strip() == run:
-            return note.parent
-    raise InputError(run, f"is no folder, and no run below {outputs} has this MLflow id", "give the run's folder")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient(tracking_uri=tracking_uri)
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        remedy = "give the run's folder or its id, and the store with MLFLOW_TRACKING_URI or --outputs"
+        raise InputError(run_id, f"is no folder, and MLflow at {tracking_uri} knows no such run", remedy) from error
+    for name in ("models", "splits.csv", "val_predictions.csv", "predictions.csv", "metrics.json"):
+        try:
+            client.download_artifacts(run_id, name, str(folder))
+        except (MlflowException, OSError) as error:
+            raise InputError(f"run {run_id}", f"has no artifact {name}", "evaluate it with this version") from error
+    return folder
 
 
 def read_trained_run(folder: Path) -> TrainedRun:

@@ -1,58 +1,73 @@
 """The model that MLflow serves: this file is its code (models from code), so nothing is pickled.
 
-A row of the input has a `path` to a feature bag; the answer has the probability per class, the prediction with all that the
-site reference says about it, and the attention per tile. Research use only. It opens any path that it is asked for and that
-is a feature bag: serve it on loopback or behind a gate.
+A row of the input has the `path` of a feature bag or slide on the server's disk, or the `content` of such a file. The answer
+has the probability per class, the prediction with all that the site reference says about it, and the attention and place of
+each tile. Research use only. It opens any path that it is asked for: serve it on loopback or behind a gate.
 """
 
 from __future__ import annotations
 
-import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import mlflow
-import numpy as np
-import torch
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from scangen_bundle import RESEARCH_USE_ONLY
-from scangen_bundle.features import open_bag
-from scangen_bundle.share.export import DESCRIPTION, load_exported
-from scangen_bundle.share.reference import REFERENCE_FILE, SiteReference
-from scangen_bundle.share.statement import objections, refuse, state
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import FeatureBag, open_bag
+from scangen_bundle.features.bag import NO_COORDS
+from scangen_bundle.features.open import HDF5_MAGIC
+from scangen_bundle.share.slide_features import SlideFeatures
+from scangen_bundle.share.slide_model import SlideModel
 
 
 class ServedClassifier(PythonModel):
-    """Feature bag in, statement and attention out."""
+    """Feature bag or slide in, statement and attention out."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Read the exported network from the artifact `network`."""
-        self.network, metadata, files = load_exported(context.artifacts["network"])
-        self.features = metadata[DESCRIPTION]["features"]
-        self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
+        self.model = SlideModel(context.artifacts["network"], frozenset({"far_from_training"}))
+        self.slide_features = SlideFeatures(self.model.features)
 
     # without types, which MLflow would read as a signature
     def predict(self, context, model_input, params=None):
-        """One answer per row of a table with the column `path`.
+        """One answer per row of a table with the column `path` or `content`.
 
         Raises:
-            InputError: a file is no feature bag, or of another encoder than the model's.
+            InputError: a file is neither bag nor slide, of another encoder than the model's, or of unknown resolution.
         """
-        return [self._answer(str(path)) for path in model_input["path"]]
+        return [self._answer(row) for row in model_input.to_dict("records")]
 
-    def _answer(self, path: str) -> dict[str, Any]:
-        bag = open_bag(path)
-        refuse(path, objections(bag.attributes, self.features))
-        with torch.no_grad():
-            probability, attention, embedding = self.network.explain(torch.from_numpy(bag.rows())[None], None)
-        told = state(
-            probability[0].numpy().astype(np.float64),
-            embedding[0].numpy(),
-            str(bag.attributes.get("scanner", "")),
-            self.reference,
-        )
-        warnings = list(objections(bag.attributes, self.features, told).values())
-        return {"notice": RESEARCH_USE_ONLY, **told, "attention": attention[0].tolist(), "warnings": warnings}
+    def _answer(self, row: dict[str, Any]) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory() as folder:
+            if isinstance(row.get("path"), str):
+                path, where = Path(row["path"]), row["path"]
+            elif isinstance(row.get("content"), bytes):
+                path, where = Path(folder) / "content", "content"
+                path.write_bytes(row["content"])
+            else:
+                raise InputError("request", "a row has neither path nor content", "give one of them")
+            bag = self._bag(path, Path(folder) / "slide.h5")
+            told, attention = self.model(bag, where)
+            coords = None if bag.coords_unit == NO_COORDS else bag.coords_level0().tolist()
+            tile = bag.tile_size_level0()
+        return {
+            "notice": RESEARCH_USE_ONLY,
+            **told,
+            "attention": attention.tolist(),
+            "coords": coords,
+            "tile_size": None if tile is None else list(tile),
+        }
+
+    def _bag(self, path: Path, made: Path) -> FeatureBag:
+        """The bag at `path`, or that of the slide at `path`, written to `made`."""
+        if not path.is_file():
+            raise InputError(path, "there is no such file", "the path is one of the server's disk; or send the content")
+        with open(path, "rb") as file:
+            is_bag = file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
+        return open_bag(path) if is_bag else self.slide_features.write(path, made)
 
 
 mlflow.models.set_model(ServedClassifier())

@@ -54,8 +54,17 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(tmp_
     tracker.log_metrics({"train/loss": 0.5, "val/auroc/mean": 0.75}, step=1)
     predictions = PredictionsHandler(cohort(), str(run / "predictions.csv"))
     handler = EvaluationHandler(
-        predictions, validation(run), str(run), tracker, training_scanners=["A"], network=network, resamples=50
+        predictions,
+        validation(run),
+        str(run),
+        tracker,
+        ["A"],
+        network=network,
+        resamples=50,
+        checkpoint=str(run / "best.pt"),
     )
+    for name in ("best.pt", "splits.csv"):
+        (run / name).write_text(name)
     make_evaluator(network, [predictions, handler]).run()
 
     metrics = json.loads((run / "metrics.json").read_text())
@@ -74,7 +83,10 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(tmp_
     assert tracked.data.metrics["test/embedding/retrieval/top1"] == metrics["embedding"]["retrieval/top1"]["value"]
     assert {"test/auroc/mean", "test/auroc/worst", "test/flip_rate"} <= set(tracked.data.metrics)
     artifacts = {item.path for item in MlflowClient(tracker.uri).list_artifacts(tracker.run_id)}
-    assert artifacts == {"predictions.csv", "predictions.parquet", "metrics.json", "report.html"}
+    results = {"predictions.csv", "predictions.parquet", "metrics.json", "report.html"}
+    assert artifacts == results | {"val_predictions.csv", "splits.csv", "models"}  # enough to pack the run from MLflow
+    (weights,) = MlflowClient(tracker.uri).list_artifacts(tracker.run_id, "models")
+    assert weights.path == "models/best.pt"
 
     saved = np.load(run / "embeddings.npz")
     assert saved["slide_id"].tolist() == written.slide_id.tolist()

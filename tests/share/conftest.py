@@ -1,5 +1,6 @@
 """A small trained run with its bags, and the bundle in a git checkout of its own."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -72,7 +73,6 @@ def make_run(folder: Path, encoder: str = "efficientnet-lite0") -> tuple[Path, P
     metrics = evaluate_predictions(pd.read_csv(run / "predictions.csv"), threshold=0.5, resamples=20)
     metrics["settings"].update(threshold_source="test", class_names=["negative", "positive"])
     (run / "metrics.json").write_text(json.dumps(metrics))
-    (run / "mlflow_run.txt").write_text("abc123")
     meta = {
         "encoder": encoder,
         "num_features": DIM,
@@ -118,37 +118,80 @@ def make_checkout(bundle_root: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def trained_run(tmp_path_factory):
-    """(run folder, features folder)"""
-    return make_run(tmp_path_factory.mktemp("trained"))
+def track_run(run: Path, store: str) -> str:
+    """The run in MLflow as evaluation tracks it (see tests/handlers/test_report.py); gives its id."""
+    from scangen_bundle.handlers import RunTracker
+
+    tracker = RunTracker(run.parent, run.parent / "tracked", tracking_uri=store)
+    for name in ("predictions.csv", "val_predictions.csv", "metrics.json", "splits.csv"):
+        tracker.log_artifact(run / name)
+    tracker.log_artifact(run / "models" / "best.pt", "models")
+    tracker.finish()
+    return tracker.run_id
 
 
-@pytest.fixture(scope="session")
-def checkout(bundle_root, tmp_path_factory):
-    return make_checkout(bundle_root, tmp_path_factory.mktemp("checkout"))
-
-
-def run_python(*arguments, cwd):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("PYTHONPATH", None)
+def run_python(*arguments, cwd, **environment):
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    variables.pop("PYTHONPATH", None)
     return subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=cwd, env=environment, capture_output=True, text=True, timeout=300
+        [sys.executable, *map(str, arguments)], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300
     )
 
 
-def pack(checkout, run, features, out):
+def pack(checkout, run, features, out, *options, **environment):
     script = checkout / "scripts" / "package_bundle.py"
-    return run_python(script, "--run", run, "--features_dir", features, "--out", out, cwd=out.parent)
+    arguments = ["--run", run, "--features_dir", features, "--out", out, *options]
+    return run_python(script, *arguments, cwd=out.parent, **environment)
+
+
+def store_below(folder: Path) -> str:
+    return f"sqlite:///{folder / 'store' / 'mlflow.db'}"
+
+
+def make_all(bundle_root: Path, folder: Path) -> None:
+    """A trained run, a checkout, the run packed by the command, registered, and unpacked."""
+    run, features = make_run(folder)
+    checkout = make_checkout(bundle_root, folder / "checkout")
+    (folder / "store").mkdir()
+    out, store = folder / "dist", store_below(folder)
+    done = pack(checkout, run, features, out, "--register", "scangen_egfr", MLFLOW_TRACKING_URI=store)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(done.stdout.split()[0]) as file:
+        file.extractall(folder / "elsewhere")
 
 
 @pytest.fixture(scope="session")
-def packed(checkout, trained_run, tmp_path_factory):
+def made_once(bundle_root, tmp_path_factory):
+    """Folder of `make_all`, which the processes of pytest-xdist share."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "share"
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make_all(bundle_root, folder)
+            (folder / "complete").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_run(made_once):
+    """(run folder, features folder)"""
+    return made_once / "run", made_once / "features"
+
+
+@pytest.fixture(scope="session")
+def checkout(made_once):
+    return made_once / "checkout"
+
+
+@pytest.fixture(scope="session")
+def packed(made_once):
     """(archive, network, unpacked bundle)"""
-    out = tmp_path_factory.mktemp("packed") / "dist"
-    done = pack(checkout, *trained_run, out)
-    assert done.returncode == 0, done.stderr
-    archive, network = (Path(line) for line in done.stdout.split())
-    with zipfile.ZipFile(archive) as file:
-        file.extractall(out.parent / "elsewhere")
-    return archive, network, out.parent / "elsewhere" / "scangen_egfr"
+    name = "scangen_egfr_v0.1.0"
+    return (
+        made_once / "dist" / f"{name}.zip",
+        made_once / "dist" / f"{name}.ts",
+        made_once / "elsewhere" / "scangen_egfr",
+    )

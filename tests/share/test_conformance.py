@@ -1,6 +1,9 @@
-"""MONAI's own commands on the packed bundle."""
+"""The packed bundle where nothing of the repository is: MONAI's own commands, inference, the zoo's checks, publishing."""
 
+import json
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,90 +11,181 @@ import pytest
 import torch
 
 from scangen_bundle.features import open_bag
+from scangen_bundle.share.package import LARGE
 from tests.share.conftest import run_python
+
+SCRIPT = Path(__file__).with_name("in_bundle.py").read_text()
 
 
 @pytest.fixture(scope="module")
-def bundle(packed, tmp_path_factory):
+def bundle(packed, tmp_path_factory, real_data):
     copy = tmp_path_factory.mktemp("conformance") / "scangen_egfr"
     shutil.copytree(packed[2], copy)
+    (copy / "eval").mkdir()
+    shutil.copy(real_data / "reference" / "meta_schema_20240725.json", copy / "eval" / "schema.json")
     return copy
 
 
 @pytest.fixture(scope="module")
-def example(trained_run):
-    """Features [1, N, D] of a test scan, and its probability."""
-    row = pd.read_csv(trained_run[0] / "predictions.csv").iloc[0]
-    return torch.from_numpy(open_bag(trained_run[1] / f"{row.slide_id}.h5").rows())[None], row.probability
+def table(trained_run):
+    """Predictions of the run on its test scans."""
+    return pd.read_csv(trained_run[0] / "predictions.csv")
 
 
-FILES = ["--meta_file", "configs/metadata.json", "--config_file", "configs/inference.yaml"]
+@pytest.fixture(scope="module")
+def example(trained_run, table):
+    """Features [1, N, D] of the first test scan."""
+    return torch.from_numpy(open_bag(trained_run[1] / f"{table.slide_id[0]}.h5").rows())[None]
+
+
+@pytest.fixture(scope="module")
+def results(bundle, trained_run, table, example, tmp_path_factory):
+    """Folder of what `in_bundle.py` left."""
+    data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("results")
+    shutil.copytree(trained_run[1], data / "features")
+    manifest = table.drop(columns="probability").assign(label="")
+    manifest["features_path"] = [f"features/{name}.h5" for name in table["slide_id"]]
+    manifest.to_csv(data / "manifest.csv", index=False)
+    torch.save(example, folder / "image.pt")
+    done = run_python("-c", SCRIPT, data, folder, cwd=bundle)
+    assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture
-def data(trained_run, tmp_path):
-    """A data folder with a manifest of the test scans."""
-    table = pd.read_csv(trained_run[0] / "predictions.csv")
-    shutil.copytree(trained_run[1], tmp_path / "features")
-    table["features_path"] = [f"features/{name}.h5" for name in table["slide_id"]]
-    table.drop(columns="probability").to_csv(tmp_path / "manifest.csv", index=False)
-    return tmp_path
+def step(results):
+    """Gives a step's value and what it printed, or fails with its traceback."""
+    said = json.loads((results / "steps.json").read_text())
+
+    def get(name):
+        assert not said[name]["error"], said[name]["error"] + said[name]["output"]
+        return said[name]["value"], said[name]["output"]
+
+    return get
 
 
-def test_metadata_follow_monais_schema(bundle, real_data):
-    pytest.importorskip("jsonschema")
-    from monai.bundle import verify_metadata
-
-    schema = bundle / "eval" / "schema.json"
-    schema.parent.mkdir()
-    shutil.copy(real_data / "reference" / "meta_schema_20240725.json", schema)
-    verify_metadata(meta_file=str(bundle / "configs" / "metadata.json"), filepath=str(schema))
+def test_the_code_is_the_bundles_own(step, bundle):
+    assert Path(step("code")[0]) == bundle / "scangen_bundle" / "__init__.py"
 
 
-def test_network_takes_and_gives_what_the_metadata_say(bundle):
-    done = run_python("-m", "monai.bundle", "verify_net_in_out", "--net_id", "network_def", *FILES, cwd=bundle)
-    assert done.returncode == 0, done.stderr
-    assert "verified with no error" in done.stderr + done.stdout
+def test_metadata_follow_monais_schema(step):
+    assert "metadata is verified with no error" in step("verify_metadata")[1]
 
 
-def test_checkpoint_exports_to_torchscript(bundle, example):
-    command = ["-m", "monai.bundle", "ckpt_export", "--net_id", "network_def", "--filepath", "models/exported.ts"]
-    done = run_python(*command, "--ckpt_file", "models/model.pt", *FILES, cwd=bundle)
-    assert done.returncode == 0, done.stderr
+def test_network_takes_and_gives_what_the_metadata_say(step):
+    assert "data shape of network is verified with no error" in step("verify_net_in_out")[1]
+
+
+def test_checkpoint_exports_to_torchscript(step, bundle, table, example):
+    step("ckpt_export")
     network = torch.jit.load(bundle / "models" / "exported.ts").eval()
     with torch.no_grad():
-        assert torch.softmax(network(example[0]).double(), 1)[0, 1].item() == pytest.approx(example[1], abs=1e-6)
+        positive = torch.softmax(network(example).double(), 1)[0, 1].item()
+    assert positive == pytest.approx(table.probability[0], abs=1e-6)
 
 
-def test_checkpoint_exports_to_onnx(bundle, example):
+def test_checkpoint_exports_to_onnx(step, bundle, table, example):
     import onnxruntime
 
-    command = ["-m", "monai.bundle", "onnx_export", "--net_id", "network_def", "--filepath", "models/model.onnx"]
-    dynamic = (
-        "{'dynamic_axes': {'image': {1: 'tiles'}}, 'input_names': ['image'], 'output_names': ['pred'], 'dynamo': False}"
-    )
-    options = ["--input_shape", "[1,7,1280]", "--use_trace", "True", "--converter_kwargs", dynamic]
-    done = run_python(*command, "--ckpt_file", "models/model.pt", *FILES, *options, cwd=bundle)
-    assert done.returncode == 0, done.stderr
+    step("onnx_export")
     session = onnxruntime.InferenceSession(str(bundle / "models" / "model.onnx"))
-    (logits,) = session.run(None, {session.get_inputs()[0].name: example[0].numpy()})
+    (logits,) = session.run(None, {session.get_inputs()[0].name: example.numpy()})
     positive = np.exp(logits[0, 1]) / np.exp(logits[0]).sum()
-    assert positive == pytest.approx(example[1], abs=1e-5)
+    assert positive == pytest.approx(table.probability[0], abs=1e-5)
 
 
-def test_monai_loads_network_and_workflow(bundle, example, data):
-    from monai.bundle import create_workflow, load
+def test_inference_gives_the_runs_predictions(step, results, table):
+    step("run")
+    (found,) = (results / "out").rglob("predictions.csv")
+    result = pd.read_csv(found).set_index("slide_id")["probability"]
+    np.testing.assert_allclose(result[table["slide_id"]], table["probability"], atol=1e-6)
 
-    network = load("scangen_egfr", bundle_dir=str(bundle.parent), workflow_type="inference", device="cpu")
-    with torch.no_grad():
-        assert torch.softmax(network.eval()(example[0]).double(), 1)[0, 1].item() == pytest.approx(example[1], abs=1e-6)
-    scripted, metadata, _ = load("scangen_egfr", bundle_dir=str(bundle.parent), load_ts_module=True, device="cpu")
-    with torch.no_grad():
-        assert scripted(example[0])[0, 1].item() == pytest.approx(example[1], abs=1e-6)
-    assert metadata["name"].startswith("ScanGen")
-    config = str(bundle / "configs" / "inference.yaml")
-    workflow = create_workflow(
-        config_file=config, workflow_type="inference", bundle_root=str(bundle), dataset_dir=str(data)
+
+def test_monai_loads_network_and_torchscript(step, table):
+    value, _ = step("load")
+    assert value["network"] == pytest.approx(table.probability[0], abs=1e-6)
+    assert value["scripted"] == pytest.approx(table.probability[0], abs=1e-6)
+    assert value["name"].startswith("ScanGen")
+
+
+def test_monai_makes_the_inference_workflow(step, bundle):
+    value, _ = step("create_workflow")
+    assert value["missing"] == []
+    assert value["version"] == json.loads((bundle / "configs" / "metadata.json").read_text())["version"]
+
+
+def test_folder_is_as_the_zoo_checks_it(packed):
+    """The checks of the model zoo's `ci/verify_bundle.py` that are about files; the others are MONAI's commands above."""
+    bundle = packed[2]
+    for name in ("configs/metadata.json", "LICENSE", "models/model.pt", "configs/inference.json", "docs/README.md"):
+        assert (bundle / name).is_file(), name
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text())
+    assert metadata["version"] in metadata["changelog"]
+    torch.jit.load(bundle / "models" / "model.ts")
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert all(isinstance(value, torch.Tensor) for value in state.values())
+    assert max(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) <= LARGE
+
+
+class FakeHub:
+    """Hugging Face's API at its boundary: notes what would be sent."""
+
+    def __init__(self, token=None):
+        self.calls = {"token": token}
+        FakeHub.last = self
+
+    def create_repo(self, **options):
+        self.calls["create_repo"] = options
+
+    def upload_folder(self, repo_id, folder_path):
+        self.calls["upload_folder"] = repo_id
+        root = Path(folder_path)
+        self.files = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+        return f"https://hub.example/{repo_id}"
+
+    def create_tag(self, repo_id, tag, exist_ok):
+        self.calls.setdefault("tags", []).append(tag)
+
+
+def test_push_to_hugging_face_sends_the_whole_bundle(packed, tmp_path, monkeypatch):
+    import huggingface_hub
+    from monai.bundle import push_to_hf_hub
+
+    monkeypatch.setattr(huggingface_hub, "HfApi", FakeHub)
+    shutil.copytree(packed[2], tmp_path / "scangen_egfr")
+    url = push_to_hf_hub(
+        "somebody/scangen_egfr", "scangen_egfr", str(tmp_path), token="secret", version="0.1.0", private=False
     )
-    assert workflow.check_properties() in (None, [])
-    assert workflow.version == metadata["version"]
+    assert url == "https://hub.example/somebody/scangen_egfr"
+    hub = FakeHub.last
+    assert hub.calls == {
+        "token": "secret",
+        "create_repo": {"repo_id": "somebody/scangen_egfr", "private": False, "exist_ok": True},
+        "upload_folder": "somebody/scangen_egfr",
+        "tags": ["0.1.0"],
+    }
+    card = hub.files.pop("README.md").decode()
+    assert card.startswith("---\ntags:\n- monai\n- medical\nlibrary_name: monai\nlicense: apache-2.0\n---")
+    assert "Research use only" in card
+    sent = {str(path.relative_to(packed[2])): path.read_bytes() for path in packed[2].rglob("*") if path.is_file()}
+    assert hub.files == sent
+
+
+def test_a_published_bundle_is_found_and_unpacked(packed, tmp_path, monkeypatch):
+    """`get_bundle_info` and `download` of a release that holds our archive; the network's place is taken at its boundary."""
+    import requests
+    from monai.bundle import download, get_bundle_info
+
+    entry = {packed[0].stem: {"checksum": "", "source": packed[0].as_uri()}}  # models/model_info.json of the zoo
+    asked = []
+
+    def get(url, headers=None):
+        asked.append(url)
+        return SimpleNamespace(text=json.dumps(entry), raise_for_status=lambda: None)
+
+    monkeypatch.setattr(requests, "get", get)
+    info = get_bundle_info("scangen_egfr", version="0.1.0", repo="somebody/model-zoo", tag="dev")
+    assert asked == ["https://raw.githubusercontent.com/somebody/model-zoo/dev/models/model_info.json"]
+    assert info["name"] == "scangen_egfr_v0.1.0"
+    download("scangen_egfr", url=info["browser_download_url"], bundle_dir=str(tmp_path), progress=False)
+    assert (tmp_path / "scangen_egfr" / "configs" / "metadata.json").is_file()

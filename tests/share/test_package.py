@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.share.conftest import git, make_checkout, pack, predict, run_python
+from scangen_bundle.errors import InputError
+from scangen_bundle.handlers import RunTracker
+from scangen_bundle.share.run import fetch_run
+from tests.share.conftest import git, make_checkout, pack, predict, track_run
 
 
 def test_names_and_content(packed):
@@ -35,34 +38,37 @@ def test_metadata_tell_figures_encoder_and_commit(packed, checkout, trained_run)
     assert "efficientnet-lite0" in card
 
 
-def test_another_checkout_of_the_commit_packs_the_same_bytes(checkout, trained_run, packed, tmp_path):
+@pytest.fixture(scope="module")
+def tracked(trained_run, tmp_path_factory):
+    """(MLflow store that holds the run's files, id of the run)"""
+    folder = tmp_path_factory.mktemp("tracked")
+    shutil.copytree(trained_run[0], folder / "run")
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    return store, track_run(folder / "run", store)
+
+
+def test_another_checkout_packs_the_same_bytes_from_mlflow_alone(checkout, trained_run, tracked, packed, tmp_path):
+    """The run's folder is not named: its files come from the store of its id."""
     other = tmp_path / "other"
     git(checkout, "clone", "-q", str(checkout), str(other))
-    done = pack(other, *trained_run, tmp_path / "again")
+    store, run_id = tracked
+    done = pack(other, run_id, trained_run[1], tmp_path / "again", MLFLOW_TRACKING_URI=store)
     assert done.returncode == 0, done.stderr
     for before, after in zip(packed[:2], map(Path, done.stdout.split()), strict=True):
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (before, after)]
         assert digests[0] == digests[1], before.name
 
 
-def test_unpacked_bundle_predicts_with_its_own_code(packed, trained_run, tmp_path):
-    run, features = trained_run
-    bundle = tmp_path / "alone" / "scangen_egfr"
-    shutil.copytree(packed[2], bundle)
-    data = tmp_path / "data"
-    shutil.copytree(features, data / "features")
-    table = pd.read_csv(run / "predictions.csv")
-    manifest = table[["slide_id", "specimen_id", "patient_id", "scanner"]]
-    manifest = manifest.assign(label="", features_path=[f"features/{name}.h5" for name in manifest["slide_id"]])
-    manifest.to_csv(data / "manifest.csv", index=False)
-    arguments = ["-m", "monai.bundle", "run", "inferring", "--config_file", "configs/inference.yaml"]
-    done = run_python(*arguments, "--dataset_dir", data, "--output_dir", tmp_path / "out", cwd=bundle)
-    assert done.returncode == 0, done.stderr
-    (found,) = (tmp_path / "out").rglob("predictions.csv")
-    result = pd.read_csv(found).set_index("slide_id")["probability"]
-    np.testing.assert_allclose(result[table["slide_id"]], table["probability"], atol=1e-6)
-    where = run_python("-c", "import scangen_bundle; print(scangen_bundle.__file__)", cwd=bundle)
-    assert where.stdout.strip() == str(bundle / "scangen_bundle" / "__init__.py")
+def test_an_id_that_mlflow_does_not_know_is_said(tracked, tmp_path):
+    with pytest.raises(InputError, match="knows no such run"):
+        fetch_run("nobody", tracked[0], tmp_path)
+
+
+def test_a_run_without_its_network_in_mlflow_is_said(tmp_path):
+    tracker = RunTracker(tmp_path, tmp_path / "run")
+    tracker.log_metrics({"train/loss": 1.0})
+    with pytest.raises(InputError, match="has no artifact models"):
+        fetch_run(tracker.run_id, tracker.uri, tmp_path)
 
 
 def test_exported_network_predicts_like_the_run(packed, trained_run):
@@ -83,7 +89,6 @@ class TestRefusals:
     """In this process: each call ends before anything is written."""
 
     def refuse(self, root, run, features, match, tmp_path):
-        from scangen_bundle.errors import InputError
         from scangen_bundle.share.package import package_bundle
 
         with pytest.raises(InputError, match=match):
@@ -149,15 +154,6 @@ class TestRefusals:
         self.refuse(
             checkout, run, trained_run[1], f"gives {table.slide_id[3]} a probability that is 0.01 away", tmp_path
         )
-
-
-def test_a_run_is_found_by_its_mlflow_id(trained_run):
-    from scangen_bundle.errors import InputError
-    from scangen_bundle.share.run import find_run_folder
-
-    assert find_run_folder("abc123", trained_run[0].parent) == trained_run[0]
-    with pytest.raises(InputError, match="no folder"):
-        find_run_folder("nobody", trained_run[0].parent)
 
 
 def test_the_fixture_has_a_network_that_tells_slides_apart(trained_run):

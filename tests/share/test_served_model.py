@@ -1,5 +1,6 @@
 """The registered model, answered over HTTP by `mlflow models serve` in a process of its own."""
 
+import base64
 import json
 import os
 import socket
@@ -10,33 +11,17 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from scangen_bundle.share.package import package_bundle
-from scangen_bundle.share.register import log_served_model
+from tests.share.conftest import DIM, predict, store_below
+from tests.slides.generated import picture, write_slide
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("mlflow")
-    return f"sqlite:///{folder / 'mlflow.db'}"
-
-
-@pytest.fixture(scope="module")
-def registered(store, checkout, trained_run, tmp_path_factory):
-    import mlflow
-
-    folder = tmp_path_factory.mktemp("registered")
-    packed = package_bundle(checkout, trained_run[0], str(trained_run[1]), "egfr", folder)
-    mlflow.set_tracking_uri(store)
-    mlflow.create_experiment("packed", artifact_location=(folder / "artifacts").as_uri())
-    mlflow.set_experiment("packed")
-    return log_served_model(packed.network, store, "scangen_egfr")
-
-
-@pytest.fixture(scope="module")
-def server(registered, store, tmp_path_factory):
+def server(made_once, tmp_path_factory):
+    store = store_below(made_once)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -78,25 +63,82 @@ def server(registered, store, tmp_path_factory):
             process.wait(30)
 
 
-def ask(server, *paths):
-    body = json.dumps({"dataframe_records": [{"path": str(path)} for path in paths]}).encode()
+def ask(server, *records):
+    body = json.dumps({"dataframe_records": records}).encode()
     request = urllib.request.Request(server, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as answer:
         return json.loads(answer.read())["predictions"]
 
 
+def sent(path):
+    return {"content": base64.b64encode(path.read_bytes()).decode()}
+
+
 def test_answers_over_http_are_the_runs_predictions(server, trained_run):
     table = pd.read_csv(trained_run[0] / "predictions.csv").head(3)
-    answers = ask(server, *(trained_run[1] / f"{name}.h5" for name in table["slide_id"]))
+    answers = ask(server, *({"path": str(trained_run[1] / f"{name}.h5")} for name in table["slide_id"]))
     for answer, expected in zip(answers, table["probability"], strict=True):
         assert abs(answer["probability"]["positive"] - expected) < 1e-6
-        assert len(answer["attention"]) == 20
+        assert len(answer["attention"]) == len(answer["coords"]) == 20
         assert abs(sum(answer["attention"]) - 1) < 1e-5
         assert answer["scanner"]["known_to_training"]
 
 
-def test_a_file_that_is_no_bag_is_an_error_that_names_it(server, trained_run):
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        ask(server, trained_run[0] / "metrics.json")
-    assert caught.value.code >= 400
-    assert "metrics.json" in caught.value.read().decode()
+def test_a_bag_can_be_sent_itself(server, trained_run):
+    row = pd.read_csv(trained_run[0] / "predictions.csv").iloc[0]
+    (answer,) = ask(server, sent(trained_run[1] / f"{row.slide_id}.h5"))
+    assert abs(answer["probability"]["positive"] - row.probability) < 1e-6
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory):
+    return write_slide(tmp_path_factory.mktemp("slide") / "a.tif", picture(900, 700), mpp=0.5)
+
+
+def test_a_slide_has_the_answer_of_extraction_and_network(server, slide, trained_run, tmp_path):
+    """`run extracting` on the slide, then the network: nothing of the served model."""
+    import torch
+
+    from scangen_bundle.encoders import create_encoder
+    from scangen_bundle.features import ExtractionJob, open_bag
+    from scangen_bundle.handlers.checkpoint import read_checkpoint
+    from scangen_bundle.networks import MaskedMILModel
+
+    row = {
+        "slide_id": "x",
+        "specimen_id": "x",
+        "patient_id": "x",
+        "scanner": "x",
+        "label": -1,
+        "slide_path": str(slide),
+    }
+    manifest = pd.DataFrame([{**row, "features_path": "", "mpp": float("nan"), "split": ""}])
+    encoder = create_encoder("efficientnet-lite0")
+    ExtractionJob(manifest, tmp_path, encoder, workers=1, tiling={"min_tissue": 0.5}, progress=False).run()
+    network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
+    network.load_state_dict(read_checkpoint(trained_run[0] / "models" / "best.pt")["network"])
+    bag = open_bag(tmp_path / "x.h5")
+    seen = []
+    network.get_submodule("attention").register_forward_hook(lambda module, inputs, output: seen.append(output))
+    with torch.no_grad():
+        expected = predict(network, tmp_path / "x.h5")
+    for record in ({"path": str(slide)}, sent(slide)):
+        (answer,) = ask(server, record)
+        assert abs(answer["probability"]["positive"] - expected) < 1e-6
+        assert sum(answer["probability"].values()) == pytest.approx(1)
+        np.testing.assert_allclose(answer["attention"], seen[0][0][: len(bag)], atol=1e-6)
+        assert answer["coords"] == bag.coords.tolist()
+        assert answer["tile_size"] == pytest.approx([224, 224])
+        assert not answer["scanner"]["known_to_training"]
+
+
+def test_what_is_neither_bag_nor_slide_is_an_error_that_names_it(server, trained_run):
+    for record, problem in (
+        ({"path": str(trained_run[0] / "metrics.json")}, "metrics.json"),
+        ({"path": "/nowhere.svs"}, "no such file"),
+        (sent(trained_run[0] / "metrics.json"), "content"),
+    ):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            ask(server, record)
+        assert caught.value.code >= 400
+        assert problem in caught.value.read().decode()

@@ -1,0 +1,95 @@
+"""A slide's feature bag, made exactly as the bags that a packed network was trained on."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scangen_bundle.encoders import Encoder, create_encoder
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import FeatureBag, open_bag, open_writer
+from scangen_bundle.features.request import ExtractionRequest
+from scangen_bundle.features.tiling import SlideTask, TilingSettings, read_slide
+
+
+def create_training_encoder(features: Mapping[str, Any], weights: str | os.PathLike[str] | None = None) -> Encoder:
+    """The encoder that a packed network was trained on.
+
+    Args:
+        features: identity of the training's features, as packed with the network.
+        weights: the site's copy of the encoder's weights; None where the encoder brings its own.
+
+    Raises:
+        InputError: the encoder is not here, or its revision is another.
+    """
+    options = {name: features[name] for name in ("pooling", "tile_px", "mpp")}
+    if weights is not None:
+        options["weights"] = os.fspath(weights)
+    encoder = create_encoder(features["encoder"], **options)
+    if str(encoder.revision) != features["revision"]:
+        problem = f"is revision {encoder.revision}, the model was trained on {features['revision']}"
+        raise InputError(f"encoder {encoder.name!r}", problem, "give the weights of that revision")
+    return encoder
+
+
+class SlideFeatures:
+    """Makes feature bags of slides.
+
+    Args:
+        features: identity of the training's features, as packed with the network.
+        weights: see `create_training_encoder`; the encoder is made when the first slide needs it.
+    """
+
+    def __init__(self, features: Mapping[str, Any], weights: str | os.PathLike[str] | None = None) -> None:
+        self.features, self.weights = features, weights
+        self._request: ExtractionRequest | None = None
+
+    def write(self, slide: str | os.PathLike[str], path: Path, stated_mpp: float = math.nan) -> FeatureBag:
+        """Write the bag of a slide, and open it.
+
+        Args:
+            slide: the slide file.
+            path: the bag.
+            stated_mpp: resolution of level 0 that the site states, µm/px; NaN takes the file's own.
+
+        Raises:
+            InputError: the encoder is not here or another, the slide cannot be read, has no plausible mpp, or no tissue.
+        """
+        if self._request is None:
+            self._request = self._make_request()
+        request = self._request
+        try:
+            parts = read_slide(SlideTask("slide", os.fspath(slide), stated_mpp), request.tiling)
+            facts: Any = next(parts)
+            with open_writer(path, facts.coords, request.attributes("slide", facts), request.dtype) as writer:
+                for part in parts:
+                    if isinstance(part, np.ndarray):  # the last part is the slide's sharpness
+                        writer.append(request.encoder.encode(part))
+        except InputError:
+            raise
+        except Exception as error:  # damaged slides fail in the decoders' own ways
+            problem = f"cannot be read ({type(error).__name__})"
+            raise InputError(Path(slide).name, problem, "send the slide again") from error
+        return open_bag(path)
+
+    def _make_request(self) -> ExtractionRequest:
+        encoder = create_training_encoder(self.features, self.weights)
+        settings = json.loads(self.features["settings"])
+        tiling = TilingSettings(
+            mpp=encoder.mpp,
+            tile_px=encoder.tile_px,
+            allow_upsampling=settings["upsampling"],
+            tissue=settings["tissue"],
+            tiling=settings["tiling"],
+        )
+        request = ExtractionRequest(encoder, tiling, self.features["dtype"])
+        if json.loads(request.settings) != settings:
+            problem = f"cuts slides as {request.settings}, the model was trained on {self.features['settings']}"
+            raise InputError("this version", problem, "use the code that was packed with the model")
+        return request

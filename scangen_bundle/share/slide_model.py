@@ -1,0 +1,70 @@
+"""An exported network with all that it says of a slide: what the served model and the deploy app run."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+import torch
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.features import FeatureBag
+from scangen_bundle.share.export import DESCRIPTION, load_exported
+from scangen_bundle.share.reference import REFERENCE_FILE, SiteReference
+from scangen_bundle.share.statement import objections, refuse, state
+
+
+class SlideModel:
+    """The exported network with its embedded description.
+
+    Args:
+        path: the `.ts` that `scripts/package_bundle.py` wrote.
+        allowed: kinds of objection that become warnings, see `scangen_bundle.share.statement.objections`.
+
+    Attributes:
+        metadata: embedded in the file.
+        description: our own part of it: name, task, class_names, num_features, training_scanners, features.
+        features: identity of the training's features.
+        reference: numbers of the validation patients.
+
+    Raises:
+        InputError: the file is missing, damaged, or without metadata or validation numbers.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], allowed: frozenset[str] = frozenset()) -> None:
+        self.network, self.metadata, files = load_exported(path)
+        if not files.get(REFERENCE_FILE):
+            raise InputError(path, "has no validation numbers", "take the .ts that scripts/package_bundle.py wrote")
+        self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
+        self.description = self.metadata[DESCRIPTION]
+        self.features = self.description["features"]
+        self.allowed = allowed
+
+    def __call__(self, bag: FeatureBag, where: str) -> tuple[dict[str, Any], np.ndarray]:
+        """What is said about a slide (see `statement.state`) with `warnings`, and the attention [N] of its tiles.
+
+        Args:
+            bag: of the slide.
+            where: names the slide in messages.
+
+        Raises:
+            InputError: the bag is empty or of another D, or the slide is refused.
+        """
+        if not len(bag):
+            raise InputError(where, "the bag has no tile", "look at the slide")
+        refuse(where, objections(bag.attributes, self.features), self.allowed)
+        if bag.dim != self.description["num_features"]:
+            problem = f"its vectors have D = {bag.dim}, the model takes {self.description['num_features']}"
+            raise InputError(where, problem, "extract the features with the model's encoder")
+        with torch.no_grad():
+            probability, attention, embedding = self.network.explain(torch.from_numpy(bag.rows())[None], None)
+        told = state(
+            probability[0].numpy().astype(np.float64),
+            embedding[0].numpy(),
+            str(bag.attributes.get("scanner", "")),
+            self.reference,
+        )
+        warnings = refuse(where, objections(bag.attributes, self.features, told), self.allowed)
+        return {**told, "warnings": warnings}, attention[0].numpy()
