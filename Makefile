@@ -38,8 +38,8 @@ bench-features: env  ## speed of feature bags, memory of extraction
 bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, start-up
 	$(PY) -m benchmarks.training
 
-bench-robustness: env  ## robustness measures at the size of the public benchmarks, beside their matrix products
-	$(PY) -m benchmarks.robustness
+bench-robustness: env  ## robustness measures at the size of the public benchmarks, beside their products (PLISM=folder: and peer)
+	$(PY) -m benchmarks.robustness $(if $(PLISM),--plism-benchmark $(PLISM))
 
 evidence: env  ## what ScanGen does and does not do, at feature level (needs the bags of data/phantom; resumable)
 	$(PY) -m benchmarks.evidence

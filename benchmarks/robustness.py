@@ -1,17 +1,27 @@
 """Time and memory of the robustness measures at the size of the public benchmarks, beside the matrix products they need.
 
-    python -m benchmarks.robustness [--slides 3] [--tiles 8139] [--dim 1024]
+    python -m benchmarks.robustness [--slides 3] [--tiles 8139] [--dim 1024] [--plism-benchmark FOLDER]
 
 Features are generated: registered slides share the tissue, and each has its own shift and noise. The 4,095 pairs of 91
 slides are extrapolated from the pairs of a few: each slide's own neighbours are found once, each pair costs one product.
+
+plism-benchmark's own metric functions run beside it on the same arrays where they can be imported. They are not on PyPI and
+the repository states no licence, so nothing of them is here. To get them:
+
+    git clone https://github.com/owkin/plism-benchmark && pip install loguru
+    python -m benchmarks.robustness --plism-benchmark plism-benchmark
+
+They run on the CPU in float32. (By default they cast to float16, for which a CPU has no fast product: far slower still.)
 """
 
 from __future__ import annotations
 
 import argparse
 import resource
+import sys
 import time
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +64,26 @@ def brute_force(a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return hits
 
 
-def paired(slides: int, tiles: int, dim: int) -> None:
+def plism_metrics(folder: str | None) -> tuple[Any, Any] | None:
+    """plism-benchmark's cosine and top-k metrics on the CPU in float32; None where they cannot be imported."""
+    if folder:
+        sys.path.insert(0, folder)
+    try:
+        from plismbench.metrics import CosineSimilarity, TopkAccuracy
+    except ImportError as error:
+        print(f"plism-benchmark is not measured ({error}); the head of this file says how to get it")
+        return None
+    return CosineSimilarity("cpu", use_mixed_precision=False), TopkAccuracy(
+        "cpu", use_mixed_precision=False, k=list(KS)
+    )
+
+
+def largest_memory() -> float:
+    """GB, of this process until now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def paired(slides: int, tiles: int, dim: int, plism: tuple[Any, Any] | None) -> None:
     generator = np.random.default_rng(0)
     tissue = generator.normal(size=(tiles, dim)).astype(np.float32)
     arrays = []
@@ -63,7 +92,7 @@ def paired(slides: int, tiles: int, dim: int) -> None:
         arrays.append(unit_rows(tissue + generator.normal(size=dim).astype(np.float32) + 4.5 * noise))
     own_time, own = seconds(lambda: [own_neighbours(array, max(KS)) for array in arrays])
     pairs = list(combinations(range(slides), 2))
-    one, pair_time = 0.0, 0.0
+    one, pair_time, found = 0.0, 0.0, {}
     for a, b in pairs:
         time_product, _ = seconds(lambda a=a, b=b: product(arrays[a], arrays[b]))
         time_pair, hits = seconds(
@@ -73,6 +102,7 @@ def paired(slides: int, tiles: int, dim: int) -> None:
             )[1]
         )
         one, pair_time = one + time_product, pair_time + time_pair
+        found[a, b] = hits.mean(axis=0)
         some = np.linspace(0, tiles - 1, CHECKED).astype(int)
         difference = np.abs(hits[some] - brute_force(arrays[a], arrays[b], some)).max()
         if difference > 1e-9:
@@ -88,6 +118,21 @@ def paired(slides: int, tiles: int, dim: int) -> None:
     print(
         f"  {count:,} pairs of {SLIDES} slides: {total:,.0f} s, products alone {products:,.0f} s: {total / products:.2f} times"
     )
+    print(f"  largest memory: {largest_memory():.2f} GB")
+    if plism:
+        cosine, topk = plism
+        time_cosine, mean = seconds(lambda: cosine.compute_metric(arrays[0], arrays[1]))
+        time_topk, accuracy = seconds(lambda: topk.compute_metric(arrays[0], arrays[1]))
+        theirs, ours = time_cosine + time_topk, total / count
+        apart = np.abs(np.asarray(accuracy) - found[0, 1]).max()
+        print(
+            f"  plism-benchmark, one pair: cosine {time_cosine:.1f} s, top-k {time_topk:.1f} s; ours with its share of own "
+            f"neighbours {ours:.2f} s: {theirs / ours:.1f} times faster"
+        )
+        print(
+            f"  accuracies differ by at most {apart:.1e}, cosines by "
+            f"{abs(mean - paired_cosine(arrays[0], arrays[1]).mean()):.1e}; memory with theirs {largest_memory():.2f} GB"
+        )
 
 
 def index(samples: int, dim: int, k: int) -> None:
@@ -107,10 +152,11 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=1024)
     parser.add_argument("--samples", type=int, default=20_000)
     parser.add_argument("--sample-dim", type=int, default=1536)
+    parser.add_argument("--plism-benchmark", help="a checkout of github.com/owkin/plism-benchmark")
     options = parser.parse_args()
-    paired(options.slides, options.tiles, options.dim)
     index(options.samples, options.sample_dim, 11)
-    print(f"largest memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB")
+    print(f"  largest memory: {largest_memory():.2f} GB")
+    paired(options.slides, options.tiles, options.dim, plism_metrics(options.plism_benchmark))
 
 
 if __name__ == "__main__":

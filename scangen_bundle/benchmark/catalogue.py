@@ -21,6 +21,9 @@ class Measure(NamedTuple):
     help: str
 
 
+COLOUR = "colour-statistics"  # the encoder whose scanner probes stand beside all others': what colour alone tells
+SHUFFLED = "places of each scanner shuffled"
+
 MEASURES: dict[str, Measure] = {
     "cosine/same_tissue": Measure(
         "cosine, same tissue", "", "different tissue on one scanner", "Cosine of the same place on two scanners."
@@ -37,14 +40,18 @@ MEASURES: dict[str, Measure] = {
         )
         for k in (1, 3, 5, 10)
     },
-    "cka": Measure("CKA", "high", "places of one scanner shuffled", "Linear centred kernel alignment of two scanners."),
-    "variance/tissue": Measure("variance: tissue", "high", "", "Share of the variance that is the place."),
-    "variance/scanner": Measure("variance: scanner", "low", "0", "Share of the variance that is the scanner."),
-    "variance/interaction": Measure("variance: interaction", "low", "", "Share that is place by scanner, and noise."),
-    "shift/offset": Measure("shift: offset", "", "", "Share of the scanner shift that one constant vector explains."),
-    "shift/affine": Measure("shift: affine", "", "", "Share that an affine map explains beyond the offset."),
+    "cka": Measure("CKA", "high", SHUFFLED, "Linear centred kernel alignment of two scanners."),
+    "variance/tissue": Measure("variance: tissue", "high", SHUFFLED, "Share of the variance that is the place."),
+    "variance/scanner": Measure("variance: scanner", "low", SHUFFLED, "Share of the variance that is the scanner."),
+    "variance/interaction": Measure(
+        "variance: interaction", "low", SHUFFLED, "Share that is place by scanner, and noise."
+    ),
+    "shift/offset": Measure(
+        "shift: offset", "", SHUFFLED, "Share of the scanner shift that one constant vector explains."
+    ),
+    "shift/affine": Measure("shift: affine", "", SHUFFLED, "Share that an affine map explains beyond the offset."),
     "shift/neither": Measure(
-        "shift: neither", "low", "", "Share that neither explains, on places the fit did not see."
+        "shift: neither", "low", SHUFFLED, "Share that neither explains, on patients the fit did not see."
     ),
     "scanner_probe/linear": Measure(
         "scanner probe, linear", "low", "chance, 1 / scanners", "Balanced accuracy of telling the scanner of a tile."
@@ -72,4 +79,41 @@ MEASURES: dict[str, Measure] = {
     "clustering_score": Measure(
         "clustering score", "high", "0", "Rand index of clusters with the label minus that with the scanner (PathoROB)."
     ),
+    "performance_drop/id": Measure(
+        "performance drop, same scanners",
+        "high",
+        "0",
+        "Accuracy that a probe loses when label and scanner are correlated in training, relative (PathoROB).",
+    ),
+    "performance_drop/ood": Measure(
+        "performance drop, other scanners", "high", "0", "The same on scanners that the probe was not trained on."
+    ),
+    "downstream/auroc_mean": Measure(
+        "AUROC, mean", "high", "chance", "Of a MIL head on patients it was not trained on, mean over scanners."
+    ),
+    "downstream/auroc_worst": Measure("AUROC, worst", "high", "chance on one scanner", "On the worst scanner."),
+    "downstream/cov": Measure(
+        "CoV", "low", "scans of different tissue", "Sd over mean of a specimen's probabilities over its scanners."
+    ),
+    "downstream/flip_rate": Measure(
+        "flip rate", "low", "scans of different tissue", "Specimens whose class changes with the scanner, at 0.5."
+    ),
+    "downstream/calibration_drift": Measure(
+        "calibration drift",
+        "low",
+        "scanners that do not differ",
+        "Range over scanners of the calibration intercept, in logits.",
+    ),
+}
+
+# Figures of single scanners.
+OF_SCANNER: dict[str, Measure] = {
+    "downstream/auroc": Measure("AUROC of the MIL head", "high", "chance", "On patients it was not trained on."),
+    "downstream/calibration_intercept": Measure(
+        "calibration intercept", "", "0", "In logits; above 0 the head's probabilities are too low on this scanner."
+    ),
+    "scanner_probe/linear": Measure(
+        "scanner probe, linear: recall", "low", "chance", "Share of a scanner's tiles that the probe tells to be of it."
+    ),
+    "scanner_probe/knn": Measure("scanner probe, kNN: recall", "low", "chance", "The same by the nearest tiles."),
 }

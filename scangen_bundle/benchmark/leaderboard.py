@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from scangen_bundle.benchmark.catalogue import MEASURES
+from scangen_bundle.benchmark.catalogue import COLOUR, MEASURES, OF_SCANNER
+from scangen_bundle.benchmark.leaderboard_figures import heatmap, pair_heatmap, pareto_figure
 from scangen_bundle.files import write_atomically
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import embedding_map
 from scangen_bundle.report.html import render
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, slug, undefined
-from scangen_bundle.report.style import COLOURS, MARKERS, MUTED, new_axes, scanner_styles
+from scangen_bundle.report.style import scanner_styles
 
-ROBUSTNESS = ("retrieval/top1", "retrieval/top10", "robustness_index")
-TASK = ("label_probe/linear",)
+ROBUSTNESS = ("robustness_index", "retrieval/top1", "performance_drop/id")  # each against the task
+TASK = ("downstream/auroc_mean", "label_probe/linear")  # the first that is defined
 ARROWS = {"high": " ↑", "low": " ↓", "": ""}
 OVERVIEW = (
     "cosine/gap",
@@ -27,7 +28,10 @@ OVERVIEW = (
     "variance/scanner",
     "scanner_probe/linear",
     "robustness_index",
-    *TASK,
+    "performance_drop/id",
+    "downstream/auroc_mean",
+    "downstream/auroc_worst",
+    "downstream/flip_rate",
 )
 TABLES = {
     "Paired: the same tissue on two scanners": ("cosine", "retrieval", "cka", "variance", "shift"),
@@ -38,7 +42,9 @@ TABLES = {
         "robustness_index",
         "generalisation_index",
         "clustering_score",
+        "performance_drop",
     ),
+    "Downstream: one MIL head, trained on each encoder's features": ("downstream",),
 }
 LEVELS = {
     "tile": "places are registered fields of view",
@@ -54,12 +60,19 @@ def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) 
     sections = [
         _ranking(content),
         _scatter_section(encoders),
+        _scanner_section(encoders),
         Section("pairs", "Pairs of scanners", [_heatmaps(name, result) for name, result in encoders.items()]),
         Section(
             "maps",
             "Maps of tiles",
-            [Group("First two principal components", [_map(name, result) for name, result in encoders.items()])],
-            ["Each point is a tile. Points of one colour that keep together mean that the encoder sees the scanner."],
+            [
+                Group(f"{name}: first two principal components", _maps(name, result))
+                for name, result in encoders.items()
+            ],
+            [
+                "Each point is a tile. Where points of one scanner keep together, the encoder sees the scanner; where those of "
+                "one label do, it sees the label."
+            ],
         ),
         _provenance(content),
     ]
@@ -74,13 +87,17 @@ def _ranking(content: Mapping[str, Any]) -> Section:
         name: [key for key in MEASURES if key.split("/")[0] in groups and _any_defined(encoders, key)]
         for name, groups in TABLES.items()
     }
-    blocks: list[Table | Group | Findings] = [
-        _table("Overview", encoders, [key for key in OVERVIEW if _any_defined(encoders, key)], facts=True)
+    overview = _table("Overview", encoders, [key for key in OVERVIEW if _any_defined(encoders, key)], facts=True)
+    missing = [
+        Row([Cell(name), *[Cell("not measured", None, reason, "undefined")], *[Cell("")] * (len(overview.columns) - 2)])
+        for name, reason in content["failed"].items()
     ]
+    blocks: list[Table | Group | Findings] = [replace(overview, rows=[*overview.rows, *missing])]
     blocks += [_table(name, encoders, keys) for name, keys in defined.items() if keys]
     text = [
         "Second line of a cell: 95 % confidence interval (patients drawn with all of their specimens), then the baseline "
-        "[in brackets]. ↑ higher is better, ↓ lower is better. Click a column's head to sort.",
+        "[in brackets]; a scanner probe's also by colour statistics. ↑ higher is better, ↓ lower is better. Click a column's "
+        "head to sort.",
         "A high cosine alone says nothing: a space where all tissue looks alike has it, too. Read the gap and the retrieval.",
     ]
     return Section("ranking", "Encoders", [*blocks, _said(content)], text)
@@ -99,7 +116,7 @@ def _table(caption: str, encoders: Mapping[str, Any], keys: Sequence[str], facts
         if facts:
             cells += [Cell(str(known["dim"]), known["dim"]), _number(known["parameters"], 1)]
             cells += [Cell(known["licence"] or "unknown"), _number(known["tiles_per_second"], 0)]
-        rows.append(Row([*cells, *(_figure(result, key) for key in keys)]))
+        rows.append(Row([*cells, *(_figure(encoders, name, key) for key in keys)]))
     return Table(f"ranking-{slug(caption)}", caption, columns, rows)
 
 
@@ -107,14 +124,18 @@ def _any_defined(encoders: Mapping[str, Any], key: str) -> bool:
     return any(_value(result, key) is not None for result in encoders.values())
 
 
-def _figure(result: Mapping[str, Any], key: str) -> Cell:
-    found = estimate(result, key)
+def _figure(encoders: Mapping[str, Any], name: str, key: str) -> Cell:
+    found = estimate(encoders[name], key)
     if not math.isfinite(found.value):
         return found.cell()
     interval = f"{found.low:.3f} to {found.high:.3f}" if math.isfinite(found.low) else ""
-    baseline = result["figures"][key]["baseline"]
-    beside = "" if baseline is None else f"[{baseline:.3f}]"
-    return Cell(f"{found.value:.3f}", found.value, f"{interval} {beside}".strip())
+    baseline = encoders[name]["figures"][key]["baseline"]
+    beside = [] if baseline is None else [f"{baseline:.3f}"]
+    if key.startswith("scanner_probe/") and name != COLOUR and COLOUR in encoders:
+        colour = _value(encoders[COLOUR], key)
+        beside += [] if colour is None else [f"colour {colour:.3f}"]
+    brackets = f"[{', '.join(beside)}]" if beside else ""
+    return Cell(f"{found.value:.3f}", found.value, f"{interval} {brackets}".strip())
 
 
 def _number(value: float | None, digits: int) -> Cell:
@@ -127,7 +148,9 @@ def _said(content: Mapping[str, Any]) -> Findings:
     for name, result in content["encoders"].items():
         for sentence in _said_of(result):
             said.setdefault(sentence, []).append(name)
-    sentences = [f"{', '.join(names)}: {sentence}" for sentence, names in said.items()]
+    sentences = [f"{name} is not measured: {reason}" for name, reason in content["failed"].items()]
+    sentences += [f"{', '.join(names)}: {sentence}" for sentence, names in said.items()]
+    sentences += content["warnings"]
     errors = list(content["registration"]["error_um"].values())
     if errors:
         sentences.append(
@@ -166,52 +189,58 @@ def _said_of(result: Mapping[str, Any]) -> list[str]:
 
 
 def _scatter_section(encoders: Mapping[str, Any]) -> Section:
-    task, robust = (_first_defined(encoders, keys) for keys in (TASK, ROBUSTNESS))
     title = "Robustness against task performance"
-    if task is None or robust is None:
+    task = next((key for key in TASK if _any_defined(encoders, key)), None)
+    robust = [key for key in ROBUSTNESS if _any_defined(encoders, key)]
+    if task is None or not robust:
         missing = "task performance (no labels)" if task is None else "robustness"
-        panel = undefined("scatter-all", title, f"There is no {missing} of any encoder.")
+        panels = [undefined("scatter-all", title, f"There is no {missing} of any encoder.")]
     else:
-        points = {
-            name: (result["figures"][task]["value"], result["figures"][robust]["value"])
-            for name, result in encoders.items()
-            if _value(result, task) is not None and _value(result, robust) is not None
-        }
-        figure = pareto_figure(points, MEASURES[task].title, MEASURES[robust].title)
-        panel = drawn("scatter-all", title, f"{MEASURES[robust].title} against {MEASURES[task].title}", figure)
-    text = ["Encoders on the line are on the Pareto front: none other is better in both."]
-    return Section("scatter", title, [Group(title, [panel])], text)
+        panels = [_scatter(encoders, task, key) for key in robust]
+    text = [
+        "Encoders on the line are on the Pareto front: none other is better in both. The dotted lines are the baselines: an "
+        "encoder near the vertical one is robust in nothing that matters."
+    ]
+    return Section("scatter", title, [Group(title, panels)], text)
+
+
+def _scatter(encoders: Mapping[str, Any], task: str, robust: str) -> Panel:
+    points, baselines = {}, []
+    for name, result in encoders.items():
+        x, y = _value(result, task), _value(result, robust)
+        if x is not None and y is not None:
+            points[name] = (x, y)
+            baselines.append((result["figures"][task]["baseline"], result["figures"][robust]["baseline"]))
+    title = f"{MEASURES[robust].title} against {MEASURES[task].title}"
+    if not points:
+        return undefined(f"scatter-{slug(robust)}", title, "No encoder has both.")
+    figure = pareto_figure(points, MEASURES[task].title, MEASURES[robust].title, baselines[0])
+    return drawn(f"scatter-{slug(robust)}", title, title, figure)
+
+
+def _scanner_section(encoders: Mapping[str, Any]) -> Section:
+    """Each encoder on each scanner."""
+    panels = []
+    for key, what in OF_SCANNER.items():
+        found = {name: result["scanners"].get(key, {}) for name, result in encoders.items()}
+        scanners = sorted({scanner for of_scanner in found.values() for scanner in of_scanner})
+        if not scanners:
+            continue
+        table = np.array(
+            [
+                [math.nan if (value := of_scanner.get(s, {}).get("value")) is None else value for s in scanners]
+                for of_scanner in found.values()
+            ]
+        )
+        title = what.title + ARROWS[what.better]
+        panels.append(drawn(f"scanner-{slug(key)}", title, what.help, heatmap(table, list(found), scanners)))
+    if not panels:
+        panels = [undefined("scanner-none", "Scanners", "Nothing is defined on single scanners.")]
+    return Section("scanners", "Scanners", [Group("Each encoder on each scanner", panels)])
 
 
 def _value(result: Mapping[str, Any], key: str) -> float | None:
     return result["figures"].get(key, {}).get("value")
-
-
-def _first_defined(encoders: Mapping[str, Any], keys: Sequence[str]) -> str | None:
-    return next((key for key in keys if any(_value(result, key) is not None for result in encoders.values())), None)
-
-
-def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Names of the points (x, y) that no other one exceeds in one axis and equals or exceeds in the other, by x."""
-    front = [
-        name
-        for name, (x, y) in points.items()
-        if not any(u >= x and v >= y and (u > x or v > y) for u, v in points.values())
-    ]
-    return sorted(front, key=lambda name: points[name])
-
-
-def pareto_figure(points: Mapping[str, tuple[float, float]], x_name: str, y_name: str) -> Figure:
-    """Scatter with names; the Pareto front is a line."""
-    figure, axes = new_axes(5.0, 3.8)
-    front = pareto_front(points)
-    axes.plot([points[n][0] for n in front], [points[n][1] for n in front], color=MUTED, linewidth=1.0, zorder=1)
-    for i, (name, (x, y)) in enumerate(points.items()):
-        axes.scatter(x, y, s=36, color=COLOURS[i % len(COLOURS)], marker=MARKERS[i % len(MARKERS)], zorder=2)
-        axes.annotate(name, (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
-    axes.margins(0.2)
-    axes.set(xlabel=x_name, ylabel=y_name)
-    return figure
 
 
 def _heatmaps(name: str, result: Mapping[str, Any]) -> Group:
@@ -227,34 +256,20 @@ def _heatmaps(name: str, result: Mapping[str, Any]) -> Group:
     return Group(name, panels)
 
 
-def pair_heatmap(pairs: Mapping[str, float]) -> Figure:
-    """A number for each pair `a | b` of scanners, 0 to 1 from pale to dark."""
-    names = list(dict.fromkeys(name for pair in pairs for name in pair.split(" | ")))
-    table = np.full((len(names), len(names)), np.nan)
-    for pair, value in pairs.items():
-        a, b = (names.index(name) for name in pair.split(" | "))
-        table[a, b] = table[b, a] = value
-    side = 1.3 + 0.48 * len(names)
-    figure, axes = new_axes(side + 0.6, side)
-    axes.imshow(np.ma.masked_invalid(table), cmap="Blues", vmin=0, vmax=1)
-    for (row, column), value in np.ndenumerate(table):
-        if math.isfinite(value):
-            colour = "#ffffff" if value > 0.6 else "#101214"
-            axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=8, color=colour)
-    axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.grid(visible=False)
-    return figure
-
-
-def _map(name: str, result: Mapping[str, Any]) -> Panel:
+def _maps(name: str, result: Mapping[str, Any]) -> list[Panel]:
     drawing = result["map"]
     points = np.stack([drawing["x"], drawing["y"]], axis=1)
-    styles = scanner_styles(sorted(set(drawing["scanner"])))
     share = drawing["share"]
     axes = (f"first, {share[0]:.0%} of variance", f"second, {share[1]:.0%}")
-    figure = embedding_map(points, drawing["scanner"], styles, "by scanner", axes)
-    return drawn(f"map-{slug(name)}", name, f"tiles of {name}, coloured by scanner", figure)
+    labels = ["unlabelled" if label < 0 else f"label {label}" for label in drawing["label"]]
+    panels = []
+    for what, groups in (("scanner", drawing["scanner"]), ("label", labels)):
+        if what == "label" and len(set(groups)) < 2:
+            continue
+        figure = embedding_map(points, groups, scanner_styles(sorted(set(groups))), f"by {what}", axes)
+        title = f"{name}, by {what}"
+        panels.append(drawn(f"map-{slug(name, what)}", title, f"tiles of {name}, coloured by {what}", figure))
+    return panels
 
 
 def _provenance(content: Mapping[str, Any]) -> Section:

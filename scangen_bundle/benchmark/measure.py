@@ -1,8 +1,7 @@
-"""All measures of one encoder's features: figures with intervals, baselines and reasons; scanner pairs; a map."""
+"""All measures of one encoder's features: figures with intervals, baselines and reasons; scanners; scanner pairs; a map."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,17 +11,28 @@ import numpy as np
 import pandas as pd
 
 from scangen_bundle.benchmark.catalogue import MEASURES
+from scangen_bundle.benchmark.clustering_measure import clustering_measure
+from scangen_bundle.benchmark.confounded_training import drop_measures
+from scangen_bundle.benchmark.downstream import HeadSettings, downstream_figures
+from scangen_bundle.benchmark.entries import AT, Measured, entry, estimate
 from scangen_bundle.benchmark.matching import shared_scanners
-from scangen_bundle.benchmark.paired_measures import Cka, CosineGap, Shift, Variance, retrieval, unit_places
+from scangen_bundle.benchmark.paired_measures import (
+    Cka,
+    CosineGap,
+    Shift,
+    Variance,
+    retrieval,
+    shuffled_places,
+    unit_places,
+)
 from scangen_bundle.benchmark.sources import EncoderFeatures
-from scangen_bundle.benchmark.unpaired_measures import Measured, Points, label_measures, scanner_measures
-from scangen_bundle.metrics.bootstrap import PatientBootstrap, Statistic
-from scangen_bundle.metrics.confounding_indices import cell_clustering_score
+from scangen_bundle.benchmark.unpaired_measures import INDICES, Points, index_measures, label_probe, scanner_measures
+from scangen_bundle.metrics.bootstrap import Statistic
 from scangen_bundle.metrics.paired_features import linear_cka
 from scangen_bundle.report.figures import project_pca
 
-FEWEST_PATIENTS = 3  # fewer say nothing about other patients
-MOST_TILES, MOST_PLACES, MOST_FITTED, MOST_DRAWN = 1200, 1500, 800, 600
+MOST_PLACES = 8192  # that are paired, over all specimens
+MOST_TILES, MOST_ALIGNED, MOST_FITTED, MOST_DRAWN = 1200, 1500, 800, 600
 PAIRED = tuple(key for key in MEASURES if key.split("/")[0] in ("cosine", "retrieval", "cka", "variance", "shift"))
 
 
@@ -51,6 +61,8 @@ def measure(
     scanners: Sequence[str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
+    head: HeadSettings | None = None,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Measure one encoder.
 
@@ -60,24 +72,37 @@ def measure(
         scanners: those that are paired, the reference first; None takes those that share most specimens.
         resamples: of the bootstrap over patients, who bring all of their specimens.
         seed: of every draw.
+        head: of the downstream measure; None takes the default.
+        device: for the head.
 
     Returns:
         `figures`: {key: {value, low, high, baseline, reason, interval_reason, note}}, see `catalogue.MEASURES`;
-        `pairs`: {key: {"a | b": value}}; `map`: points of tiles; `level`; `counts`; None for what is undefined.
+        `scanners`: {key: {scanner: the same}}; `by_k`: {index: {k: the same}} and `best_k`, of which `settle_k` makes
+        figures; `pairs`: {key: {"a | b": value}}; `map`: points of tiles; `level`; `counts`; None for what is undefined.
     """
     known = manifest[manifest["slide_id"].isin(features.tiles)]
     paired = pair_places(features, known, list(scanners or shared_scanners(known)))
     figures, pairs = _paired_figures(paired, resamples, seed)
-    tiles = tile_points(features, known, MOST_TILES, seed)
-    scans = scan_points(features, known)
-    for points, of in ((tiles, scanner_measures), (scans, label_measures)):
-        codes = np.unique(points.patient, return_inverse=True)[1].reshape(-1)
-        points = Points(points.values, codes, points.specimen, points.scanner, points.label)
-        measured = of(points, int(codes.max()) + 1 if len(codes) else 0, seed)
-        figures.update(_estimate(measured, codes, resamples, seed))
-    figures["clustering_score"] = _clustering(scans)
+    tiles, scans = tile_points(features, known, MOST_TILES, seed), scan_points(features, known)
+    patients = int(scans.patient.max()) + 1
+    indices, best_k = index_measures(scans, patients)
+    for points, measured in (
+        (tiles, scanner_measures(tiles, patients, seed)),
+        (scans, label_probe(scans, patients, seed)),
+        (scans, indices),
+        (scans, clustering_measure(scans, patients, seed)),
+        (scans, drop_measures(scans, seed)),
+    ):
+        figures.update(estimate(measured, points.patient, resamples, seed))
+    downstream, _ = downstream_figures(features.tiles, known, head or HeadSettings(), resamples, seed, device)
+    figures.update(downstream)
+    names = {str(code): str(name) for code, name in enumerate(sorted(known["scanner"].unique()))}
+    of_scanner, by_k = _details(figures, names)
     return {
         "figures": {key: figures[key] for key in MEASURES if key in figures},
+        "scanners": of_scanner,
+        "by_k": by_k,
+        "best_k": best_k,
         "pairs": pairs,
         "map": _map(tiles, known, seed),
         "level": paired.level,
@@ -92,28 +117,73 @@ def measure(
     }
 
 
+def _details(
+    figures: Mapping[str, dict[str, Any]], scanners: Mapping[str, str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Entries of keys `<measure>@<detail>`: by measure and scanner, and by index and number of neighbours."""
+    of_scanner: dict[str, dict[str, Any]] = {}
+    by_k: dict[str, dict[str, Any]] = {}
+    for key, value in figures.items():
+        name, _, detail = key.partition(AT)
+        if detail and name in INDICES:
+            by_k.setdefault(name, {})[detail] = value
+        elif detail:
+            of_scanner.setdefault(name, {})[scanners.get(detail, detail)] = value
+    return of_scanner, by_k
+
+
+def settle_k(results: Mapping[str, dict[str, Any]], fixed: int | None = None) -> None:
+    """Give every encoder's figures the indices at one k: `fixed`, or the median of the encoders' best ones, as PathoROB does.
+
+    Of an even number the lower of the middle two is taken. An encoder without that many neighbours has no index.
+
+    Args:
+        results: `measure`'s, by encoder; their figures are changed.
+        fixed: one of `unpaired_measures.KS`.
+    """
+    best = sorted(result["best_k"] for result in results.values() if result["best_k"])
+    for result in results.values():
+        for name in INDICES:
+            if not result["by_k"].get(name):
+                continue  # there is a reason already
+            k = fixed or best[(len(best) - 1) // 2]
+            why = "as set" if fixed else "the median of the encoders' best ones"
+            chosen = result["by_k"][name].get(str(k))
+            if chosen is None:
+                chosen = entry(reason=f"k = {k} is not among {', '.join(result['by_k'][name])}")
+            result["figures"][name] = {**chosen, "note": f"k = {k}, {why}; this encoder's best is {result['best_k']}"}
+        result["figures"] = {key: result["figures"][key] for key in MEASURES if key in result["figures"]}
+
+
 def pair_places(features: EncoderFeatures, manifest: pd.DataFrame, scanners: list[str]) -> Paired:
-    """Tiles of corresponding places where there are any, else means of scans, of specimens on all `scanners`."""
+    """Tiles of corresponding places where there are any, else means of scans, of specimens on all `scanners`.
+
+    At most `MOST_PLACES` places, as many of each specimen, spread evenly.
+    """
     nothing = np.empty((0, len(scanners), int(features.facts["dim"])), np.float32), np.empty(0, np.int64)
     if len(scanners) < 2:
         one = manifest["scanner"].nunique() < 2
         reason = "one scanner only" if one else "no specimen was scanned on two scanners"
         return Paired(*nothing, scanners, "none", reason)
     some = manifest[manifest["scanner"].isin(scanners)].drop_duplicates(["specimen_id", "scanner"])
-    table = some.pivot(index="specimen_id", columns="scanner", values="slide_id")[list(scanners)].dropna()
+    table = some.pivot(index="specimen_id", columns="scanner", values="slide_id").reindex(columns=scanners).dropna()
     if not len(table):
         return Paired(*nothing, scanners, "none", f"no specimen was scanned on all of {', '.join(scanners)}")
     patient = some.drop_duplicates("specimen_id").set_index("specimen_id")["patient_id"].loc[table.index]
     codes = np.unique(patient, return_inverse=True)[1]
     rows = [
-        [features.tiles[slide_id] for slide_id in slides] if specimen in features.corresponding else None
+        [features.tiles[slide_id] for slide_id in slides] if specimen in features.corresponding else []
         for specimen, slides in zip(table.index, table.to_numpy(), strict=True)
     ]
-    tiled = [i for i, row in enumerate(rows) if row is not None and len({len(values) for values in row}) == 1]
+    tiled = [i for i, row in enumerate(rows) if row and len({len(values) for values in row}) == 1]
     if tiled:
-        values = np.concatenate([np.stack(rows[i] or [], axis=1) for i in tiled])
-        repeats = [len((rows[i] or [])[0]) for i in tiled]
-        return Paired(values, np.unique(np.repeat(codes[tiled], repeats), return_inverse=True)[1], scanners, "tile")
+        each = max(1, MOST_PLACES // len(tiled))
+        places = [np.unique(np.linspace(0, len(rows[i][0]) - 1, each).astype(int)) for i in tiled]
+        values = np.concatenate(
+            [np.stack([one[some_of] for one in rows[i]], axis=1) for i, some_of in zip(tiled, places, strict=True)]
+        )
+        of = np.repeat(codes[tiled], [len(some_of) for some_of in places])
+        return Paired(values, np.unique(of, return_inverse=True)[1], scanners, "tile")
     means = np.stack([[features.tiles[slide_id].mean(axis=0) for slide_id in slides] for slides in table.to_numpy()])
     return Paired(means, codes, scanners, "scan")
 
@@ -123,14 +193,14 @@ def _paired_figures(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, float]]]:
     if paired.reason or len(paired.values) < 2:
         reason = paired.reason or "one place only"
-        return {key: _entry(math.nan, reason=reason) for key in PAIRED}, {}
+        return {key: entry(reason=reason) for key in PAIRED}, {}
     values, patient = paired.values, paired.patient
     generator = np.random.default_rng(seed)
     unit = unit_places(values)
     cosine = CosineGap(unit, patient)
     ks = tuple(k for k in (1, 3, 5, 10) if k < len(values))
     found, accuracy = retrieval(unit, patient, ks)
-    aligned, fitted = (_sample(len(values), most, generator) for most in (MOST_PLACES, MOST_FITTED))
+    aligned, fitted = (_sample(len(values), most, generator) for most in (MOST_ALIGNED, MOST_FITTED))
     of_aligned = np.unique(patient[aligned], return_inverse=True)[1]
     cka = Cka(values[aligned], of_aligned)
     groups: list[tuple[list[Statistic], np.ndarray]] = [
@@ -138,22 +208,22 @@ def _paired_figures(
         ([cka], of_aligned),
     ]
     reasons = {f"retrieval/top{k}": f"there are only {len(values)} places" for k in (1, 3, 5, 10) if k not in ks}
+    sample = shuffled_places(values[aligned], generator)
+    baselines = {
+        "cosine/gap": 0.0,
+        **{f"retrieval/top{k}": k / (2 * len(values) - 1) for k in ks},
+        "cka": linear_cka(sample[:, 0], sample[:, 1]),
+        **_observed(Variance(sample, of_aligned), of_aligned),
+    }
     of_fitted = np.unique(patient[fitted], return_inverse=True)[1]
     if of_fitted.max() > 0:
         groups.append(([Shift(values[fitted], of_fitted)], of_fitted))
+        baselines.update(_observed(Shift(shuffled_places(values[fitted], generator), of_fitted), of_fitted))
     else:
         reasons.update({key: "one patient only: maps are tested on other patients" for key in PAIRED if "shift" in key})
-    shuffled = generator.permutation(len(aligned))
-    sample = values[aligned]
-    baselines = {
-        "cosine/gap": 0.0,
-        "variance/scanner": 0.0,
-        **{f"retrieval/top{k}": k / (2 * len(values) - 1) for k in ks},
-        "cka": linear_cka(sample[:, 0], sample[shuffled, 1]),
-    }
-    figures = {key: _entry(math.nan, reason=reason) for key, reason in reasons.items()}
+    figures = {key: entry(reason=reason) for key, reason in reasons.items()}
     for statistics, codes in groups:
-        figures.update(_estimate(Measured(statistics, baselines, {}, {}), codes, resamples, seed))
+        figures.update(estimate(Measured(statistics, baselines), codes, resamples, seed))
     figures["cosine/same_tissue"]["baseline"] = figures.pop("cosine/other_tissue")["value"]
     names = {(a, b): f"{paired.scanners[a]} | {paired.scanners[b]}" for a, b in combinations(range(values.shape[1]), 2)}
     ones = np.ones((1, int(of_aligned.max()) + 1))
@@ -165,59 +235,14 @@ def _paired_figures(
     return figures, pairs
 
 
-def _estimate(measured: Measured, patient: np.ndarray, resamples: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Entries of all figures of some statistics, and of those that are undefined."""
-    entries = {key: _entry(math.nan, reason=reason) for key, reason in measured.reasons.items()}
-    if not measured.statistics:
-        return entries
-    patients = int(patient.max()) + 1
-    enough = patients >= FEWEST_PATIENTS
-    result = PatientBootstrap(np.zeros(patients, np.int64), resamples if enough else 0, seed, jackknife=False).run(
-        measured.statistics, len(patient)
-    )
-    for key, value in result.observed.items():
-        interval = result.interval(key)
-        reason = "" if math.isfinite(value) else result.reasons.get(key, "not defined on these data")
-        why = interval.reason if enough else f"{patients} patients, an interval needs {FEWEST_PATIENTS}"
-        entries[key] = _entry(
-            value,
-            interval.low,
-            interval.high,
-            measured.baselines.get(key, math.nan),
-            reason,
-            why,
-            measured.notes.get(key, ""),
-        )
-    return entries
-
-
-def _entry(
-    value: float,
-    low: float = math.nan,
-    high: float = math.nan,
-    baseline: float = math.nan,
-    reason: str = "",
-    interval_reason: str = "",
-    note: str = "",
-) -> dict[str, Any]:
-    numbers = {"value": value, "low": low, "high": high, "baseline": baseline}
-    plain = {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()}
-    return {**plain, "reason": reason, "interval_reason": interval_reason, "note": note}
-
-
-def _clustering(scans: Points) -> dict[str, Any]:
-    labelled = scans[np.flatnonzero(scans.label >= 0)]
-    if len(np.unique(labelled.label)) < 2 or len(np.unique(labelled.scanner)) < 2:
-        return _entry(math.nan, reason="it needs two labels and two scanners")
-    score, cells = cell_clustering_score(labelled.values, labelled.label, labelled.scanner, most_clusters=5, repeats=5)
-    if not cells:
-        return _entry(math.nan, reason="no two labels and two scanners have scans of every combination")
-    why = "clusters are not resampled"
-    return _entry(score, baseline=0.0, interval_reason=why, note=f"{cells} cells of two labels and two scanners")
+def _observed(statistic: Statistic, patient: np.ndarray) -> dict[str, float]:
+    """The figures of the data themselves."""
+    values = statistic(np.ones((1, int(patient.max()) + 1), dtype=np.int32))
+    return {key: float(value[0]) for key, value in values.items()}
 
 
 def scan_points(features: EncoderFeatures, manifest: pd.DataFrame) -> Points:
-    """The mean vector of each scan."""
+    """The mean vector of each scan; patients, specimens and scanners are numbered in the order of their names."""
     table = _codes(manifest)
     means = np.stack([features.tiles[slide_id].mean(axis=0) for slide_id in manifest["slide_id"]])
     return Points(means, *(table[name] for name in ("patient_id", "specimen_id", "scanner", "label")))
@@ -251,7 +276,7 @@ def _sample(count: int, most: int, generator: np.random.Generator) -> np.ndarray
 
 
 def _map(tiles: Points, manifest: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Two principal components of some tiles, with scanner and specimen."""
+    """Two principal components of some tiles, with scanner, specimen and label (-1 = unknown)."""
     rows = _sample(len(tiles.values), MOST_DRAWN, np.random.default_rng(seed))
     points, share = project_pca(tiles.values[rows])
     scanners, specimens = (np.unique(manifest[name]) for name in ("scanner", "specimen_id"))
@@ -261,4 +286,5 @@ def _map(tiles: Points, manifest: pd.DataFrame, seed: int) -> dict[str, Any]:
         "share": share.tolist(),
         "scanner": scanners[tiles.scanner[rows]].tolist(),
         "specimen": specimens[tiles.specimen[rows]].tolist(),
+        "label": tiles.label[rows].tolist(),
     }

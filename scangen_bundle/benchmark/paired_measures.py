@@ -219,6 +219,14 @@ class Shift:
         return {"shift/offset": offset, "shift/affine": affine, "shift/neither": 1 - offset - affine}
 
 
+def shuffled_places(features: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The same features [P, S, D] with the places of each scanner but the first in a random order: the baseline of pairing."""
+    mixed = features.copy()
+    for scanner in range(1, features.shape[1]):
+        mixed[:, scanner] = features[generator.permutation(len(features)), scanner]
+    return mixed
+
+
 def unit_places(features: np.ndarray) -> np.ndarray:
     """[P, S, D] scaled to length 1."""
     return unit_rows(features.reshape(-1, features.shape[-1])).reshape(features.shape)

@@ -15,10 +15,11 @@ import pandas as pd
 from PIL import Image
 
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
-from scangen_bundle.benchmark.catalogue import MEASURES
+from scangen_bundle.benchmark.catalogue import COLOUR, MEASURES, OF_SCANNER
+from scangen_bundle.benchmark.downstream import HeadSettings
 from scangen_bundle.benchmark.leaderboard import write_leaderboard
 from scangen_bundle.benchmark.matching import Matching, MatchSettings, match_specimens, read_overviews, shared_scanners
-from scangen_bundle.benchmark.measure import measure
+from scangen_bundle.benchmark.measure import measure, settle_k
 from scangen_bundle.benchmark.registration_overlay import registration_overlay
 from scangen_bundle.benchmark.sources import EncoderFeatures, encode_slides, load_features, read_bags, save_features
 from scangen_bundle.encoders import Encoder, create_encoder
@@ -30,7 +31,7 @@ from scangen_bundle.slides.resolution import resolve_mpp
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 OVERLAYS = 3  # specimens of which pictures are written
 
 
@@ -43,7 +44,8 @@ class BenchmarkJob:
 
     Args:
         manifest: see `cohort.load_manifest`.
-        encoders: names, or for each name the folder of its feature bags, or None to encode here.
+        encoders: names, or for each name the folder of its feature bags, or None to encode here. Where slides are encoded
+            colour statistics are, too: what the scanner probes are compared with.
         output_dir: for the results.
         scanners: the scanners that are paired, the reference first; None takes those that share most specimens.
         mpp: µm/px of the tiles for all encoders; None takes each encoder's own.
@@ -53,6 +55,10 @@ class BenchmarkJob:
         registration: further options of `matching.MatchSettings`.
         allow_upsampling: see `slides.TileReader`.
         encoder_options: options of `encoders.create_encoder`, by name.
+        max_tiles: tiles taken of each scan of a folder of feature bags, evenly spread; None takes all.
+        head: options of `downstream.HeadSettings`.
+        robustness_k: neighbours of the robustness index, for all encoders; None takes the median of their best ones.
+        device: for the MIL head; encoders have their own in `encoder_options`.
         resamples: of the bootstrap.
         seed: of every draw.
         experiment: MLflow experiment; None logs nothing there.
@@ -73,6 +79,10 @@ class BenchmarkJob:
         registration: Mapping[str, Any] | None = None,
         allow_upsampling: bool = False,
         encoder_options: Mapping[str, Mapping[str, Any]] | None = None,
+        max_tiles: int | None = 512,
+        head: Mapping[str, Any] | None = None,
+        robustness_k: int | None = None,
+        device: str = "cpu",
         resamples: int = 1000,
         seed: int = 0,
         experiment: str | None = "scangen-benchmark",
@@ -83,13 +93,16 @@ class BenchmarkJob:
         self.folders = dict(encoders) if isinstance(encoders, Mapping) else dict.fromkeys(encoders)
         if not self.folders:
             raise InputError("encoders", "there are none to measure", "name at least one encoder")
+        if None in self.folders.values():
+            self.folders.setdefault(COLOUR, None)
         self.output_dir = Path(output_dir)
         self.scanners = list(scanners) if scanners else shared_scanners(manifest)
         self.mpp, self.allow_upsampling = mpp, allow_upsampling
         self.max_places, self.min_tissue, self.seed = max_places, min_tissue, seed
         self.tissue, self.registration = dict(tissue or {}), dict(registration or {})
         self.encoder_options = {name: dict(options) for name, options in (encoder_options or {}).items()}
-        self.resamples, self.command = resamples, command
+        self.max_tiles, self.head, self.robustness_k = max_tiles, HeadSettings(**(head or {})), robustness_k
+        self.resamples, self.command, self.device = resamples, command, device
         self.experiment, self.tracking_required = experiment, tracking_required
 
     def run(self) -> dict[str, Any]:
@@ -100,17 +113,21 @@ class BenchmarkJob:
         matching = match_specimens(self.manifest, settings, self.scanners) if made and self.scanners else None
         if matching:
             self._write_overlays(matching, settings)
-        parent = self._tracker("benchmark", None)
+        parent = self._tracker("benchmark", None)  # before the long work: a store that cannot be reached ends it here
         results: dict[str, Any] = {}
+        failed: dict[str, str] = {}
         for name, folder in self.folders.items():
-            results[name] = self._measured(name, folder, made.get(name), matching, settings)
-            self._track(name, results[name], parent)
-        content = self._content(results, matching, settings)
+            try:
+                results[name] = self._measured(name, folder, made.get(name), matching, settings)
+            except InputError as error:
+                if len(failed) + 1 == len(self.folders):
+                    raise
+                failed[name] = str(error)
+                logger.warning("%s is not measured: %s", name, error)
+        settle_k(results, self.robustness_k)
+        content = self._content(results, failed, matching, settings)
         self._write(content)
-        if parent is not None:
-            for file in ("results.json", "results.csv", "leaderboard.html"):
-                parent.log_artifact(self.output_dir / file)
-            parent.finish()
+        self._track(content, parent)
         logger.info("the leaderboard is %s", self.output_dir / "leaderboard.html")
         return content
 
@@ -138,13 +155,13 @@ class BenchmarkJob:
         of_features = json.dumps(
             [source, asdict(settings), self.scanners, self.allow_upsampling, str(table)], default=str
         )
-        key = json.dumps([of_features, self.resamples, __version__])
+        key = json.dumps([of_features, self.max_tiles, asdict(self.head), self.resamples, SCHEMA_VERSION, __version__])
         path = self.output_dir / "encoders" / f"{name}.json"
         if path.is_file() and (earlier := json.loads(path.read_text())).get("key") == key:
             logger.info("%s was measured before", name)
             return earlier["result"]
         features = self._features(name, folder, encoder, matching, settings, of_features)
-        measured = measure(features, self.manifest, self.scanners, self.resamples, self.seed)
+        measured = measure(features, self.manifest, self.scanners, self.resamples, self.seed, self.head, self.device)
         facts = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in features.facts.items()}
         result = {"encoder": facts, **measured, "left_out": features.left_out, "warnings": features.warnings}
         with write_atomically(path) as temporary:
@@ -161,7 +178,7 @@ class BenchmarkJob:
         key: str,
     ) -> EncoderFeatures:
         if encoder is None:
-            return read_bags(self.manifest, str(folder))
+            return read_bags(self.manifest, str(folder), self.max_tiles)
         path = self.output_dir / "features" / f"{name}.npz"
         features = load_features(path, key)
         if features is None:
@@ -174,7 +191,11 @@ class BenchmarkJob:
         return features
 
     def _content(
-        self, results: Mapping[str, Any], matching: Matching | None, settings: MatchSettings
+        self,
+        results: Mapping[str, Any],
+        failed: Mapping[str, str],
+        matching: Matching | None,
+        settings: MatchSettings,
     ) -> dict[str, Any]:
         errors = {one.specimen_id: round(one.error_um, 2) for one in matching.specimens} if matching else {}
         return {
@@ -183,10 +204,15 @@ class BenchmarkJob:
             "settings": {
                 **asdict(settings),
                 "scanners": self.scanners,
+                "max_tiles": self.max_tiles,
+                "head": asdict(self.head),
+                "robustness_k": self.robustness_k,
                 "resamples": self.resamples,
                 "command": self.command,
                 "version": __version__,
             },
+            "warnings": compare_encoders(results),
+            "failed": dict(failed),
             "registration": {"error_um": errors, "left_out": matching.left_out if matching else {}},
             "encoders": dict(results),
         }
@@ -194,11 +220,15 @@ class BenchmarkJob:
     def _write(self, content: Mapping[str, Any]) -> None:
         with write_atomically(self.output_dir / "results.json") as temporary:
             temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
-        rows = [
-            {"encoder": name, "measure": key, "title": MEASURES[key].title, **entry}
-            for name, result in content["encoders"].items()
-            for key, entry in result["figures"].items()
-        ]
+        rows = []
+        for name, result in content["encoders"].items():
+            for key, values in result["figures"].items():
+                rows.append({"encoder": name, "measure": key, "scanner": "", "title": MEASURES[key].title, **values})
+            for key, of_scanner in result["scanners"].items():
+                for scanner, values in of_scanner.items():
+                    title = OF_SCANNER[key].title
+                    rows.append({"encoder": name, "measure": key, "scanner": scanner, "title": title, **values})
+        rows += [{"encoder": name, "measure": "", "reason": reason} for name, reason in content["failed"].items()]
         with write_atomically(self.output_dir / "results.csv") as temporary:
             pd.DataFrame(rows).to_csv(temporary, index=False)
         write_leaderboard(self.output_dir / "leaderboard.html", content)
@@ -236,15 +266,44 @@ class BenchmarkJob:
         tracker.start()
         return tracker
 
-    def _track(self, name: str, result: Mapping[str, Any], parent: RunTracker | None) -> None:
-        tracker = self._tracker(name, parent) if parent else None
-        if tracker is None:
+    def _track(self, content: Mapping[str, Any], parent: RunTracker | None) -> None:
+        """One run per encoder under a parent run that holds the files."""
+        if parent is None:
             return
-        values = {key: entry["value"] for key, entry in result["figures"].items() if entry["value"] is not None}
-        if result["encoder"]["tiles_per_second"] is not None:
+        for name, result in content["encoders"].items():
+            values = {key: entry["value"] for key, entry in result["figures"].items()}
+            for key, of_scanner in result["scanners"].items():
+                values.update({f"{key}/{scanner}": entry["value"] for scanner, entry in of_scanner.items()})
             values["tiles_per_second"] = result["encoder"]["tiles_per_second"]
-        tracker.log_metrics({f"benchmark/{key}": value for key, value in values.items()})
-        tracker.finish()
+            tracker = self._tracker(name, parent)
+            if tracker is not None:
+                tracker.log_metrics({f"benchmark/{key}": value for key, value in values.items() if value is not None})
+                tracker.finish()
+        for file in ("results.json", "results.csv", "leaderboard.html"):
+            parent.log_artifact(self.output_dir / file)
+        parent.finish()
+
+
+def compare_encoders(results: Mapping[str, Any]) -> list[str]:
+    """Sentences on what differs between the encoders' features, so that a reader knows what does not compare."""
+    warnings = []
+    for what, of in (
+        ("vectors of different length", lambda one: f"D = {one['encoder']['dim']}"),
+        ("different scans", lambda one: f"{one['counts']['scans']} scans"),
+        (
+            "different numbers of tiles",
+            lambda one: f"{one['counts']['tiles'] / max(one['counts']['scans'], 1):,.0f} a scan",
+        ),
+        ("different places", lambda one: f"{one['counts']['places']:,} ({one['level']})"),
+        ("different resolutions", lambda one: f"{one['encoder']['mpp'] or 'unknown'} µm/px"),
+    ):
+        found: dict[str, list[str]] = {}
+        for name, one in results.items():
+            found.setdefault(of(one), []).append(name)
+        if len(found) > 1:
+            said = "; ".join(f"{value}: {', '.join(names)}" for value, names in found.items())
+            warnings.append(f"The encoders have {what}. {said}.")
+    return warnings
 
 
 def _last_change(folder: Path) -> float:

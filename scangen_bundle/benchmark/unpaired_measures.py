@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scangen_bundle.benchmark.entries import AT, Measured
 from scangen_bundle.metrics.bootstrap import Statistic, patient_sums, ratio
 from scangen_bundle.metrics.confounding_indices import generalisation_index
 from scangen_bundle.metrics.embedding import (
@@ -22,6 +23,7 @@ from scangen_bundle.metrics.embedding import (
 from scangen_bundle.metrics.neighbours import nearest
 
 KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)
+INDICES = ("robustness_index", "generalisation_index")
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,8 @@ class Points:
         return Points(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Statistics for the bootstrap, baselines by key, and reasons by key for what is undefined."""
-
-    statistics: list[Statistic]
-    baselines: dict[str, float]
-    reasons: dict[str, str]
-    notes: dict[str, str]
-
-
 def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
-    """Scanner probes and silhouettes of tiles.
+    """Scanner probes and silhouettes of tiles; the probes' recall of one scanner has the key `<probe>@<scanner's number>`.
 
     Args:
         tiles: of a number that a logistic regression can bear, a few thousand.
@@ -75,6 +67,9 @@ def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
         by_key = {probes[0]: linear, probes[1]: knn_probe(tiles.values, tiles.scanner, tiles.patient)}
         for key, guess in by_key.items():
             statistics.append(balanced_accuracy(key, tiles.scanner, guess, tiles.patient, patients))
+            for one in np.unique(tiles.scanner):
+                rows = tiles.scanner == one
+                statistics.append(MeanOfRatios(f"{key}{AT}{one}", rows & (guess == one), rows, tiles.patient, patients))
             baselines[key] = 1 / scanners
     for key, cluster in (("silhouette/scanner", tiles.scanner), ("silhouette/tissue", tiles.specimen)):
         if len(np.unique(cluster)) < 2:
@@ -87,60 +82,82 @@ def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
 
 
 class Generalisation:
-    """The generalisation index as a function of patients' weights. Key: `generalisation_index`."""
+    """The generalisation index as a function of patients' weights.
 
-    def __init__(self, counts: NeighbourCounts, patient: np.ndarray, patients: int) -> None:
+    Args:
+        key: of the figure.
+        counts: of the scans' neighbours.
+        patient: [N] int64 from 0.
+        patients: number of patients.
+    """
+
+    def __init__(self, key: str, counts: NeighbourCounts, patient: np.ndarray, patients: int) -> None:
         parts = np.stack([counts.ss, counts.so, counts.os, counts.oo], axis=1).astype(np.float64)
-        self._sums = patient_sums(parts, patient, patients)
+        self._key, self._sums = key, patient_sums(parts, patient, patients)
         self.reasons = {}
         if not np.isfinite(generalisation_index(counts)):
-            self.reasons["generalisation_index"] = (
-                "no neighbour shares label and scanner, or none is of another scanner"
-            )
+            self.reasons[key] = "no neighbour shares label and scanner, or none is of another scanner"
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         ss, so, os, oo = (weights @ self._sums).T
-        return {"generalisation_index": ratio(ss * so + so * os, ss * so + ss * oo)}
+        return {self._key: ratio(ss * so + so * os, ss * so + ss * oo)}
 
 
-def label_measures(scans: Points, patients: int, seed: int = 0) -> Measured:
-    """Label probe, robustness index and generalisation index of scans; unlabelled scans are left out.
-
-    k is the one with the best balanced accuracy of the label's vote, as PathoROB chooses it.
+def label_probe(scans: Points, patients: int, seed: int = 0) -> Measured:
+    """The linear probe of the label on scans; unlabelled scans are left out.
 
     Args:
         scans: one vector per scan.
         patients: number of patients of the cohort.
         seed: of the folds.
     """
-    keys = ("label_probe/linear", "robustness_index", "generalisation_index")
+    key = "label_probe/linear"
+    scans, reason = _labelled(scans)
+    if reason:
+        return Measured([], reasons={key: reason})
+    label = np.unique(scans.label, return_inverse=True)[1]
+    per_class = [len(np.unique(scans.patient[label == c])) for c in np.unique(label)]
+    guess = linear_probe(scans.values, label, scans.patient, min(5, *per_class), seed)
+    return Measured([balanced_accuracy(key, label, guess, scans.patient, patients)], {key: 1 / len(per_class)})
+
+
+def _labelled(scans: Points) -> tuple[Points, str]:
+    """The labelled scans, and why nothing can be said of labels."""
     scans = scans[np.flatnonzero(scans.label >= 0)]
     per_class = [len(np.unique(scans.patient[scans.label == c])) for c in np.unique(scans.label)]
     if len(per_class) < 2:
-        reason = "no labels" if not per_class else "one class only"
-        return Measured([], {}, dict.fromkeys(keys, reason), {})
-    if min(per_class) < 2:
-        return Measured([], {}, dict.fromkeys(keys, "a class has fewer than two patients"), {})
+        return scans, "one class only" if per_class else "no labels"
+    return scans, "a class has fewer than two patients" if min(per_class) < 2 else ""
+
+
+def index_measures(scans: Points, patients: int) -> tuple[Measured, int | None]:
+    """Robustness and generalisation index of scans at every number of neighbours k of `KS`, as `<index>@<k>`; and the best k.
+
+    The best k has the best balanced accuracy of the label's vote. PathoROB takes one k for all models, the median of their
+    best ones, for with different k they do not compare: see `settle_k`. Neighbours are of other patients.
+
+    Args:
+        scans: one vector per scan; unlabelled scans are left out.
+        patients: number of patients of the cohort.
+    """
+    scans, reason = _labelled(scans)
+    if not reason and len(np.unique(scans.scanner)) < 2:
+        reason = "one scanner only"
+    if reason:
+        return Measured([], reasons=dict.fromkeys(INDICES, reason)), None
     label, patient = np.unique(scans.label, return_inverse=True)[1], scans.patient
-    guess = linear_probe(scans.values, label, patient, min(5, min(per_class)), seed)
-    statistics: list[Statistic] = [balanced_accuracy(keys[0], label, guess, patient, patients)]
-    baselines = {keys[0]: 1 / len(per_class)}
-    reasons: dict[str, str] = {}
-    notes: dict[str, str] = {}
-    if len(np.unique(scans.scanner)) < 2:
-        reasons.update(dict.fromkeys(keys[1:], "one scanner only"))
-        return Measured(statistics, baselines, reasons, notes)
     others = min(int((patient != one).sum()) for one in np.unique(patient))
     ks = [k for k in KS if k <= others]
     neighbours = nearest(scans.values, patient, max(ks))
-    k = choose_k(neighbours, label, ks)
-    counts = neighbour_counts(neighbours, label, scans.scanner, k)
-    statistics.append(MeanOfRatios(keys[1], counts.so, counts.so + counts.os, patient, patients))
-    statistics.append(Generalisation(counts, patient, patients))
+    statistics: list[Statistic] = []
+    for k in ks:
+        counts = neighbour_counts(neighbours, label, scans.scanner, k)
+        robustness, generalisation = (f"{name}{AT}{k}" for name in INDICES)
+        statistics.append(MeanOfRatios(robustness, counts.so, counts.so + counts.os, patient, patients))
+        statistics.append(Generalisation(generalisation, counts, patient, patients))
     every = _all_others(label, scans.scanner, patient)
-    baselines[keys[1]], baselines[keys[2]] = robustness_index(every), generalisation_index(every)
-    notes.update(dict.fromkeys(keys[1:], f"k = {k}"))
-    return Measured(statistics, baselines, reasons, notes)
+    baselines = dict(zip(INDICES, (robustness_index(every), generalisation_index(every)), strict=True))
+    return Measured(statistics, baselines), choose_k(neighbours, label, ks)
 
 
 def _all_others(label: np.ndarray, scanner: np.ndarray, patient: np.ndarray) -> NeighbourCounts:

@@ -6,6 +6,7 @@ J. Kömen et al., "Towards robust foundation models for digital pathology", 2025
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -40,32 +41,24 @@ class ClusteringScore:
     clusters: int
 
 
-def clustering_score(
-    embeddings: np.ndarray,
-    label: np.ndarray,
-    scanner: np.ndarray,
-    most_clusters: int = 30,
-    repeats: int = 50,
-    seed: int = 1337,
-) -> ClusteringScore:
-    """Do clusters follow the label or the scanner?
+def clusterings(
+    embeddings: np.ndarray, most_clusters: int = 30, repeats: int = 50, seed: int = 1337
+) -> tuple[np.ndarray, int]:
+    """Repeated K-means clusterings of unit rows from random starts: the cluster of each row, int64 [repeats, N], and K.
 
-    Unit rows are clustered by K-means with random starts; K is the number from 2 to `most_clusters` with the highest
-    silhouette (20 starts), then `repeats` clusterings (5 starts each) are compared with label and scanner. PathoROB takes
-    the mean over all cells of two classes and two scanners: see `cell_clustering_score`.
+    K is the number from 2 to `most_clusters` with the highest silhouette (20 starts); each repeat has 5 starts.
 
     Args:
         embeddings: [N, E].
-        label, scanner: [N].
         most_clusters: the largest K tried, cut at N - 1.
-        repeats: clusterings that are averaged.
+        repeats: clusterings.
         seed: of K-means.
 
     Raises:
         ValueError: fewer than 3 rows, or a row that is not finite.
     """
     from sklearn.cluster import KMeans
-    from sklearn.metrics import adjusted_rand_score, silhouette_score
+    from sklearn.metrics import silhouette_score
 
     unit = finite_unit_rows(embeddings)
     if len(unit) < 3:
@@ -78,29 +71,57 @@ def clustering_score(
         value = silhouette_score(unit, assigned)
         if value > best:
             best, clusters = value, k
-    indices = []
-    for repeat in range(repeats):
-        assigned = KMeans(clusters, init="random", n_init=5, random_state=seed + repeat).fit_predict(unit)
-        indices.append((adjusted_rand_score(label, assigned), adjusted_rand_score(scanner, assigned)))
+    found = [
+        KMeans(clusters, init="random", n_init=5, random_state=seed + repeat).fit_predict(unit)
+        for repeat in range(repeats)
+    ]
+    return np.stack(found).astype(np.int64), clusters
+
+
+def clustering_score(
+    embeddings: np.ndarray,
+    label: np.ndarray,
+    scanner: np.ndarray,
+    most_clusters: int = 30,
+    repeats: int = 50,
+    seed: int = 1337,
+) -> ClusteringScore:
+    """Do clusters follow the label or the scanner?
+
+    The mean over `clusterings`, which see for the other arguments and errors. PathoROB takes the mean over all cells of two
+    classes and two scanners: see `cell_clustering_score`.
+
+    Args:
+        embeddings: [N, E].
+        label, scanner: [N].
+        most_clusters, repeats, seed: of `clusterings`.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    found, clusters = clusterings(embeddings, most_clusters, repeats, seed)
+    indices = [(adjusted_rand_score(label, one), adjusted_rand_score(scanner, one)) for one in found]
     by_label, by_scanner = np.mean(indices, axis=0)
     return ClusteringScore(float(by_label - by_scanner), float(by_label), float(by_scanner), clusters)
+
+
+def full_cells(label: np.ndarray, scanner: np.ndarray) -> list[np.ndarray]:
+    """Rows of all cells of two labels and two scanners in which each combination occurs."""
+    cells = []
+    for labels in combinations(np.unique(label), 2):
+        for scanners in combinations(np.unique(scanner), 2):
+            rows = np.flatnonzero(np.isin(label, labels) & np.isin(scanner, scanners))
+            if len({*zip(label[rows].tolist(), scanner[rows].tolist(), strict=True)}) == 4:
+                cells.append(rows)
+    return cells
 
 
 def cell_clustering_score(
     embeddings: np.ndarray, label: np.ndarray, scanner: np.ndarray, **options: int
 ) -> tuple[float, int]:
-    """Mean `clustering_score` over all cells of two labels and two scanners in which each combination occurs; and their number.
+    """Mean `clustering_score` over `full_cells`, and their number; NaN where there is none.
 
-    The score is NaN where there is no such cell. `options` are those of `clustering_score`.
+    `options` are those of `clustering_score`.
     """
-    scores = []
-    labels, scanners = np.unique(label), np.unique(scanner)
-    for i, first in enumerate(labels):
-        for second in labels[i + 1 :]:
-            for j, left in enumerate(scanners):
-                for right in scanners[j + 1 :]:
-                    rows = np.isin(label, (first, second)) & np.isin(scanner, (left, right))
-                    if len({*zip(label[rows].tolist(), scanner[rows].tolist(), strict=True)}) == 4:
-                        cell = clustering_score(embeddings[rows], label[rows], scanner[rows], **options)
-                        scores.append(cell.score)
+    cells = full_cells(label, scanner)
+    scores = [clustering_score(embeddings[rows], label[rows], scanner[rows], **options).score for rows in cells]
     return (float(np.mean(scores)) if scores else float("nan")), len(scores)

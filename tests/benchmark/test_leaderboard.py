@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scangen_bundle.benchmark.leaderboard import pair_heatmap, pareto_front
+from scangen_bundle.benchmark.leaderboard_figures import pair_heatmap, pareto_front
 
 
 def test_pareto_front_holds_what_nothing_dominates():

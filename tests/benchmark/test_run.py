@@ -11,7 +11,7 @@ from scangen_bundle.cohort import load_manifest
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import BagAttributes, write_bag
 
-SMALL = {"resamples": 50, "max_places": 6, "experiment": None}
+SMALL = {"resamples": 50, "max_places": 6, "experiment": None, "head": {"max_epochs": 3, "folds": 2}}
 
 
 def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=()):

@@ -1,0 +1,41 @@
+"""The weighted score is that of the library's plain one, and of data repeated as the weights say."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from scangen_bundle.benchmark.clustering_measure import MOST_CLUSTERS, REPEATS, adjusted_rand, clustering_measure
+from scangen_bundle.metrics.confounding_indices import cell_clustering_score, clusterings, full_cells
+
+from .test_unpaired_measures import draw
+
+
+def test_adjusted_rand_of_tables_is_scikit_learns():
+    generator = np.random.default_rng(0)
+    for clusters in (2, 3, 5):
+        a, b = generator.integers(clusters, size=40), generator.integers(3, size=40)
+        table = np.zeros((1, clusters, 3))
+        np.add.at(table[0], (a, b), 1)
+        assert adjusted_rand(table)[0] == pytest.approx(adjusted_rand_score(a, b))
+
+
+def test_score_is_the_mean_over_cells_and_follows_the_weights():
+    scans = draw(scanner_effect=1.0, label_effect=1.5, patients=10)
+    (statistic,) = clustering_measure(scans, 10).statistics
+    weights = np.array([[1] * 10, [2, 0, 1, 1, 3, 1, 0, 1, 1, 2]])
+    found = statistic(weights)["clustering_score"]
+    options = {"most_clusters": MOST_CLUSTERS, "repeats": REPEATS, "seed": 0}
+    assert found[0] == pytest.approx(cell_clustering_score(scans.values, scans.label, scans.scanner, **options)[0])
+    by_hand = []
+    for rows in full_cells(scans.label, scans.scanner):
+        times = np.repeat(np.arange(len(rows)), weights[1][scans.patient[rows]])
+        label, scanner = scans.label[rows][times], scans.scanner[rows][times]
+        for one in clusterings(scans.values[rows], **options)[0]:
+            by_hand.append(adjusted_rand_score(label, one[times]) - adjusted_rand_score(scanner, one[times]))
+    assert found[1] == pytest.approx(np.mean(by_hand))
+
+
+def test_without_a_full_cell_there_is_no_score():
+    scans = draw(patients=6)
+    apart = scans[np.flatnonzero(scans.scanner == scans.label)]
+    assert "every combination" in clustering_measure(apart, 6).reasons["clustering_score"]
