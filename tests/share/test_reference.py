@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
+from scangen_bundle.share.novelty import Novelty
 from scangen_bundle.share.reference import SiteReference, Validation, build_reference, count_flips
+from scangen_bundle.share.statement import state
 
 
 def validation(patients: int = 30, seed: int = 0, scanners=("a", "b", "c")) -> Validation:
@@ -64,6 +67,41 @@ def test_sets_cover_a_scanner_that_was_not_in_validation():
         rows = np.flatnonzero(~seen & ~half)
         covered += [1 - v.probability[i, v.label[i]] <= reference.unseen.quantile for i in rows]
     assert np.mean(covered) >= 0.9
+
+
+def test_sets_cover_new_patients_of_known_scanners_as_often_as_they_say(monkeypatch):
+    """Each trial is a new feature-level cohort with one patient too many, for whom the set is made.
+
+    By exchangeability the set of that patient's scan holds the label with probability 19 / 21 exactly (20 calibration
+    patients, level 0.9: the 19th of the 20 scores), on each scanner; trials are independent, so the count is binomial.
+    """
+    # the novelty has no part in the sets, and most of the time
+    monkeypatch.setattr("scangen_bundle.share.reference.fit_novelty", lambda *_: Novelty(np.zeros(4), np.eye(4), 1.0))
+    rng, trials, patients = np.random.default_rng(0), 600, 21
+    weights = rng.normal(size=8)
+    blur = {"sharp": 0.2, "blurred": 1.5}  # a scanner's own noise: sets of all scanners together would fail on one
+    covered = dict.fromkeys(blur, 0)
+    for _ in range(trials):
+        label = rng.integers(0, 2, patients)
+        tissue = rng.normal(size=(patients, 8)) + 0.3 * np.outer(2 * label - 1, np.sign(weights))
+        rows = []
+        for noise in blur.values():
+            tiles = tissue[:, None] + noise * rng.normal(size=(patients, 1, 8)) + rng.normal(size=(patients, 5, 8))
+            rows.append(1 / (1 + np.exp(-tiles.mean(axis=1) @ weights)))
+        p = np.concatenate(rows)
+        probability, every = np.stack([1 - p, p], axis=1), np.tile(label, 2)
+        ids, scanner = np.tile(np.arange(patients).astype(str), 2), np.repeat(list(blur), patients)
+        old = ids != str(patients - 1)
+        parts = [values[old] for values in (probability, every, ids, ids, scanner, scanner, np.zeros((len(p), 4)))]
+        reference = build_reference(Validation(*parts), ["no", "yes"], 0.5, level=0.9)
+        for row in np.flatnonzero(~old):
+            chosen = state(probability[row], np.zeros(4), scanner[row], reference)["prediction_set"]["classes"]
+            held = ["no", "yes"][every[row]] in chosen
+            own = [1 - probability[i, every[i]] for i in np.flatnonzero(old & (scanner == scanner[row]))]
+            assert held == (sum(score < 1 - probability[row, every[row]] for score in own) < 19)
+            covered[scanner[row]] += held
+    low, high = binom.interval(0.999, trials, 19 / 21)
+    assert all(low <= count <= high for count in covered.values()), covered
 
 
 def test_without_labels_there_is_no_reference():
