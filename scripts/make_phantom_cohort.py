@@ -14,7 +14,8 @@ from scangen_bundle.errors import report_input_errors
 EXPLANATION = """
 Each specimen is rendered once (glands, stroma, lymphocytes) and then scanned by every virtual scanner, each with its
 own resolution, colours, sharpness, noise, JPEG quality and stage shift. In specimens with label 1 some glands have
-larger, paler nuclei with nucleoli. Every third patient has two specimens.
+enlarged, pale nuclei with nucleoli; in both labels some have enlarged nuclei without these two signs, so that size and
+disorder alone do not tell the label. Every third patient has two specimens.
 
 written to the output folder:
   manifest.csv   one row per scan: what the bundle's other commands take
@@ -36,10 +37,10 @@ def main() -> None:
         description=__doc__, epilog=EXPLANATION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", required=True, help="folder to write to; made if it is not there")
-    parser.add_argument("--specimens", type=int, default=36, help=f"each on {len(SCANNERS)} scanners (default: 36)")
+    parser.add_argument("--specimens", type=int, default=60, help=f"each on {len(SCANNERS)} scanners (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another cohort (default: 0)")
     parser.add_argument("--workers", type=int, default=None, help="processes (default: one per core); changes no pixel")
-    parser.add_argument("--size-um", type=float, default=720.0, help="side of a scan in µm, with glass (default: 720)")
+    parser.add_argument("--size-um", type=float, default=560.0, help="side of a scan in µm, with glass (default: 560)")
     options = parser.parse_args()
     report_input_errors()
     manifest = make_phantom_cohort(options.output, options.specimens, options.seed, options.workers, options.size_um)

@@ -17,7 +17,10 @@ GLASS, STROMA, GLAND, ALTERED = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Gland:
-    """A gland whose outline is a circle with a few harmonics; x, y and radius in µm."""
+    """A gland whose outline is a circle with a few harmonics; x, y and radius in µm.
+
+    `nuclei` is what lines it: "epithelial" in an ordered gland, "reactive" or "altered" in a disordered one.
+    """
 
     x: float
     y: float
@@ -25,7 +28,11 @@ class Gland:
     lumen: float
     amplitudes: np.ndarray
     phases: np.ndarray
-    altered: bool
+    nuclei: str
+
+    @property
+    def disordered(self) -> bool:
+        return self.nuclei != "epithelial"
 
     def outline(self, theta: np.ndarray) -> np.ndarray:
         """Outer radius in µm in the direction `theta`."""
@@ -107,7 +114,7 @@ def _fibres(side: int, angle: np.ndarray, draw: np.random.Generator) -> np.ndarr
 
 
 def _place_glands(specimen: Specimen, tissue: np.ndarray, side_um: float, draw: np.random.Generator) -> list[Gland]:
-    """Throw glands at random, keep those in tissue and apart from the others, then alter a share of them."""
+    """Throw glands at random, keep those in tissue and apart from the others, then disorder a share of them."""
     placed: list[tuple[float, float, float]] = []
     for _ in range(int(900 * specimen.gland_share)):
         x, y = draw.uniform(0, side_um, 2)
@@ -118,16 +125,19 @@ def _place_glands(specimen: Specimen, tissue: np.ndarray, side_um: float, draw: 
         inside = all(0 <= r < len(tissue) and 0 <= c < len(tissue) and tissue[r, c] for r, c in corners)
         if inside and all(np.hypot(x - a, y - b) > 1.07 * (radius + r) for a, b, r in placed):
             placed.append((float(x), float(y), radius))
-    # The phenotype grows from one spot, as a lesion does: the nearest glands are the altered ones.
+    # The phenotype grows from one spot, as a lesion does: the nearest glands are the altered ones. The farthest react.
     spot = draw.uniform(0.3, 0.7, 2) * side_um
-    order = np.argsort([np.hypot(x - spot[0], y - spot[1]) for x, y, _ in placed])
-    altered = set(order[: int(np.ceil(specimen.altered_fraction * len(placed)))].tolist())
+    order = np.argsort([np.hypot(x - spot[0], y - spot[1]) for x, y, _ in placed]).tolist()
+    nuclei = dict.fromkeys(order, "epithelial")
+    nuclei |= dict.fromkeys(order[len(placed) - round(specimen.reactive_fraction * len(placed)) :], "reactive")
+    nuclei |= dict.fromkeys(order[: int(np.ceil(specimen.altered_fraction * len(placed)))], "altered")
     glands = []
     for index, (x, y, radius) in enumerate(placed):
-        wild = 0.075 if index in altered else 0.045
-        lumen = draw.uniform(0.18, 0.42) if index in altered else draw.uniform(0.32, 0.5)
+        disordered = nuclei[index] != "epithelial"
+        wild = 0.075 if disordered else 0.045
+        lumen = draw.uniform(0.18, 0.42) if disordered else draw.uniform(0.32, 0.5)
         amplitudes, phases = draw.normal(0, wild, 4) / (1, 1.2, 1.8, 2.2), draw.uniform(0, 2 * np.pi, 4)
-        glands.append(Gland(x, y, radius, float(lumen), amplitudes, phases, index in altered))
+        glands.append(Gland(x, y, radius, float(lumen), amplitudes, phases, nuclei[index]))
     return glands
 
 
@@ -152,7 +162,7 @@ def _draw_gland(
     thickness = outer * (1 - gland.lumen)
     lumen = depth > thickness + 1.2 * grain[rows, columns]
     cells = inside & ~lumen
-    phenotype[rows, columns][inside] = ALTERED if gland.altered else GLAND
+    phenotype[rows, columns][inside] = ALTERED if gland.nuclei == "altered" else GLAND
 
     relative = np.clip(depth / thickness, 0, 1)
     # Borders between columnar cells run radially, one every 7 µm or so of the outline.

@@ -26,7 +26,7 @@ from scangen_bundle.cohort.phantom.slide_file import write_slide
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 
-RECIPE = 1  # raise it when the pictures change, so that old and new slides are not mixed
+RECIPE = 2  # raise it when the pictures change, so that old and new slides are not mixed
 MARGIN_UM = 40.0
 SMALLEST_UM = 250.0
 
@@ -41,10 +41,10 @@ class _Task:
 
 def make_phantom_cohort(
     output: str | os.PathLike[str],
-    specimens: int = 36,
+    specimens: int = 60,
     seed: int = 0,
     workers: int | None = None,
-    size_um: float = 720.0,
+    size_um: float = 560.0,
     progress: bool = True,
 ) -> Path:
     """Make slides of synthetic H&E tissue on every scanner of `SCANNERS`, with truth, manifest and preview.

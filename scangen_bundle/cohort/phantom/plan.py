@@ -14,6 +14,7 @@ class Specimen:
     Args:
         index: position in the cohort, which with the cohort's seed gives every random stream.
         altered_fraction: share of the glands with the phenotype; 0 where `label` is 0.
+        reactive_fraction: share of the glands that are as disordered as altered ones, but are none, in both labels.
         haematoxylin, eosin: stain strengths, 1 = average.
         hue: tilt of the two stain colours, 0 = average.
         gland_radius_um: mean outer radius of a gland.
@@ -26,6 +27,7 @@ class Specimen:
     patient_id: str
     label: int
     altered_fraction: float
+    reactive_fraction: float
     haematoxylin: float
     eosin: float
     hue: float
@@ -59,13 +61,14 @@ def plan_cohort(specimens: int, seed: int) -> list[Specimen]:
 
 def _plan_specimen(index: int, patient: int, label: int, seed: int) -> Specimen:
     draw = random_stream(seed, 1, index)
-    altered = float(draw.uniform(0.25, 0.55))
+    altered = float(draw.uniform(0.2, 0.45))
     return Specimen(
         index=index,
         specimen_id=f"spec{index:03d}",
         patient_id=f"pat{patient:03d}",
         label=label,
         altered_fraction=altered if label else 0.0,
+        reactive_fraction=float(draw.uniform(0.05, 0.35)),
         haematoxylin=float(draw.uniform(0.8, 1.2)),
         eosin=float(draw.uniform(0.75, 1.25)),
         hue=float(draw.uniform(-1.0, 1.0)),

@@ -95,24 +95,24 @@ def render_specimen(specimen: Specimen, side_um: float, margin_um: float, seed: 
         _line_gland(canvas, gland)
     _fill_stroma(canvas, plan, specimen)
     rgb = _transmit(canvas, specimen)
-    return Rendering(rgb, plan.phenotype, len(plan.glands), sum(gland.altered for gland in plan.glands))
+    return Rendering(rgb, plan.phenotype, len(plan.glands), sum(gland.nuclei == "altered" for gland in plan.glands))
 
 
 def _line_gland(canvas: _Canvas, gland: Gland) -> None:
-    """Nuclei along the base of the epithelium; in altered glands also above it (lost polarity, stratification)."""
+    """Nuclei along the base of the epithelium; in disordered glands also above it (lost polarity, stratification)."""
     draw = canvas.draw
     thickness = gland.radius * (1 - gland.lumen)
-    layers = 1 if not gland.altered else 1 + int(thickness > 20)
+    layers = 1 if not gland.disordered else 1 + int(thickness > 20)
     for layer in range(layers):
         ring = gland.radius - 6.5 - 11 * layer
-        spacing = 8.2 if gland.altered else 6.8
+        spacing = 8.2 if gland.disordered else 6.8
         count = max(6, int(2 * np.pi * ring / spacing))
         for theta in np.arange(count) / count * 2 * np.pi:
             theta = theta + draw.normal(0, 0.18 * 2 * np.pi / count)
-            lift = 6.0 + 11 * layer + abs(draw.normal(0, 3.2 if gland.altered else 1.6))
+            lift = 6.0 + 11 * layer + abs(draw.normal(0, 3.2 if gland.disordered else 1.6))
             radius = float(gland.outline(np.array([theta]))[0]) - lift
-            tilt = theta + draw.normal(0, 0.6 if gland.altered else 0.18)
-            kind = "altered" if gland.altered and draw.random() < 0.75 else "epithelial"
+            tilt = theta + draw.normal(0, 0.6 if gland.disordered else 0.18)
+            kind = gland.nuclei if draw.random() < 0.75 else "epithelial"
             canvas.stamp(kind, gland.x + radius * np.cos(theta), gland.y + radius * np.sin(theta), tilt)
 
 
