@@ -41,7 +41,10 @@ bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, 
 bench-robustness: env  ## robustness measures at the size of the public benchmarks, beside their products (PLISM=folder: and peer)
 	$(PY) -m benchmarks.robustness $(if $(PLISM),--plism-benchmark $(PLISM))
 
+bench-coverage: env  ## do prediction sets, flip rates and warnings hold on unseen patients and scanners (needs the bags of data/phantom)
+	$(PY) -m benchmarks.coverage
+
 evidence: env  ## what ScanGen does and does not do, at feature level (needs the bags of data/phantom; resumable)
 	$(PY) -m benchmarks.evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-robustness bench-training evidence
+.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-robustness bench-training bench-coverage evidence

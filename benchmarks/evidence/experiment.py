@@ -132,12 +132,30 @@ def run(
     Returns:
         `val_auroc` and `val_cov` of the chosen epoch, and `test`: probability of class 1 by `slide_id`.
     """
+    rows = choose_rows(manifest, setting, config["folds"], config["few_specimens"])
+    network, best = train(setting, *rows[:2], features, config)
+    test = rows[2]
+    probability = predict(network, collate_bags(as_items(test, features, number_ids(test))))
+    found = {name: round(float(p), 6) for name, p in zip(test.slide_id, probability, strict=True)}
+    return {**asdict(setting), "val_auroc": best[0], "val_cov": -best[1], "test": found}
+
+
+def number_ids(scans: pd.DataFrame) -> dict[str, int]:
+    """A number for each specimen and scanner."""
+    return {name: n for column in ("specimen_id", "scanner") for n, name in enumerate(sorted(scans[column].unique()))}
+
+
+def train(
+    setting: Setting,
+    rows: pd.DataFrame,
+    val: pd.DataFrame,
+    features: Mapping[str, np.ndarray],
+    config: Mapping[str, Any],
+) -> tuple[MaskedMILModel, tuple[float, float]]:
+    """The network of the best epoch, and its worst scanner's validation AUROC and minus its validation CoV."""
     torch.manual_seed(setting.seed)
-    train, val, test = choose_rows(manifest, setting, config["folds"], config["few_specimens"])
-    numbers = {
-        name: n for column in ("specimen_id", "scanner") for n, name in enumerate(sorted(manifest[column].unique()))
-    }
-    items = as_items(train, features, numbers)
+    numbers = number_ids(pd.concat([rows, val]))
+    items = as_items(rows, features, numbers)
     network = MaskedMILModel(2, items[0]["image"].shape[1])
     sampler = SpecimenScannerSampler(items, config["specimens_per_batch"], min(3, setting.scanners), setting.seed)
     loader = DataLoader(items, batch_sampler=sampler, collate_fn=collate_bags)  # type: ignore[arg-type]
@@ -164,6 +182,4 @@ def run(
     trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda _: schedule.step())
     trainer.run()
     network.load_state_dict(best.weights)
-    probability = predict(network, collate_bags(as_items(test, features, numbers)))
-    found = {name: round(float(p), 6) for name, p in zip(test.slide_id, probability, strict=True)}
-    return {**asdict(setting), "val_auroc": best.best[0], "val_cov": -best.best[1], "test": found}
+    return network, best.best

@@ -127,6 +127,46 @@ def test_folder_is_as_the_zoo_checks_it(packed):
     assert max(path.stat().st_size for path in bundle.rglob("*") if path.is_file()) <= LARGE
 
 
+def test_configs_have_the_zoos_keys(packed):
+    """Of the zoo's CONTRIBUTING, "Preferred Files and Keys"."""
+    from monai.bundle import ConfigParser
+
+    keys = {
+        "inference": [
+            "bundle_root",
+            "device",
+            "network_def",
+            "inferer",
+            "output_dir",
+            "preprocessing",
+            "postprocessing",
+        ],
+        "train": [
+            *("bundle_root", "device", "dataset_dir", "output_dir", "val_interval", "train#trainer#max_epochs"),
+            *(
+                "train#dataset#data",
+                "train#handlers",
+                "validate#evaluator",
+                "validate#handlers",
+                "validate#dataset#data",
+            ),
+            *(
+                f"{part}#{key}"
+                for part in ("train", "validate")
+                for key in ("preprocessing", "postprocessing", "inferer", "key_metric")
+            ),
+        ],
+    }
+    for name, wanted in keys.items():
+        parser = ConfigParser()
+        parser.read_config(packed[2] / "configs" / f"{name}.yaml")
+        missing = [key for key in wanted if key not in parser]
+        assert not missing, name
+        handlers = parser.get("train", {}).get("handlers", [])
+        intervals = [item["interval"] for item in handlers if item["_target_"].endswith("ValidationHandler")]
+        assert intervals == (["@val_interval"] if name == "train" else [])
+
+
 class FakeHub:
     """Hugging Face's API at its boundary: notes what would be sent."""
 

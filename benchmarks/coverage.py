@@ -1,0 +1,192 @@
+"""Do the statements that come with each result hold on patients and scanners that the packed model did not see?
+
+python -m benchmarks.coverage --dataset_dir data/phantom
+
+For each fold and each scanner left out, a network is trained on the other scanners, its site reference is built on the
+validation patients' scans of those scanners, and every scan of the test patients gets its statement as the served model and the
+deploy app make it. Test patients are in no other part. The scans of the scanner left out come once more with three times that
+scanner's effect on features: a scanner that no training scanner is like.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+
+from benchmarks.evidence.cohort import ScannerModel, draw_cohort, fit_scanner_model
+from benchmarks.evidence.experiment import Setting, as_items, choose_rows, number_ids, train
+from scangen_bundle.cohort import load_manifest
+from scangen_bundle.data import collate_bags
+from scangen_bundle.errors import report_input_errors
+from scangen_bundle.metrics import auroc, brier, youden_threshold
+from scangen_bundle.share.export import SlideClassifier
+from scangen_bundle.share.reference import SiteReference, Validation, build_reference, count_flips
+from scangen_bundle.share.statement import state
+
+CLASSES = ("negative", "positive")
+RESAMPLES = 2000
+STRONG, MARK = 3.0, " x 3"
+_WORK: dict[str, Any] = {}
+
+
+def outputs(network: Any, scans: pd.DataFrame, features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities [N, 2] and embeddings [N, E]."""
+    batch = collate_bags(as_items(scans, features, number_ids(scans)))
+    with torch.no_grad():
+        probability, _, embedding = SlideClassifier(network.eval()).explain(batch["image"], batch["mask"])
+    return probability.numpy().astype(np.float64), embedding.numpy()
+
+
+def measure(setting: Setting) -> pd.DataFrame:
+    """One row per test scan: what was stated of it, and what is true."""
+    manifest, features, strong, config, level = (
+        _WORK[name] for name in ("manifest", "features", "strong", "config", "level")
+    )
+    rows, val, test = choose_rows(manifest, setting, config["folds"], 0)
+    network, _ = train(setting, rows, val, features, config)
+    probability, embedding = outputs(network, val, features)
+    columns = {name: val[f"{name}_id"].to_numpy(str) for name in ("patient", "specimen")}
+    scanner, label = val["scanner"].to_numpy(str), val["label"].to_numpy()
+    validation = Validation(probability, label, scanner=scanner, identified=scanner, embedding=embedding, **columns)
+    threshold = youden_threshold(label, probability[:, 1])
+    reference = build_reference(validation, CLASSES, threshold if math.isfinite(threshold) else 0.5, level)
+    unseen = test[~test["scanner"].isin(val["scanner"])]
+    table = statements(network, test, features, reference)
+    stronger = statements(network, unseen, strong, reference)
+    stronger["scanner"] += MARK
+    return add_flips(pd.concat([table, stronger], ignore_index=True))
+
+
+def statements(
+    network: Any, scans: pd.DataFrame, features: Mapping[str, np.ndarray], reference: SiteReference
+) -> pd.DataFrame:
+    """A row per scan."""
+    table = []
+    for scan, p, vector in zip(scans.itertuples(), *outputs(network, scans, features), strict=True):
+        told = state(p, vector, str(scan.scanner), reference)
+        chosen = told["prediction_set"]["classes"]
+        table.append(
+            {
+                "patient": scan.patient_id,
+                "specimen": scan.specimen_id,
+                "scanner": scan.scanner,
+                "known": told["scanner"]["known_to_training"],
+                "label": scan.label,
+                "p": p[1],
+                "calibrated": told["calibrated_probability"][CLASSES[1]],
+                "covered": CLASSES[int(scan.label)] in chosen,
+                "size": len(chosen),
+                "far": told["novelty"]["far_from_training"],
+                "stated_flips": told["expected_flip_rate"]["value"],
+                "decision": CLASSES.index(told["predicted_class"]),
+                "calibration_patients": told["prediction_set"]["patients"],
+            }
+        )
+    return pd.DataFrame(table)
+
+
+def add_flips(table: pd.DataFrame) -> pd.DataFrame:
+    """Flips and pairs of each scanner's scans with those of known scanners, put on the scanner's first row."""
+    table[["flips", "pairs"]] = 0
+    for name, own in table.groupby("scanner"):
+        chosen = table[table["known"] | (table["scanner"] == name)]
+        values = (chosen[column].to_numpy() for column in ("decision", "specimen", "scanner"))
+        table.loc[own.index[0], ["flips", "pairs"]] = count_flips(*values, str(name))
+    return table
+
+
+def _prepare(work: dict[str, Any]) -> None:
+    logging.disable(logging.WARNING)
+    torch.set_num_threads(1)
+    _WORK.update(work)
+
+
+def interval(table: pd.DataFrame, column: str) -> tuple[float, float]:
+    """95 % interval of the mean of a column, patients resampled."""
+    groups = table.groupby("patient")[column]
+    sums, counts = groups.sum().to_numpy(float), groups.count().to_numpy(float)
+    draws = np.random.default_rng(0).integers(0, len(sums), (RESAMPLES, len(sums)))
+    low, high = np.quantile(sums[draws].sum(1) / counts[draws].sum(1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def figures(name: str, table: pd.DataFrame) -> str:
+    """A row of the report."""
+    low, high = interval(table, "covered")
+    stated = table.groupby("scanner")["stated_flips"].mean().mean()
+    return (
+        f"| {name} | {table['patient'].nunique()} | {auroc(table['label'].to_numpy(), table['p'].to_numpy()):.3f} "
+        f"| {table['covered'].mean():.3f} [{low:.3f}, {high:.3f}] | {(table['size'] == 1).mean():.2f} "
+        f"| {table['far'].mean():.3f} | {stated:.3f} | {table['flips'].sum() / max(1, table['pairs'].sum()):.3f} "
+        f"| {brier(table['label'], table['p']):.3f} | {brier(table['label'], table['calibrated']):.3f} |"
+    )
+
+
+def report(table: pd.DataFrame, level: float) -> Iterator[str]:
+    """The table in Markdown."""
+    patients = table[table["known"]]["calibration_patients"]
+    expected = [math.ceil((n + 1) * level - 1e-9) / (n + 1) if (n + 1) * level <= n else 1.0 for n in patients]
+    yield f"Level {level:g}; {patients.min()} to {patients.max()} calibration patients per scanner, so that the coverage"
+    yield f"expected on a known scanner is {np.mean(expected):.3f}."
+    yield ""
+    heads = ("scans", "patients", "AUROC", "coverage [95 % interval]", "one class in the set", "called far")
+    heads += ("flip rate stated", "found", "Brier", "Brier, calibrated")
+    yield "| " + " | ".join(heads) + " |"
+    yield "|" + "---|" * len(heads)
+    yield figures("known scanners", table[table["known"]])
+    unseen = table[~table["known"]]
+    stronger = unseen["scanner"].str.endswith(MARK)
+    yield figures("unseen scanner", unseen[~stronger])
+    yield figures(f"unseen scanner, effect{MARK}", unseen[stronger])
+    yield figures("the same without those called far", unseen[stronger & ~unseen["far"]])
+    for name, own in unseen.groupby("scanner"):
+        yield figures(f"unseen: {name}", own)
+
+
+def run(model: ScannerModel, cohort: Mapping[str, Any], config: Mapping[str, Any], options: Any) -> pd.DataFrame:
+    """All folds, each with each scanner left out."""
+    count, unit = len(model.scanners), np.eye(cohort["components"])
+    stronger = replace(model, maps=unit + STRONG * (model.maps - unit), shifts=STRONG * model.shifts)
+    size = options.specimens, cohort["tiles"], cohort["effect"], options.seed
+    manifest, features = draw_cohort(model, *size)
+    _, strong = draw_cohort(stronger, *size)  # the same seed: the same tissue and noise
+    settings = [
+        Setting(count - 1, left, fold, 0, 1.0, 0.16) for left in range(count) for fold in range(config["folds"])
+    ]
+    work = {"manifest": manifest, "features": features, "strong": strong, "config": config, "level": options.level}
+    with get_context("fork").Pool(options.workers, _prepare, (work,)) as pool:
+        return pd.concat(pool.map(measure, settings, chunksize=1), ignore_index=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("configs/evidence/default.yaml"))
+    parser.add_argument("--dataset_dir", type=Path, default=Path("data/phantom"), help="a phantom cohort with its bags")
+    parser.add_argument("--encoder_name", default="efficientnet-lite0")
+    parser.add_argument("--specimens", type=int, default=300, help="drawn at feature level, one per patient")
+    parser.add_argument("--level", type=float, default=0.9)
+    parser.add_argument("--seed", type=int, default=1, help="of the cohort; the evidence's own is 0")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    report_input_errors()
+    config = yaml.safe_load(options.config.read_text())
+    phantom = load_manifest(options.dataset_dir / "manifest.csv", classes=2)
+    folder = options.dataset_dir / "features" / options.encoder_name
+    phantom["features_path"] = [str(folder / f"{name}.h5") for name in phantom["slide_id"]]
+    model = fit_scanner_model(phantom, config["cohort"]["components"])
+    print(*report(run(model, config["cohort"], config["training"], options), options.level), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
