@@ -57,10 +57,13 @@ def write_contact_sheet(
 
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
-    figure = Figure(figsize=(max(2.4 * columns, 4.8), 2.75 * rows + 0.8), layout="constrained")
+    wide, high = max(2.4 * columns, 4.8), 2.75 * rows + 0.8
+    figure = Figure(figsize=(wide, high))
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure.suptitle(title, y=1 - 0.1 / high, verticalalignment="top")
+    # A fixed layout: matplotlib's own draws everything several times to find one, and this is done for every slide.
+    places = {"left": 0.02, "right": 0.98, "bottom": 0.3 / high, "top": 1 - 0.75 / high, "wspace": 0.05, "hspace": 0.2}
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=places).ravel()
     for axes in grid:
         axes.set_axis_off()
     for rank, (axes, tile) in enumerate(zip(grid, tiles, strict=False)):
@@ -71,6 +74,8 @@ def write_contact_sheet(
     bar_um = max((um for um in (5, 10, 20, 50, 100, 200, 500) if um / mpp <= side / 2), default=1)
     grid[0].plot([0.05 * side, 0.05 * side + bar_um / mpp], [0.93 * side] * 2, color="black", linewidth=3)
     grid[0].text(0.05 * side, 0.9 * side, f"{bar_um} µm", fontsize=8, bbox={"color": "white", "alpha": 0.7, "pad": 1})
-    figure.supxlabel(f"attention relative to the mean tile, place in level-0 px. {RESEARCH_USE_ONLY}", fontsize=7)
+    figure.supxlabel(
+        f"attention relative to the mean tile, place in level-0 px. {RESEARCH_USE_ONLY}", fontsize=7, y=0.06 / high
+    )
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, dpi=120)

@@ -76,11 +76,11 @@ def attention_heatmap(
     return Heatmap(values, pixel, mpp)
 
 
-def write_nifti(heatmap: Heatmap, path: str | os.PathLike[str]) -> None:
-    """Write the raster as [w, h, 1] float32 with its size in mm in the affine; tiles' gaps are 0.
+def nifti_bytes(heatmap: Heatmap) -> bytes:
+    """The raster as a gzipped NIfTI file, [w, h, 1] float32 with its size in mm in the affine; tiles' gaps are 0.
 
     The affine is diag(-x, -y, thickness): NIfTI's axes point right and anterior, a slide's right and down, so that viewers
-    built on ITK (3D Slicer) show the slide upright at physical position (x, y) mm.
+    built on ITK (3D Slicer) show the slide upright at physical position (x, y) mm. Equal rasters give equal bytes.
     """
     import nibabel
 
@@ -89,9 +89,7 @@ def write_nifti(heatmap: Heatmap, path: str | os.PathLike[str]) -> None:
     image = nibabel.Nifti1Image(volume, np.diag([-x, -y, min(x, y), 1.0]))
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = b"relative attention, research use only"
-    content = image.to_bytes()
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(gzip.compress(content, mtime=0) if str(path).endswith(".gz") else content)
+    return gzip.compress(image.to_bytes(), mtime=0)
 
 
 def scale_top(heatmap: Heatmap) -> float:
@@ -134,13 +132,15 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
     if thumbnail is None:
         thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
     picture, (wide_mm, high_mm) = overlay(heatmap, thumbnail), heatmap.size_mm
-    figure = Figure(figsize=(9, 9 * min(2.0, high_mm / wide_mm) + 0.8), layout="constrained")
+    # A fixed layout: matplotlib's own draws everything several times to find one, and this is done for every slide.
+    wide, high = 7.2, 7.2 * min(2.0, high_mm / wide_mm)
+    figure = Figure(figsize=(wide + 1.8, high + 1.1))
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    axes = figure.add_axes((0.7 / (wide + 1.8), 0.7 / (high + 1.1), wide / (wide + 1.8), high / (high + 1.1)))
     axes.imshow(picture, extent=(0, wide_mm, high_mm, 0), interpolation="nearest")
     axes.set(title=title, xlabel="mm", ylabel="mm")
     scale = ScalarMappable(Normalize(0, scale_top(heatmap)), "viridis")
     figure.colorbar(scale, ax=axes, label="attention (1 = average tile)", shrink=0.7)
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, dpi=120)

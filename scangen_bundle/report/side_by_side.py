@@ -43,10 +43,12 @@ def write_side_by_side(
     columns = min(COLUMNS, len(scans))
     rows = -(-len(scans) // columns)
     panel = float(np.clip(high / wide, 0.4, 2.0)) * 3.4 + 0.5
-    figure = Figure(figsize=(3.4 * columns + 1.2, panel * rows + 0.9), layout="constrained")
+    across, down = 3.4 * columns + 1.4, panel * rows + 0.9
+    figure = Figure(figsize=(across, down))
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
-    grid = figure.subplots(rows, columns, squeeze=False)
+    figure.suptitle(title, y=1 - 0.1 / down, verticalalignment="top")
+    places = {"left": 0.5 / across, "right": 1 - 1.2 / across, "bottom": 0.65 / down, "top": 1 - 0.7 / down}
+    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw={**places, "wspace": 0.2, "hspace": 0.3})
     for axes in grid.ravel()[len(scans) :]:
         axes.set_axis_off()
     for axes, (name, (heatmap, thumbnail)) in zip(grid.ravel(), scans.items(), strict=False):
@@ -56,7 +58,8 @@ def write_side_by_side(
         axes.imshow(overlay(heatmap, thumbnail, top=top), extent=(0, width, height, 0), interpolation="nearest")
         axes.set(title=name, xlim=(0, wide), ylim=(high, 0), xlabel="mm", aspect="equal")
     colours = ScalarMappable(Normalize(0, top), "viridis")
-    figure.colorbar(colours, ax=grid, label="attention (1 = average tile)", shrink=0.8)
-    figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7)
+    bar = figure.add_axes((1 - 0.95 / across, 0.15, 0.2 / across, 0.7))
+    figure.colorbar(colours, cax=bar, label="attention (1 = average tile)")
+    figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7, y=0.06 / down)
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, dpi=120)

@@ -12,7 +12,7 @@ import numpy as np
 from case import Case
 from dicom_result import attention_map, structured_report
 
-from scangen_bundle.report.heatmap import Heatmap, attention_heatmap, write_nifti, write_overlay
+from scangen_bundle.report.heatmap import Heatmap, attention_heatmap, nifti_bytes, write_overlay
 from scangen_bundle.report.thumbnail import read_thumbnail
 
 THUMBNAIL_PX = 1600
@@ -73,7 +73,7 @@ class ResultWriter:
         if heatmap is not None:
             title = f"{case.name}: {case.result['predicted_class']}"
             write_overlay(heatmap, thumbnail, folder / "attention.png", title=title)
-            write_nifti(heatmap, folder / "attention.nii.gz")
+            (folder / "attention.nii.gz").write_bytes(nifti_bytes(heatmap))
         if case.header is not None:
             structured_report(case.header, case.result).save_as(folder / "report.dcm")
             attention_map(case.header, heatmap).save_as(folder / "attention.dcm")

@@ -106,3 +106,18 @@ def test_a_bag_that_does_not_tell_its_tiles_size_is_left_out_with_a_warning(tmp_
     assert "s2-A: no attention map" in caplog.text
     assert not (tmp_path / "maps" / "s2-A.png").exists()
     assert (tmp_path / "maps" / "s1_scanners.png").exists()
+
+
+def test_a_second_run_keeps_finished_slides_and_draws_what_is_missing_or_has_other_attention(tmp_path):
+    manifest = write_cohort(tmp_path, "")
+    run(manifest, tmp_path)
+    maps = tmp_path / "maps"
+    (maps / "s1-B.nii.gz").unlink()  # as if killed before this slide was finished
+    (maps / "s2-A.nii.gz").write_bytes(b"of another network")
+    before = {path.name: path.stat().st_mtime_ns for path in maps.iterdir()}
+
+    run(manifest, tmp_path)
+
+    drawn = {path.name for path in maps.iterdir() if path.stat().st_mtime_ns != before.get(path.name)}
+    again = {f"{slide_id}{kind}" for slide_id in ("s1-B", "s2-A") for kind in (".png", ".nii.gz", ".geojson")}
+    assert drawn == again | {"s1_scanners.png"}

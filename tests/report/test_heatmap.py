@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from scangen_bundle.report.heatmap import attention_heatmap, overlay, scale_top, write_nifti, write_overlay
+from scangen_bundle.report.heatmap import attention_heatmap, nifti_bytes, overlay, scale_top, write_overlay
 
 
 def brute_force(coords, attention, tile, size, per_tile):
@@ -47,7 +47,7 @@ def test_equal_attention_is_one_everywhere():
 def test_nifti_keeps_place_and_millimetres(tmp_path):
     coords = np.array([[0, 0], [2000, 1000]])
     heatmap = attention_heatmap(coords, np.array([0.25, 0.75]), (1000, 1000), (4000, 2000), (0.5, 0.25))
-    write_nifti(heatmap, tmp_path / "a.nii.gz")
+    (tmp_path / "a.nii.gz").write_bytes(nifti_bytes(heatmap))
     image = nibabel.load(tmp_path / "a.nii.gz")
     assert image.shape == (16, 8, 1)
     assert image.header.get_xyzt_units()[0] == "mm"
