@@ -27,8 +27,8 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
             "",
             f"- Task: {metadata['task']}",
             f"- Classes: {metadata['label_classes']}",
-            f"- Encoder of the features: {encoder['name']}, revision {encoder['revision']}, licence {encoder['licence']}"
-            + (f", {encoder['source']}" if encoder["source"] else ""),
+            f"- Encoder of the features: {encoder['name']}, revision {encoder['revision']}, licence {encoder['licence']}, "
+            f"trained on {encoder['trained_on']}" + (f", {encoder['source']}" if encoder["source"] else ""),
             f"- Scanners in training: {', '.join(metadata['training_scanners'])}",
             f"- Code: version {metadata['version']}, commit {metadata['commit']}",
             "",

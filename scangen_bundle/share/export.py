@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.files import write_atomically
 from scangen_bundle.networks import MaskedMILModel
 
 DESCRIPTION = "slide_classifier"  # the key of our own part of the embedded metadata
@@ -54,16 +53,12 @@ class SlideClassifier(nn.Module):
 
 
 def export_torchscript(
-    network: MaskedMILModel,
-    path: str | os.PathLike[str],
-    metadata: Mapping[str, Any],
-    extra_files: Mapping[str, bytes] | None = None,
-) -> None:
-    """Write the network as TorchScript with embedded metadata (MONAI's `load_net_with_metadata` reads them back).
+    network: MaskedMILModel, metadata: Mapping[str, Any], extra_files: Mapping[str, bytes] | None = None
+) -> bytes:
+    """Content of a `.ts`: the network with embedded metadata (MONAI's `load_net_with_metadata` reads them back).
 
     Args:
         network: trained.
-        path: the `.ts`.
         metadata: JSON-able; `timestamp` must be in it, or the bytes would depend on the clock.
         extra_files: further files inside.
     """
@@ -78,8 +73,7 @@ def export_torchscript(
         meta_values=dict(metadata),
         more_extra_files=dict(extra_files or {}),
     )
-    with write_atomically(path) as temporary:
-        temporary.write_bytes(_without_debug_records(buffer.getvalue()))
+    return _without_debug_records(buffer.getvalue())
 
 
 def _without_debug_records(content: bytes) -> bytes:

@@ -15,6 +15,7 @@ from monai.bundle import ConfigParser
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.card import model_card
@@ -60,7 +61,7 @@ def package_bundle(
     validation, features = validate_again(run, network, features_dir)
     reference = build_reference(validation, run.meta["class_names"], run.threshold, level)
     metadata = packed_metadata(json.loads((root / "configs" / "metadata.json").read_text("utf-8")), name, source, run)
-    exported = out / f"{name}_v{source.version}.ts"
+    stem = f"{name}_v{source.version}"
     description = {
         "name": name,
         "task": task,
@@ -71,7 +72,7 @@ def package_bundle(
     }
     numbers = json.dumps(reference.to_json(), allow_nan=False).encode()
     embedded = {**metadata, "timestamp": source.time, DESCRIPTION: description}
-    export_torchscript(network, exported, embedded, {REFERENCE_FILE: numbers})
+    exported = export_torchscript(network, embedded, {REFERENCE_FILE: numbers})
     files = source.read()
     files["configs/inference.yaml"] = config.encode()
     # MONAI's `bundle.load` looks for JSON only.
@@ -80,13 +81,15 @@ def package_bundle(
     files["docs/model_card.md"] = model_card(metadata, run, reference).encode()
     files["models/model.pt"] = _saved(run.weights)
     files["models/checkpoint.pt"] = _saved({"network": run.weights, "meta": run.meta})
-    files["models/model.ts"] = exported.read_bytes()
+    files["models/model.ts"] = exported
     files[f"models/{REFERENCE_FILE}"] = numbers
     if large := [path for path, content in files.items() if len(content) > LARGE]:
         raise InputError(large[0], "is over 25 MB, too large for the zoo", "host it, and name it in large_files.yml")
-    archive = out / f"{name}_v{source.version}.zip"
-    write_archive(archive, {f"{name}/{path}": content for path, content in files.items()})
-    return Package(archive, exported)
+    package = Package(out / f"{stem}.zip", out / f"{stem}.ts")
+    write_archive(package.archive, {f"{name}/{path}": content for path, content in files.items()})
+    with write_atomically(package.network) as temporary:
+        temporary.write_bytes(exported)
+    return package
 
 
 def packed_config(text: str, meta: dict[str, Any]) -> str:
@@ -134,7 +137,13 @@ def packed_metadata(metadata: dict[str, Any], name: str, source: Source, run: Tr
         "commit": source.commit,
         "eval_metrics": figures,
         "label_classes": ", ".join(f"{c}: {label}" for c, label in channels.items()),
-        "encoder": {"name": spec.name, "revision": spec.revision, "licence": spec.licence, "source": spec.url},
+        "encoder": {
+            "name": spec.name,
+            "revision": spec.revision,
+            "licence": spec.licence,
+            "source": spec.url,
+            "trained_on": spec.domain,
+        },
         "training_scanners": list(run.meta["training_scanners"]),
         "network_data_format": data_format,
         "notice": RESEARCH_USE_ONLY,

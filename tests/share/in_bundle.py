@@ -16,13 +16,11 @@ import torch
 
 data, results = map(Path, sys.argv[1:3])
 image = torch.load(results / "image.pt", weights_only=True)
-META = ["--meta_file", "configs/metadata.json"]
-CONFIG = [*META, "--config_file", "configs/inference.yaml"]
+CONFIG = ["--meta_file", "configs/metadata.json", "--config_file", "configs/inference.yaml"]
 DYNAMIC = (
     "{'dynamic_axes': {'image': {1: 'tiles'}}, 'input_names': ['image'], 'output_names': ['pred'], 'dynamo': False}"
 )
 COMMANDS = {
-    "verify_metadata": [*META, "--filepath", "eval/schema.json"],
     "verify_net_in_out": ["--net_id", "network_def", *CONFIG],
     "ckpt_export": ["--net_id", "network_def", "--filepath", "models/exported.ts", "--ckpt_file", "models/model.pt", *CONFIG],
     "onnx_export": [

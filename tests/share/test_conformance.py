@@ -18,11 +18,9 @@ SCRIPT = Path(__file__).with_name("in_bundle.py").read_text()
 
 
 @pytest.fixture(scope="module")
-def bundle(packed, tmp_path_factory, real_data):
+def bundle(packed, tmp_path_factory):
     copy = tmp_path_factory.mktemp("conformance") / "scangen_egfr"
     shutil.copytree(packed[2], copy)
-    (copy / "eval").mkdir()
-    shutil.copy(real_data / "reference" / "meta_schema_20240725.json", copy / "eval" / "schema.json")
     return copy
 
 
@@ -68,8 +66,17 @@ def test_the_code_is_the_bundles_own(step, bundle):
     assert Path(step("code")[0]) == bundle / "scangen_bundle" / "__init__.py"
 
 
-def test_metadata_follow_monais_schema(step):
-    assert "metadata is verified with no error" in step("verify_metadata")[1]
+def test_metadata_follow_monais_schema(packed, real_data, tmp_path):
+    from monai.bundle import verify_metadata
+
+    schema = tmp_path / "schema.json"  # a file that is there is not downloaded
+    shutil.copy(real_data / "reference" / "meta_schema_20240725.json", schema)
+    verify_metadata(meta_file=str(packed[2] / "configs" / "metadata.json"), filepath=str(schema))
+    broken = json.loads((packed[2] / "configs" / "metadata.json").read_text())
+    del broken["network_data_format"]
+    (tmp_path / "broken.json").write_text(json.dumps(broken))
+    with pytest.raises(ValueError, match="network_data_format"):
+        verify_metadata(meta_file=str(tmp_path / "broken.json"), filepath=str(schema))
 
 
 def test_network_takes_and_gives_what_the_metadata_say(step):

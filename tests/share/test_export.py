@@ -27,7 +27,7 @@ def test_exported_file_gives_what_network_and_hooks_give(tmp_path, mode):
     mask[1, 5:] = False
     with torch.no_grad():
         expected = torch.softmax(network(image, mask).double(), 1)
-    export_torchscript(make(mode), tmp_path / "model.ts", META)
+    (tmp_path / "model.ts").write_bytes(export_torchscript(make(mode), META))
     loaded, metadata, _ = load_exported(tmp_path / "model.ts")
     with torch.no_grad():
         probabilities, attention, embedding = loaded.explain(image, mask)
@@ -52,7 +52,7 @@ def test_bad_model_files_are_refused(tmp_path):
 
 
 def test_exported_file_does_not_tell_the_folders_of_this_machine(tmp_path, bundle_root):
-    export_torchscript(make(), tmp_path / "model.ts", META)
+    (tmp_path / "model.ts").write_bytes(export_torchscript(make(), META))
     with zipfile.ZipFile(tmp_path / "model.ts") as archive:
         assert archive.testzip() is None
         for name in archive.namelist():

@@ -31,6 +31,7 @@ def test_metadata_tell_figures_encoder_and_commit(packed, checkout, trained_run)
     figures = json.loads((trained_run[0] / "metrics.json").read_text())["figures"]
     assert metadata["eval_metrics"]["auroc/mean"] == figures["auroc/mean"]["value"]
     assert metadata["encoder"]["licence"] == "Apache-2.0"
+    assert metadata["encoder"]["trained_on"] == "natural images"
     head = subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     assert metadata["commit"] == head.stdout.strip()
     card = (packed[2] / "docs" / "model_card.md").read_text()
@@ -145,6 +146,16 @@ class TestRefusals:
         content["meta"]["encoder"] = "uni"
         save_checkpoint(run / "models" / "best.pt", content)
         self.refuse(checkout, run, trained_run[1], "'uni'.*'CC-BY-NC-ND-4.0'", tmp_path)
+
+    def test_a_file_that_is_too_large_for_the_zoo(self, checkout, trained_run, tmp_path, monkeypatch):
+        monkeypatch.setattr("scangen_bundle.share.package.LARGE", 200_000)
+        self.refuse(checkout, *trained_run, "models/.*over 25 MB", tmp_path)
+
+    def test_a_name_that_is_no_name(self, checkout, trained_run, tmp_path):
+        from scangen_bundle.share.package import package_bundle
+
+        with pytest.raises(InputError, match="lower case letters"):
+            package_bundle(checkout, trained_run[0], str(trained_run[1]), "../EGFR", tmp_path / "out")
 
     def test_weights_that_did_not_make_the_predictions(self, checkout, trained_run, tmp_path):
         run = self.copy(trained_run, tmp_path)
