@@ -27,6 +27,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from scangen_bundle.benchmark.entries import Measured
 from scangen_bundle.benchmark.unpaired_measures import Points
@@ -145,14 +146,15 @@ def _known_mean(values: np.ndarray, axis: int) -> np.ndarray:
     return ratio(np.where(known, values, 0).sum(axis=axis), known.sum(axis=axis))
 
 
-def drop_measures(scans: Points, seed: int = 0, repeats: int = REPEATS) -> Measured:
+def drop_measures(scans: Points, seed: int = 0, repeats: int | None = None) -> Measured:
     """The average performance drop of scans, in and out of domain; unlabelled scans are left out.
 
     Args:
         scans: one vector per scan.
         seed: of the draws.
-        repeats: each with other patients; pairs of scanners take turns.
+        repeats: each with other patients; pairs of scanners take turns; None takes `REPEATS`.
     """
+    repeats = repeats or REPEATS
     scans = scans[np.flatnonzero(scans.label >= 0)]
     reason = _impossible(scans)
     if reason:
@@ -166,7 +168,8 @@ def drop_measures(scans: Points, seed: int = 0, repeats: int = REPEATS) -> Measu
         plan = draw_plan(scans, int(first), int(second), generator)
         if plan is not None:
             used.append(plan.half)
-            right = _train_and_test(scans, plan)
+            with threadpool_limits(1):  # matrices are so small that threads only wait for each other
+                right = _train_and_test(scans, plan)
             for domain in DOMAINS:
                 tested[domain].append(Outcome(plan.test[domain], right[domain]))
         if len(used) == repeats:

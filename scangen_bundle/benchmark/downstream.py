@@ -12,6 +12,7 @@ import torch
 
 from scangen_bundle.benchmark.entries import AT, Measured, entry, estimate
 from scangen_bundle.data import class_weights, collate_bags
+from scangen_bundle.errors import InputError
 from scangen_bundle.losses import MaskedCrossEntropy
 from scangen_bundle.metrics.agreement import Agreement
 from scangen_bundle.metrics.bootstrap import Statistic
@@ -81,7 +82,11 @@ def downstream_figures(
         reason = "a class has fewer than two patients"
     if reason:
         return {key: entry(reason=reason) for key in RENAMED.values()}, None
-    table = cross_validate(tiles, labelled, settings, seed, device)
+    try:
+        table = cross_validate(tiles, labelled, settings, seed, device)
+    except InputError:  # patients with several classes can leave a training part without one of them
+        few = "the patients of a class are too few for folds"
+        return {key: entry(reason=few) for key in RENAMED.values()}, None
     predictions = check_predictions(table)
     measured = _renamed(_statistics(predictions), _baselines(predictions, seed))
     figures = estimate(measured, predictions.patient, resamples, seed, predictions.strata())
@@ -101,8 +106,6 @@ def cross_validate(
         seed: of folds, weights and draws.
         device: for the head.
     """
-    from sklearn.model_selection import StratifiedGroupKFold
-
     classes, label = np.unique(manifest["label"], return_inverse=True)
     specimen, scanner = (np.unique(manifest[name], return_inverse=True)[1] for name in ("specimen_id", "scanner"))
     items = [
@@ -118,15 +121,39 @@ def cross_validate(
     ]
     patient = manifest["patient_id"].to_numpy()
     fewest = min(len(np.unique(patient[label == c])) for c in range(len(classes)))
-    split = StratifiedGroupKFold(min(settings.folds, fewest), shuffle=True, random_state=seed)
+    fold = deal_folds(label, patient, min(settings.folds, fewest), seed)
     probability = np.empty((len(items), len(classes)))
-    for train, test in split.split(np.zeros(len(items)), label, patient):
-        network = train_head([items[i] for i in train], len(classes), settings, seed, device)
-        probability[test] = _predict(network, [items[i] for i in test], settings.batch_size, device)
+    for one in np.unique(fold):
+        head = train_head([items[i] for i in np.flatnonzero(fold != one)], len(classes), settings, seed, device)
+        test = np.flatnonzero(fold == one)
+        probability[test] = _predict(head, [items[i] for i in test], settings.batch_size, device)
     table = manifest[["slide_id", "specimen_id", "patient_id", "scanner"]].assign(label=label)
     names = ["probability"] if len(classes) == 2 else [f"probability_{c}" for c in range(len(classes))]
     table[names] = probability[:, -1:] if len(classes) == 2 else probability / probability.sum(axis=1, keepdims=True)
     return table
+
+
+def deal_folds(label: np.ndarray, patient: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
+    """Fold [N] of each scan; a patient is in one fold, and the patients of each class are dealt out evenly.
+
+    A patient with several classes counts for the rarest of them. (Scikit-learn's stratified folds of groups may put all
+    patients of a small class into one fold.)
+
+    Args:
+        label: [N] int64 from 0.
+        patient: [N].
+        folds: at most the number of patients of the rarest class.
+        seed: of the order.
+    """
+    names, patient = np.unique(patient, return_inverse=True)
+    has = np.zeros((len(names), int(label.max()) + 1), bool)
+    has[patient, label] = True
+    rarest = np.where(has, has.sum(axis=0), len(names) + 1).argmin(axis=1)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(rarest[order], kind="stable")]
+    fold = np.empty(len(names), dtype=np.int64)
+    fold[order] = np.arange(len(names)) % folds
+    return fold[patient]
 
 
 class Head(torch.nn.Module):

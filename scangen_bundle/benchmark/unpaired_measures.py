@@ -117,7 +117,10 @@ def label_probe(scans: Points, patients: int, seed: int = 0) -> Measured:
         return Measured([], reasons={key: reason})
     label = np.unique(scans.label, return_inverse=True)[1]
     per_class = [len(np.unique(scans.patient[label == c])) for c in np.unique(label)]
-    guess = linear_probe(scans.values, label, scans.patient, min(5, *per_class), seed)
+    try:
+        guess = linear_probe(scans.values, label, scans.patient, min(5, *per_class), seed)
+    except ValueError:  # folds of whole patients can leave a training part without a class
+        return Measured([], reasons={key: f"{min(per_class)} patients of a class are too few for folds"})
     return Measured([balanced_accuracy(key, label, guess, scans.patient, patients)], {key: 1 / len(per_class)})
 
 

@@ -13,6 +13,8 @@ import numpy as np
 from scangen_bundle.metrics.embedding import NeighbourCounts
 from scangen_bundle.metrics.neighbours import finite_unit_rows
 
+FEW_ROWS = 2000
+
 
 def generalisation_index(counts: NeighbourCounts) -> float:
     """(SS SO + SO OS) / (SS SO + SS OO) of the summed counts; NaN where the denominator is 0.
@@ -57,12 +59,23 @@ def clusterings(
     Raises:
         ValueError: fewer than 3 rows, or a row that is not finite.
     """
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
+    from threadpoolctl import threadpool_limits
 
     unit = finite_unit_rows(embeddings)
     if len(unit) < 3:
         raise ValueError(f"clusters need at least 3 embeddings, got {len(unit)}")
+    if len(unit) < unit.shape[1]:  # the same distances in as many dimensions as there are rows
+        left, singular, _ = np.linalg.svd(unit.astype(np.float64), full_matrices=False)
+        unit = left * singular
+    # On few rows threads wait for each other longer than they work.
+    with threadpool_limits(1 if len(unit) < FEW_ROWS else None):
+        return _clusterings(unit, most_clusters, repeats, seed)
+
+
+def _clusterings(unit: np.ndarray, most_clusters: int, repeats: int, seed: int) -> tuple[np.ndarray, int]:
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
     best, clusters = -np.inf, 2
     for k in range(2, min(most_clusters, len(unit) - 1) + 1):
         assigned = KMeans(k, init="random", n_init=20, random_state=seed).fit_predict(unit)

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from scangen_bundle.benchmark import confounded_training
 from scangen_bundle.cohort.phantom import make_phantom_cohort
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_repeats():
+    """The published 20 repeats take seconds of each run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confounded_training, "REPEATS", 3)
+        yield
 
 
 @pytest.fixture(scope="session")

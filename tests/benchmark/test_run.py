@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scangen_bundle.benchmark import BenchmarkJob, run
-from scangen_bundle.cohort import load_manifest
+from scangen_bundle.benchmark import BenchmarkJob, measure, run
+from scangen_bundle.benchmark.catalogue import MEASURES
+from scangen_bundle.benchmark.measure import settle_k
+from scangen_bundle.benchmark.sources import EncoderFeatures
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import BagAttributes, write_bag
 
@@ -44,7 +46,7 @@ def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=
     return str(folder)
 
 
-def table(specimens=8, scanners="abc"):
+def table(specimens=12, scanners="abc"):
     rows = [
         {
             "slide_id": f"s{i}_{scanner}",
@@ -141,7 +143,50 @@ def test_other_resolutions_and_missing_bags_are_said(tmp_path):
     results = BenchmarkJob(manifest, encoders, str(tmp_path / "out"), **SMALL).run()["encoders"]["mixed"]
     assert "different effective resolutions" in results["warnings"][0]
     assert results["left_out"] == {"s3_a": "the folder has no bag of it"}
-    assert results["counts"]["places"] == 7
+    assert results["counts"]["places"] == 11
+
+
+def test_every_measure_has_a_value_an_interval_and_a_baseline(two_folders):
+    _, results = two_folders
+    figures = results["encoders"]["robust"]["figures"]
+    assert list(figures) == list(MEASURES)
+    for key, entry in figures.items():
+        assert entry["value"] is not None, (key, entry["reason"])
+        assert entry["low"] is not None, (key, entry["interval_reason"])
+        assert entry["baseline"] is not None, key
+
+
+def test_encoders_are_compared_at_one_k(two_folders):
+    _, results = two_folders
+    best = sorted(result["best_k"] for result in results["encoders"].values())
+    for result in results["encoders"].values():
+        entry = result["figures"]["robustness_index"]
+        assert entry["note"].startswith(f"k = {best[0]}, the median")
+        assert entry["value"] == result["by_k"]["robustness_index"][str(best[0])]["value"]
+
+
+def test_k_is_the_median_of_the_best_ones_or_as_set():
+    def result(best, ks=(1, 3, 5)):
+        by_k = {str(k): {"value": k / 10, "reason": ""} for k in ks}
+        names = ("robustness_index", "generalisation_index")
+        return {"best_k": best, "by_k": dict.fromkeys(names, by_k), "figures": {}}
+
+    results = {"a": result(5), "b": result(1), "c": result(3), "few": result(1, (1,)), "none": result(None, ())}
+    settle_k(results)
+    assert [one["figures"].get("robustness_index", {}).get("value") for one in results.values()] == [0.1] * 4 + [None]
+    settle_k(results, 3)
+    assert results["a"]["figures"]["robustness_index"]["value"] == 0.3
+    assert results["few"]["figures"]["robustness_index"]["reason"] == "k = 3 is not among 1"
+
+
+def test_places_are_bounded_evenly_over_specimens(monkeypatch):
+    monkeypatch.setattr(measure, "MOST_PLACES", 12)
+    manifest = table(3, "ab")
+    tiles = {s: np.full((100, 2), i, np.float32) for i, s in enumerate(manifest.slide_id)}
+    features = EncoderFeatures(tiles, set(manifest.specimen_id), {"dim": 2})
+    paired = measure.pair_places(features, manifest, ["a", "b"])
+    assert paired.values.shape == (12, 2, 2)
+    assert np.bincount(paired.patient).tolist() == [4, 4, 4]
 
 
 def test_bags_of_two_lengths_and_wrong_folders_are_refused(tmp_path):
@@ -156,22 +201,7 @@ def test_bags_of_two_lengths_and_wrong_folders_are_refused(tmp_path):
         BenchmarkJob(manifest, [], str(tmp_path / "out"))
 
 
-def test_slides_are_matched_encoded_and_tracked(phantom, tmp_path, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    manifest = load_manifest(phantom / "manifest.csv")
-    manifest = manifest[manifest.scanner.isin(["scanner-1", "scanner-3"])]
-    job = BenchmarkJob(manifest, ["colour-statistics"], str(tmp_path), **{**SMALL, "experiment": "bench"})
-    result = job.run()["encoders"]["colour-statistics"]
-    assert result["level"] == "tile"
-    assert result["counts"]["places"] > 4
-    assert result["encoder"]["tiles_per_second"] > 0
-    assert result["figures"]["cosine/same_tissue"]["baseline"] is not None
-    assert len(list((tmp_path / "registration").glob("*.png"))) == run.OVERLAYS
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
-    by_name = {one.info.run_name: one for one in runs}
-    child = by_name["colour-statistics"]
-    assert child.data.tags["mlflow.parentRunId"] == by_name["benchmark"].info.run_id
-    assert child.data.metrics["benchmark/cka"] == pytest.approx(result["figures"]["cka"]["value"])
+def test_colour_statistics_stand_beside_encoders_of_slides(tmp_path):
+    manifest = table(2)
+    assert list(BenchmarkJob(manifest, ["uni"], str(tmp_path)).folders) == ["uni", "colour-statistics"]
+    assert list(BenchmarkJob(manifest, {"uni": "features/uni"}, str(tmp_path)).folders) == ["uni"]
