@@ -17,12 +17,11 @@ KINDS = ("other_encoder", "unknown_mpp", "far_from_training")
 ENCODER_FIELDS = ("encoder", "revision", "pooling", "tile_px", "mpp")
 
 
-def match_scanner(identified: str, reference: SiteReference) -> str | None:
-    """The scanner of the training whose slide files name themselves like this one; None: unknown, or more than one."""
-    found = [
+def match_scanners(identified: str, reference: SiteReference) -> list[str]:
+    """The scanners of the training whose slide files name themselves like this one; two of one model have one name."""
+    return [
         name for name, facts in reference.scanners.items() if identified and identified in (name, *facts.identified)
     ]
-    return found[0] if len(found) == 1 else None
 
 
 def state(probability: np.ndarray, embedding: np.ndarray, identified: str, reference: SiteReference) -> dict[str, Any]:
@@ -35,21 +34,22 @@ def state(probability: np.ndarray, embedding: np.ndarray, identified: str, refer
         reference: of the packed model.
     """
     names = reference.class_names
-    scanner = match_scanner(identified, reference)
+    matching = match_scanners(identified, reference)
+    scanner = matching[0] if len(matching) == 1 else None
     facts = reference.unseen if scanner is None else reference.scanners[scanner]
     calibrated = recalibrate(probability[None], reference.lines)[0]
     score = float(reference.novelty.score(embedding[None])[0])
-    guarantee = (
-        "holds on average over new patients on this scanner, if they are like the validation patients"
-        if scanner is not None
-        else "none: training did not know this scanner; calibrated on each validation patient's worst scan"
-    )
+    if scanner is not None:
+        guarantee = "holds on average over new patients on this scanner, if they are like the validation patients"
+    else:
+        why = f"{len(matching)} training scanners have this name" if matching else "training did not know this scanner"
+        guarantee = f"none: {why}; calibrated on each validation patient's worst scan"
     return {
         "predicted_class": names[int(reference.decide(probability[None])[0])],
         "threshold": reference.threshold,
         "probability": {name: float(p) for name, p in zip(names, probability, strict=True)},
         "calibrated_probability": {name: float(p) for name, p in zip(names, calibrated, strict=True)},
-        "scanner": {"identified": identified, "known_to_training": scanner is not None, "training_name": scanner},
+        "scanner": {"identified": identified, "known_to_training": bool(matching), "training_name": scanner},
         "novelty": {
             "score": score,
             "threshold": reference.novelty.threshold,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.share.reference import build_reference
-from scangen_bundle.share.statement import match_scanner, objections, refuse, state
+from scangen_bundle.share.reference import Validation, build_reference
+from scangen_bundle.share.statement import match_scanners, objections, refuse, state
 from tests.share.test_reference import validation
 
 ENCODER = {"encoder": "efficientnet-lite0", "revision": "1", "pooling": "gap", "tile_px": 224, "mpp": 0.5}
@@ -18,9 +18,9 @@ def reference():
 
 
 def test_a_known_scanner_is_found_by_what_its_files_say(reference):
-    assert match_scanner("maker-b", reference) == match_scanner("b", reference) == "b"
-    assert match_scanner("maker-z", reference) is None
-    assert match_scanner("", reference) is None
+    assert match_scanners("maker-b", reference) == match_scanners("b", reference) == ["b"]
+    assert match_scanners("maker-z", reference) == []
+    assert match_scanners("", reference) == []
 
 
 def test_statement_of_a_known_scanner(reference):
@@ -40,6 +40,17 @@ def test_statement_of_an_unknown_scanner_promises_nothing(reference):
     assert not told["scanner"]["known_to_training"]
     assert told["prediction_set"]["guarantee"].startswith("none")
     assert told["expected_flip_rate"]["value"] == reference.unseen.flip_rate
+
+
+def test_a_name_of_two_training_scanners_is_known_but_promises_nothing():
+    v = validation()
+    reference = build_reference(
+        Validation(**{**v.__dict__, "identified": np.full(len(v.label), "one model")}), ["no", "yes"], 0.5
+    )
+    told = state(np.array([0.9, 0.1]), np.zeros(4), "one model", reference)
+    assert told["scanner"] == {"identified": "one model", "known_to_training": True, "training_name": None}
+    assert told["prediction_set"]["guarantee"].startswith("none: 3 training scanners have this name")
+    assert told["prediction_set"]["patients"] == reference.unseen.patients
 
 
 @pytest.mark.parametrize(
