@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+# Two test processes run side by side, with commands that they start: more threads than cores spend their time waiting.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
