@@ -102,15 +102,15 @@ MEASURES: dict[str, Measure] = {
         "calibration drift",
         "low",
         "scanners that do not differ",
-        "Range over scanners of the calibration intercept, in logits.",
+        "Range over scanners of mean probability minus share of the class.",
     ),
 }
 
 # Figures of single scanners.
 OF_SCANNER: dict[str, Measure] = {
     "downstream/auroc": Measure("AUROC of the MIL head", "high", "chance", "On patients it was not trained on."),
-    "downstream/calibration_intercept": Measure(
-        "calibration intercept", "", "0", "In logits; above 0 the head's probabilities are too low on this scanner."
+    "downstream/calibration_gap": Measure(
+        "calibration gap", "", "0", "Mean probability minus share of the class: above 0 the head says too much here."
     ),
     "scanner_probe/linear": Measure(
         "scanner probe, linear: recall", "low", "chance", "Share of a scanner's tiles that the probe tells to be of it."

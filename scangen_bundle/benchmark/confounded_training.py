@@ -32,6 +32,7 @@ from threadpoolctl import threadpool_limits
 from scangen_bundle.benchmark.entries import Measured
 from scangen_bundle.benchmark.unpaired_measures import Points
 from scangen_bundle.metrics.bootstrap import ratio
+from scangen_bundle.metrics.performance_drop import average_performance_drop
 
 PENALTIES = 10.0 ** np.linspace(-8, 4, 15)
 REPEATS = 20
@@ -95,7 +96,8 @@ class PerformanceDrop:
     """The drop as a statistic of patients' weights; the probes are those of the observed data.
 
     Keys: `performance_drop/<domain>`. Classes and their scanners weigh alike in the accuracy of a resample, too. A repeat
-    whose test scans lack a class in a resample is left out of it.
+    whose test scans lack a class in a resample is left out of it. Resamples move the figure by what they move the ratio of
+    the mean accuracies: the mean of ratios itself has a bias that grows as a resample's test sets shrink.
 
     Args:
         tested: by domain.
@@ -104,9 +106,16 @@ class PerformanceDrop:
 
     def __init__(self, tested: dict[str, list[Outcome]], scans: Points) -> None:
         self._tested, self._scans = tested, scans
+        ones = np.ones((1, int(scans.patient.max()) + 1))
+        self._offset = {}
+        for domain in DOMAINS:
+            accuracy = self.accuracies(domain, ones)[0]
+            defined = np.isfinite(accuracy).all(axis=0)
+            drop = average_performance_drop(accuracy[:, defined]) if defined.any() else np.nan
+            self._offset[domain] = drop - float(_drop_of_means(accuracy[None])[0])
         self.reasons = {
             key: "no test scan on another scanner, or a class has none"
-            for key, value in self(np.ones((1, int(scans.patient.max()) + 1))).items()
+            for key, value in self(ones).items()
             if not np.isfinite(value[0])
         }
 
@@ -132,12 +141,16 @@ class PerformanceDrop:
         return np.mean(of_class, axis=0)
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        found = {}
-        for domain, key in zip(DOMAINS, KEYS, strict=True):
-            accuracy = self.accuracies(domain, weights)
-            start = np.where(accuracy[:, :1] > 0, accuracy[:, :1], np.nan)
-            found[key] = _known_mean((accuracy[:, 1:] / start).mean(axis=1) - 1, 1)
-        return found
+        return {
+            key: _drop_of_means(self.accuracies(domain, weights)) + self._offset[domain]
+            for domain, key in zip(DOMAINS, KEYS, strict=True)
+        }
+
+
+def _drop_of_means(accuracy: np.ndarray) -> np.ndarray:
+    """[R]: mean over s >= 1 of accuracy_s / accuracy_0, minus 1, of the mean accuracies of [R, S, repeats]."""
+    mean = _known_mean(accuracy, 2)
+    return ratio(mean[:, 1:], mean[:, :1]).mean(axis=1) - 1
 
 
 def _known_mean(values: np.ndarray, axis: int) -> np.ndarray:
@@ -183,7 +196,7 @@ def drop_measures(scans: Points, seed: int = 0, repeats: int | None = None) -> M
         start = _known_mean(drop.accuracies(domain, ones)[0, 0], 0)
         notes[key] = (
             f"balanced accuracy {float(start):.2f} where label and scanner are independent; {len(used)} repeats on "
-            f"{2 * min(used)} to {2 * max(used)} training scans per class"
+            f"{' to '.join(str(2 * m) for m in sorted({min(used), max(used)}))} training scans per class"
         )
     return Measured([drop], dict.fromkeys(KEYS, 0.0), {}, notes)
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scangen_bundle.benchmark.calibration_gap import DRIFT, GAP, CalibrationGap
 from scangen_bundle.benchmark.entries import AT, Measured, entry, estimate
 from scangen_bundle.data import class_weights, collate_bags
 from scangen_bundle.errors import InputError
 from scangen_bundle.losses import MaskedCrossEntropy
 from scangen_bundle.metrics.agreement import Agreement
 from scangen_bundle.metrics.bootstrap import Statistic
-from scangen_bundle.metrics.calibration import Calibration
 from scangen_bundle.metrics.discrimination import Discrimination
 from scangen_bundle.metrics.predictions import Predictions, check_predictions
 from scangen_bundle.networks import MaskedMILModel
@@ -28,9 +28,9 @@ RENAMED = {
     "auroc/worst": "downstream/auroc_worst",
     "cov": "downstream/cov",
     "flip_rate": "downstream/flip_rate",
-    "calibration_intercept/range": "downstream/calibration_drift",
+    DRIFT: "downstream/calibration_drift",
 }
-PER_SCANNER = {"auroc": "downstream/auroc", "calibration_intercept": "downstream/calibration_intercept"}
+PER_SCANNER = {"auroc": "downstream/auroc", GAP: "downstream/calibration_gap"}
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _statistics(predictions: Predictions) -> list[Statistic]:
     return [
         Discrimination(predictions, THRESHOLD, wanted=("auroc",)),
         Agreement(predictions, THRESHOLD, wanted=("cov", "flip_rate")),
-        Calibration(predictions, THRESHOLD, wanted=("calibration_intercept",)),
+        CalibrationGap(predictions),
     ]
 
 
@@ -277,16 +277,12 @@ def _baselines(predictions: Predictions, seed: int) -> dict[str, float]:
         for name, values in other.items():
             values.append(float(found[name][0]))
         mixed = predictions.with_probability(predictions.probability[_shuffled(alike, generator)])
-        drift.append(
-            float(
-                Calibration(mixed, THRESHOLD, wanted=("calibration_intercept",))(ones)["calibration_intercept/range"][0]
-            )
-        )
+        drift.append(float(CalibrationGap(mixed)(ones)[DRIFT][0]))
     return {
         "downstream/auroc_mean": 0.5,
         "downstream/auroc_worst": 0.5,
         "downstream/auroc": 0.5,
-        "downstream/calibration_intercept": 0.0,
+        "downstream/calibration_gap": 0.0,
         "downstream/cov": _mean(other["cov"]),
         "downstream/flip_rate": _mean(other["flip_rate"]),
         "downstream/calibration_drift": _mean(drift),

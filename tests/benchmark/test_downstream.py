@@ -41,6 +41,10 @@ def test_figures_are_those_of_the_predictions():
     for scanner, scans in table.groupby("scanner"):
         value = found[f"downstream/auroc@{scanner}"]["value"]
         assert value == pytest.approx(roc_auc_score(scans.label, scans.probability))
+        gap = found[f"downstream/calibration_gap@{scanner}"]["value"]
+        assert gap == pytest.approx(scans.probability.mean() - scans.label.mean())
+    gaps = table.groupby("scanner").probability.mean()  # labels are alike on all scanners
+    assert found["downstream/calibration_drift"]["value"] == pytest.approx(gaps.max() - gaps.min())
     wide = table.pivot(index="specimen_id", columns="scanner", values="probability")
     assert found["downstream/cov"]["value"] == pytest.approx((wide.std(axis=1) / wide.mean(axis=1)).mean())
     flips = (wide >= 0.5).nunique(axis=1) > 1
