@@ -75,8 +75,9 @@ def test_sets_cover_new_patients_of_known_scanners_as_often_as_they_say(monkeypa
     By exchangeability the set of that patient's scan holds the label with probability 19 / 21 exactly (20 calibration
     patients, level 0.9: the 19th of the 20 scores), on each scanner; trials are independent, so the count is binomial.
     """
-    # the novelty has no part in the sets, and most of the time
+    # these have no part in the sets, and take most of the time
     monkeypatch.setattr("scangen_bundle.share.reference.fit_novelty", lambda *_: Novelty(np.zeros(4), np.eye(4), 1.0))
+    monkeypatch.setattr("scangen_bundle.share.reference.fit_platt", lambda *_: (0.0, 1.0))
     rng, trials, patients = np.random.default_rng(0), 600, 21
     weights = rng.normal(size=8)
     blur = {"sharp": 0.2, "blurred": 1.5}  # a scanner's own noise: sets of all scanners together would fail on one
