@@ -104,15 +104,16 @@ def retrieval_hits(
     above, below = same + TIE, same - TIE
     closer = torch.zeros((2, n), dtype=torch.int64)  # strictly closer, in the direction a to b and b to a
     not_further = torch.zeros((2, n), dtype=torch.int64)
+    truth = torch.empty((min(rows, n), n))  # comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact
     for start in range(0, n, rows):
         stop = min(n, start + rows)
-        block = left[start:stop] @ right.T
+        block, true = left[start:stop] @ right.T, truth[: stop - start]
         index = torch.arange(stop - start)
         block[index, index + start] = -torch.inf  # the place itself does not compete
-        closer[0, start:stop] = (block > above[start:stop, None]).sum(dim=1)
-        not_further[0, start:stop] = (block >= below[start:stop, None]).sum(dim=1)
-        closer[1] += (block > above[None]).sum(dim=0)
-        not_further[1] += (block >= below[None]).sum(dim=0)
+        closer[0, start:stop] = torch.gt(block, above[start:stop, None], out=true).sum(dim=1)
+        not_further[0, start:stop] = torch.ge(block, below[start:stop, None], out=true).sum(dim=1)
+        closer[1] += torch.gt(block, above[None], out=true).sum(dim=0).long()
+        not_further[1] += torch.ge(block, below[None], out=true).sum(dim=0).long()
     hits = np.zeros((n, len(ks)))
     for direction, own in enumerate((own_a, own_b)):
         # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
