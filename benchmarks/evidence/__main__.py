@@ -1,6 +1,6 @@
 """Run the evidence for ScanGen and write its tables and figures; resumable.
 
-python -m benchmarks.evidence --dataset_dir data/phantom
+python -m benchmarks.evidence --dataset_dir data/evidence
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
 from benchmarks.evidence import plan
-from benchmarks.evidence.cohort import draw_cohort, fit_scanner_model
 from benchmarks.evidence.experiment import Setting, run
 from benchmarks.evidence.report import write_report
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.errors import report_input_errors
+from scangen_bundle.features import open_bag
 
 _WORK: dict[str, Any] = {}
 
@@ -70,7 +71,7 @@ class Results:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", type=Path, default=Path("configs/evidence/default.yaml"))
-    parser.add_argument("--dataset_dir", type=Path, default=Path("data/phantom"), help="a phantom cohort with its bags")
+    parser.add_argument("--dataset_dir", type=Path, default=Path("data/evidence"), help="a cohort with its bags")
     parser.add_argument("--encoder_name", default="efficientnet-lite0")
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/evidence"))
     parser.add_argument("--docs", type=Path, default=Path("docs/evidence.md"))
@@ -80,17 +81,15 @@ def main() -> None:
     report_input_errors()
     end = time.time() + 60 * options.minutes
     config = yaml.safe_load(options.config.read_text())
-    phantom = load_manifest(options.dataset_dir / "manifest.csv", classes=2)
+    manifest = load_manifest(options.dataset_dir / "manifest.csv", classes=2)
     folder = options.dataset_dir / "features" / options.encoder_name
-    phantom["features_path"] = [str(folder / f"{name}.h5") for name in phantom.slide_id]
-    cohort = config["cohort"]
-    model = fit_scanner_model(phantom, cohort["components"])
-    manifest, features = draw_cohort(model, cohort["specimens"], cohort["tiles"], cohort["effect"], cohort["seed"])
-    # other settings or another phantom are other results
-    identity = json.dumps([config["training"], cohort, float(model.maps.sum())])
+    bags = {name: open_bag(folder / f"{name}.h5") for name in manifest.slide_id}
+    features = {name: np.asarray(bag.features, np.float32) for name, bag in bags.items()}
+    # other settings or another cohort are other results
+    identity = json.dumps([config["training"], sorted(features), float(sum(bag.sum() for bag in features.values()))])
     options.output_dir.mkdir(parents=True, exist_ok=True)
     results = Results(options.output_dir / f"runs_{hashlib.sha256(identity.encode()).hexdigest()[:12]}.jsonl")
-    scanners, folds = len(model.scanners), range(config["training"]["folds"])
+    scanners, folds = manifest.scanner.nunique(), range(config["training"]["folds"])
     with get_context("fork").Pool(options.workers, _prepare, (manifest, features, config["training"])) as pool:
         order = sorted(config["training_scanners"], key=lambda count: (count == 1, count))
         in_time = True
@@ -104,7 +103,7 @@ def main() -> None:
                 for kind in plan.harm(config, results.found).values():
                     in_time = in_time and results.complete(plan.settings_of(kind), pool, end)
         pool.terminate()
-    write_report(options.docs, config, model, manifest, results.found)
+    write_report(options.docs, config, manifest, results.found)
 
 
 if __name__ == "__main__":

@@ -92,15 +92,19 @@ def as_items(scans: pd.DataFrame, features: Mapping[str, np.ndarray], numbers: M
 
 
 class BestEpoch:
-    """Keeps the weights of the epoch with the highest worst-scanner AUROC on validation, ties by the lowest CoV."""
+    """Keeps the weights of the epoch with the highest worst-scanner AUROC on validation, ties by the lowest CoV.
 
-    def __init__(self, network: torch.nn.Module, scans: pd.DataFrame, batch: Mapping[str, Any]) -> None:
-        self.network, self.scans, self.batch = network, scans, batch
+    As in configs/train.yaml only every `interval`-th epoch is looked at: the first ones score every slide alike, which would
+    win ties for the wrong reason.
+    """
+
+    def __init__(self, network: torch.nn.Module, scans: pd.DataFrame, batch: Mapping[str, Any], interval: int) -> None:
+        self.network, self.scans, self.batch, self.interval = network, scans, batch, interval
         self.best = (-1.0, 0.0)
         self.weights: dict[str, torch.Tensor] = {}
 
     def attach(self, engine: Any) -> None:
-        engine.add_event_handler(Events.EPOCH_COMPLETED, self)
+        engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.interval), self)
 
     def __call__(self, engine: Any) -> None:
         worst, cov = validation_figures(self.scans, predict(self.network, self.batch))
@@ -162,7 +166,7 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=config["learning_rate"], weight_decay=config["weight_decay"])
     total = config["epochs"] * len(loader)
     schedule = WarmupCosineSchedule(optimizer, warmup_steps=2 * len(loader), t_total=total, warmup_multiplier=0.1)
-    best = BestEpoch(network, val, collate_bags(as_items(val, features, numbers)))
+    best = BestEpoch(network, val, collate_bags(as_items(val, features, numbers)), config["val_interval"])
     trainer = SupervisedTrainer(
         "cpu",
         config["epochs"],

@@ -13,9 +13,10 @@ HARM_SCANNERS = 3
 
 
 def rotations(config: Mapping[str, Any], scanners: int, count: int) -> list[tuple[int, int]]:
-    """(rotation, seed) of each cross-validation: leave-one-scanner-out has every scanner out once, else one per seed."""
+    """(rotation, seed) of each cross-validation: leave-one-scanner-out has every scanner out with every seed, else each
+    seed has its own training scanners."""
     if count == scanners - 1:
-        return [(rotation, rotation % config["seeds"]) for rotation in range(scanners)]
+        return list(product(range(scanners), range(config["seeds"])))
     return [(seed, seed) for seed in range(config["seeds"])]
 
 

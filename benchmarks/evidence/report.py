@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.evidence import plan
-from benchmarks.evidence.cohort import ScannerModel
 from benchmarks.evidence.experiment import Setting, training_scanners
 from scangen_bundle.files import write_atomically
-from scangen_bundle.metrics import PatientBootstrap, check_predictions
+from scangen_bundle.metrics import PatientBootstrap, auroc, check_predictions
 from scangen_bundle.metrics.agreement import Agreement
 from scangen_bundle.metrics.bootstrap import Statistic
 from scangen_bundle.metrics.compare import Comparison, compare_statistics
@@ -146,17 +145,14 @@ def plot(path: Path, groups: Mapping[str, Mapping[str, Comparison]]) -> None:
     pyplot.close(figure)
 
 
-def write_report(
-    path: Path, config: Mapping[str, Any], model: ScannerModel, manifest: pd.DataFrame, results: Mapping[str, dict]
-) -> None:
+def write_report(path: Path, config: Mapping[str, Any], manifest: pd.DataFrame, results: Mapping[str, dict]) -> None:
     """Replace the generated part of `path`, and write the figure beside it."""
-    cohort, lines = config["cohort"], []
+    lines: list[str] = []
+    scanners = sorted(manifest.scanner.unique())
     seconds = sum(result["cpu_seconds"] for result in results.values())
     lines += [
-        f"{len(results)} trainings, {seconds / 60:.0f} minutes of one processor core in all. Cohort: {cohort['specimens']} "
-        f"specimens x {len(model.scanners)} scanners, {cohort['tiles']} tiles a bag, {cohort['components']} components "
-        f"({model.explained:.0%} of the variance), effect {cohort['effect']:g}; scanner effects fitted on {model.pairs} "
-        "paired places.",
+        f"{len(results)} trainings, {seconds / 60:.0f} minutes of one processor core in all. Cohort: "
+        f"{manifest.specimen_id.nunique()} specimens of {manifest.patient_id.nunique()} patients x {len(scanners)} scanners.",
         "",
     ]
     groups: dict[str, dict[str, Comparison]] = {}
@@ -165,16 +161,16 @@ def write_report(
         if not all(key in results for key in swept):
             lines += [f"### Training on {count}: not run", ""]
             continue
-        wanted = plan.arms(config, results, len(model.scanners), count)
+        wanted = plan.arms(config, results, len(scanners), count)
         done = complete(wanted, results)
         if not done:
             lines += [f"### Training on {count}: not run", ""]
             continue
         found = groups[str(count)] = compare(done, manifest, results, config["resamples"])
-        keys = {**FIGURES, **{f"auroc/{name}": f"AUROC, {name}" for name in model.scanners}}
+        keys = {**FIGURES, **{f"auroc/{name}": f"AUROC, {name}" for name in scanners}}
         lines += [f"### Training on {count} scanner{'s' if count > 1 else ''}", "", describe(done, wanted, results), ""]
         lines += [*figures_table(found, keys), ""]
-        if count == len(model.scanners) - 1:
+        if count == len(scanners) - 1:
             lines += [*left_out_table(done, manifest, results), ""]
         if count == plan.HARM_SCANNERS:
             for kind, planned in plan.harm(config, results).items():
@@ -194,15 +190,19 @@ def write_report(
 
 
 def left_out_table(planned: Planned, manifest: pd.DataFrame, results: Mapping[str, dict]) -> list[str]:
-    """Leave-one-scanner-out: AUROC on the scanner that training never saw."""
+    """Leave-one-scanner-out: AUROC on the scanner that training never saw, mean over seeds."""
     names = sorted(manifest.scanner.unique())
-    lines = ["| scanner left out | AUROC there, without | with ScanGen |", "|---|---|---|"]
+    found: dict[str, list[list[float]]] = {}
     for pairs in planned.values():
         (out,) = set(names) - set(training_scanners(names, pairs[0][0]))
         cells = []
         for arm in (0, 1):
-            predictions = check_predictions(pooled(manifest, [pair[arm] for pair in pairs], results))
-            everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
-            cells.append(float(Discrimination(predictions, 0.5, {out}, ("auroc",))(everyone)[f"auroc/{out}"][0]))
-        lines.append(f"| {out} | {cells[0]:.3f} | {cells[1]:.3f} |")
+            scans = pooled(manifest, [pair[arm] for pair in pairs], results)
+            own = scans[scans.scanner == out]
+            cells.append(auroc(own.label.to_numpy(), own.probability.to_numpy()))
+        found.setdefault(out, []).append(cells)
+    lines = ["| scanner left out | seeds | AUROC there, without | with ScanGen |", "|---|---|---|---|"]
+    for out, cells in sorted(found.items()):
+        without, with_scangen = np.mean(cells, axis=0)
+        lines.append(f"| {out} | {len(cells)} | {without:.3f} | {with_scangen:.3f} |")
     return lines
