@@ -73,7 +73,7 @@ def measure(
         resamples: of the bootstrap over patients, who bring all of their specimens.
         seed: of every draw.
         head: of the downstream measure; None takes the default.
-        device: for the head.
+        device: for the head and the retrieval.
 
     Returns:
         `figures`: {key: {value, low, high, baseline, reason, interval_reason, note}}, see `catalogue.MEASURES`;
@@ -82,7 +82,7 @@ def measure(
     """
     known = manifest[manifest["slide_id"].isin(features.tiles)]
     paired = pair_places(features, known, list(scanners or shared_scanners(known)))
-    figures, pairs = _paired_figures(paired, resamples, seed)
+    figures, pairs = _paired_figures(paired, resamples, seed, device)
     tiles, scans = tile_points(features, known, MOST_TILES, seed), scan_points(features, known)
     patients = int(scans.patient.max()) + 1
     indices, best_k = index_measures(scans, patients)
@@ -189,7 +189,7 @@ def pair_places(features: EncoderFeatures, manifest: pd.DataFrame, scanners: lis
 
 
 def _paired_figures(
-    paired: Paired, resamples: int, seed: int
+    paired: Paired, resamples: int, seed: int, device: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, float]]]:
     if paired.reason or len(paired.values) < 2:
         reason = paired.reason or "one place only"
@@ -199,7 +199,7 @@ def _paired_figures(
     unit = unit_places(values)
     cosine = CosineGap(unit, patient)
     ks = tuple(k for k in (1, 3, 5, 10) if k < len(values))
-    found, accuracy = retrieval(unit, patient, ks)
+    found, accuracy = retrieval(unit, patient, ks, device)
     aligned, fitted = (_sample(len(values), most, generator) for most in (MOST_ALIGNED, MOST_FITTED))
     of_aligned = np.unique(patient[aligned], return_inverse=True)[1]
     cka = Cka(values[aligned], of_aligned)

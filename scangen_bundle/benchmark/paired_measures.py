@@ -71,7 +71,7 @@ class CosineGap:
 
 
 def retrieval(
-    unit: np.ndarray, patient: np.ndarray, ks: tuple[int, ...] = (1, 3, 5, 10)
+    unit: np.ndarray, patient: np.ndarray, ks: tuple[int, ...] = (1, 3, 5, 10), device: str = "cpu"
 ) -> tuple[list[MeanOfRatios], dict[tuple[int, int], np.ndarray]]:
     """Top-k retrieval of the same place on another scanner, mean over pairs of scanners: a statistic per k, with the key
     `retrieval/top<k>`; and the accuracies [K] of each pair. Chance is k / (2 P - 1).
@@ -80,12 +80,14 @@ def retrieval(
         unit: [P, S, D] unit vectors.
         patient: [P] int64 from 0.
         ks: numbers of neighbours.
+        device: for the products.
     """
     scanners = unit.shape[1]
     arrays = [np.ascontiguousarray(unit[:, scanner]) for scanner in range(scanners)]
-    own = [own_neighbours(array, max(ks)) for array in arrays]
+    own = [own_neighbours(array, max(ks), device=device) for array in arrays]
     hits = {
-        (a, b): retrieval_hits(arrays[a], arrays[b], own[a], own[b], ks) for a, b in combinations(range(scanners), 2)
+        (a, b): retrieval_hits(arrays[a], arrays[b], own[a], own[b], ks, device=device)
+        for a, b in combinations(range(scanners), 2)
     }
     mean = np.mean(list(hits.values()), axis=0)
     patients = int(patient.max()) + 1

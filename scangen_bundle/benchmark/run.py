@@ -58,7 +58,7 @@ class BenchmarkJob:
         max_tiles: tiles taken of each scan of a folder of feature bags, evenly spread; None takes all.
         head: options of `downstream.HeadSettings`.
         robustness_k: neighbours of the robustness index, for all encoders; None takes the median of their best ones.
-        device: for the MIL head; encoders have their own in `encoder_options`.
+        device: for the MIL head and the retrieval; encoders have their own in `encoder_options`.
         resamples: of the bootstrap.
         seed: of every draw.
         experiment: MLflow experiment; None logs nothing there.

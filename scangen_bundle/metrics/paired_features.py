@@ -46,7 +46,7 @@ def unpaired_cosine(a: np.ndarray) -> float:
     return (float(total @ total) - squares) / (n * (n - 1))
 
 
-def own_neighbours(a: np.ndarray, most: int, rows: int = 1024) -> np.ndarray:
+def own_neighbours(a: np.ndarray, most: int, rows: int = 1024, device: str = "cpu") -> np.ndarray:
     """The `most` highest cosines of each row to the other rows of its own array, highest first: float32 [n, most].
 
     They serve every pair of slides that this one is in.
@@ -55,17 +55,18 @@ def own_neighbours(a: np.ndarray, most: int, rows: int = 1024) -> np.ndarray:
         a: unit rows [n, D].
         most: how many, at least the largest k that will be asked for.
         rows: rows in a block, which bounds memory at rows x n.
+        device: for the products.
     """
     import torch
 
-    tensor = torch.from_numpy(a)
+    tensor = torch.from_numpy(a).to(device)
     most = min(most, len(a) - 1)
     best = np.empty((len(a), most), dtype=np.float32)
     for start in range(0, len(a), rows):
         block = tensor[start : start + rows] @ tensor.T
-        index = torch.arange(len(block))
+        index = torch.arange(len(block), device=device)
         block[index, index + start] = -torch.inf
-        best[start : start + rows] = block.topk(most, dim=1).values.numpy()
+        best[start : start + rows] = block.topk(most, dim=1).values.cpu().numpy()
     return best
 
 
@@ -76,6 +77,7 @@ def retrieval_hits(
     own_b: np.ndarray,
     ks: tuple[int, ...] = (1, 3, 5, 10),
     rows: int = 512,
+    device: str = "cpu",
 ) -> np.ndarray:
     """Is the same place of the other scanner among the first k of all other rows of both: float64 [n, len(ks)], 0 to 1.
 
@@ -91,6 +93,7 @@ def retrieval_hits(
         own_a, own_b: `own_neighbours` of each with at least max(ks) columns (or n - 1, if that is fewer).
         ks: numbers of neighbours.
         rows: rows in a block.
+        device: for the products.
     """
     import torch
 
@@ -99,22 +102,27 @@ def retrieval_hits(
         raise ValueError(f"expected two arrays of one shape, got {a.shape} and {b.shape}")
     if min(own_a.shape[1], own_b.shape[1]) < min(most, n - 1):
         raise ValueError(f"expected {min(most, n - 1)} own neighbours, got {own_a.shape[1]} and {own_b.shape[1]}")
-    left, right = torch.from_numpy(a), torch.from_numpy(b)
-    same = torch.from_numpy(paired_cosine(a, b).astype(np.float32))
+    left, right = torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)
+    same = torch.from_numpy(paired_cosine(a, b).astype(np.float32)).to(device)
     above, below = same + TIE, same - TIE
-    closer = torch.zeros((2, n), dtype=torch.int64)  # strictly closer, in the direction a to b and b to a
-    not_further = torch.zeros((2, n), dtype=torch.int64)
-    truth = torch.empty((min(rows, n), n))  # comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact
+    closer = torch.zeros(
+        (2, n), dtype=torch.int64, device=device
+    )  # strictly closer, in the direction a to b and b to a
+    not_further = torch.zeros_like(closer)
+    truth = torch.empty(
+        (min(rows, n), n), device=device
+    )  # comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact
     for start in range(0, n, rows):
         stop = min(n, start + rows)
         block, true = left[start:stop] @ right.T, truth[: stop - start]
-        index = torch.arange(stop - start)
+        index = torch.arange(stop - start, device=device)
         block[index, index + start] = -torch.inf  # the place itself does not compete
         closer[0, start:stop] = torch.gt(block, above[start:stop, None], out=true).sum(dim=1)
         not_further[0, start:stop] = torch.ge(block, below[start:stop, None], out=true).sum(dim=1)
         closer[1] += torch.gt(block, above[None], out=true).sum(dim=0).long()
         not_further[1] += torch.ge(block, below[None], out=true).sum(dim=0).long()
     hits = np.zeros((n, len(ks)))
+    above, below, closer, not_further = (part.cpu() for part in (above, below, closer, not_further))
     for direction, own in enumerate((own_a, own_b)):
         # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
         greater = closer[direction].numpy() + (own > above.numpy()[:, None]).sum(axis=1)

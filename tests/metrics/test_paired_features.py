@@ -9,6 +9,7 @@ from scangen_bundle.metrics.paired_features import (
     own_neighbours,
     paired_cosine,
     retrieval_accuracy,
+    retrieval_hits,
     shift_shares,
     unit_rows,
     unpaired_cosine,
@@ -57,6 +58,19 @@ def test_retrieval_equals_brute_force_also_with_ties(generator, duplicates):
     a, b = unit_rows(a), unit_rows(b)
     found = retrieval_accuracy(a, b, own_neighbours(a, 10, rows=16), own_neighbours(b, 10, rows=16), rows=16)
     assert_allclose(found, [brute_force_retrieval(a, b, k) for k in (1, 3, 5, 10)], atol=1e-12)
+
+
+@pytest.mark.cuda
+def test_retrieval_on_a_gpu_equals_that_on_the_cpu(generator):
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    a, b = (unit_rows(x) for x in generator.normal(size=(2, 300, 32)))
+    on_cpu, on_gpu = (
+        retrieval_hits(a, b, *(own_neighbours(x, 10, device=device) for x in (a, b)), device=device)
+        for device in ("cpu", "cuda")
+    )
+    assert_allclose(on_gpu.mean(axis=0), on_cpu.mean(axis=0), atol=1e-2)
 
 
 def test_retrieval_of_unrelated_features_is_chance(generator):
