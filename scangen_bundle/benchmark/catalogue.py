@@ -42,7 +42,9 @@ MEASURES: dict[str, Measure] = {
     },
     "cka": Measure("CKA", "high", SHUFFLED, "Linear centred kernel alignment of two scanners."),
     "variance/tissue": Measure("variance: tissue", "high", SHUFFLED, "Share of the variance that is the place."),
-    "variance/scanner": Measure("variance: scanner", "low", SHUFFLED, "Share of the variance that is the scanner."),
+    "variance/scanner": Measure(
+        "variance: scanner", "low", "scanners of each place shuffled", "Share of the variance that is the scanner."
+    ),
     "variance/interaction": Measure(
         "variance: interaction", "low", SHUFFLED, "Share that is place by scanner, and noise."
     ),

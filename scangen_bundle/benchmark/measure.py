@@ -23,6 +23,7 @@ from scangen_bundle.benchmark.paired_measures import (
     Variance,
     retrieval,
     shuffled_places,
+    shuffled_scanners,
     unit_places,
 )
 from scangen_bundle.benchmark.sources import EncoderFeatures
@@ -215,6 +216,8 @@ def _paired_figures(
         "cka": linear_cka(sample[:, 0], sample[:, 1]),
         **_observed(Variance(sample, of_aligned), of_aligned),
     }
+    by_chance = _observed(Variance(shuffled_scanners(values[aligned], generator), of_aligned), of_aligned)
+    baselines["variance/scanner"] = by_chance["variance/scanner"]
     of_fitted = np.unique(patient[fitted], return_inverse=True)[1]
     if of_fitted.max() > 0:
         groups.append(([Shift(values[fitted], of_fitted)], of_fitted))

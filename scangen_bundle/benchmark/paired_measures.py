@@ -229,6 +229,12 @@ def shuffled_places(features: np.ndarray, generator: np.random.Generator) -> np.
     return mixed
 
 
+def shuffled_scanners(features: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """The same features [P, S, D] with the scanners of each place in a random order: what a scanner's share is by chance."""
+    order = generator.random(features.shape[:2]).argsort(axis=1)
+    return np.take_along_axis(features, order[:, :, None], axis=1)
+
+
 def unit_places(features: np.ndarray) -> np.ndarray:
     """[P, S, D] scaled to length 1."""
     return unit_rows(features.reshape(-1, features.shape[-1])).reshape(features.shape)

@@ -5,7 +5,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from scangen_bundle.benchmark.paired_measures import Cka, CosineGap, Shift, Variance, retrieval, unit_places
+from scangen_bundle.benchmark.paired_measures import (
+    Cka,
+    CosineGap,
+    Shift,
+    Variance,
+    retrieval,
+    shuffled_places,
+    shuffled_scanners,
+    unit_places,
+)
 from scangen_bundle.metrics.bootstrap import PatientBootstrap
 from scangen_bundle.metrics.paired_features import linear_cka, shift_shares, variance_components
 
@@ -118,3 +127,16 @@ def test_all_go_through_the_bootstrap_and_a_planted_scanner_is_seen():
         assert least <= result.observed["variance/scanner"] <= most
         found = result.interval("retrieval/top1")
         assert found.low <= result.observed["retrieval/top1"] <= found.high
+
+
+def test_shuffling_places_leaves_no_tissue_and_shuffling_scanners_no_scanner():
+    features, patient = draw(scanner_effect=2.0)
+    generator = np.random.default_rng(0)
+    shares = [
+        {key: float(value[0]) for key, value in Variance(mixed, patient)(ones(patient)).items()}
+        for mixed in (features, shuffled_places(features, generator), shuffled_scanners(features, generator))
+    ]
+    assert shares[0]["variance/tissue"] > 0.1 > shares[1]["variance/tissue"]
+    assert shares[0]["variance/scanner"] > 0.5 > 0.1 > shares[2]["variance/scanner"]
+    for mixed in (shuffled_places(features, generator), shuffled_scanners(features, generator)):
+        assert np.sort(mixed.ravel()).tolist() == np.sort(features.ravel()).tolist()
