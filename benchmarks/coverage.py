@@ -1,6 +1,7 @@
 """Do the statements that come with each result hold on patients and scanners that the packed model did not see?
 
-python -m benchmarks.coverage --dataset_dir data/phantom
+python -m benchmarks.coverage --dataset_dir data/phantom                  # patients drawn at feature level
+python -m benchmarks.coverage --dataset_dir data/phantom --specimens 0    # the pixel phantom's own bags
 
 For each fold and each scanner left out, a network is trained on the other scanners, its site reference is built on the
 validation patients' scans of those scanners, and every scan of the test patients gets its statement as the served model and the
@@ -24,11 +25,12 @@ import pandas as pd
 import torch
 import yaml
 
-from benchmarks.evidence.cohort import ScannerModel, draw_cohort, fit_scanner_model
+from benchmarks.evidence.cohort import draw_cohort, fit_scanner_model
 from benchmarks.evidence.experiment import Setting, as_items, choose_rows, number_ids, train
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.data import collate_bags
 from scangen_bundle.errors import report_input_errors
+from scangen_bundle.features import open_bag
 from scangen_bundle.metrics import auroc, brier, youden_threshold
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.reference import SiteReference, Validation, build_reference, count_flips
@@ -62,10 +64,11 @@ def measure(setting: Setting) -> pd.DataFrame:
     threshold = youden_threshold(label, probability[:, 1])
     reference = build_reference(validation, CLASSES, threshold if math.isfinite(threshold) else 0.5, level)
     unseen = test[~test["scanner"].isin(val["scanner"])]
-    table = statements(network, test, features, reference)
-    stronger = statements(network, unseen, strong, reference)
-    stronger["scanner"] += MARK
-    return add_flips(pd.concat([table, stronger], ignore_index=True))
+    tables = [statements(network, test, features, reference)]
+    if strong is not None:
+        tables.append(statements(network, unseen, strong, reference))
+        tables[1]["scanner"] += MARK
+    return add_flips(pd.concat(tables, ignore_index=True))
 
 
 def statements(
@@ -106,7 +109,7 @@ def add_flips(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _prepare(work: dict[str, Any]) -> None:
+def _prepare(work: Mapping[str, Any]) -> None:
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     _WORK.update(work)
@@ -148,24 +151,38 @@ def report(table: pd.DataFrame, level: float) -> Iterator[str]:
     unseen = table[~table["known"]]
     stronger = unseen["scanner"].str.endswith(MARK)
     yield figures("unseen scanner", unseen[~stronger])
-    yield figures(f"unseen scanner, effect{MARK}", unseen[stronger])
-    yield figures("the same without those called far", unseen[stronger & ~unseen["far"]])
+    if stronger.any():
+        yield figures(f"unseen scanner, effect{MARK}", unseen[stronger])
+        yield figures("the same without those called far", unseen[stronger & ~unseen["far"]])
     for name, own in unseen.groupby("scanner"):
         yield figures(f"unseen: {name}", own)
 
 
-def run(model: ScannerModel, cohort: Mapping[str, Any], config: Mapping[str, Any], options: Any) -> pd.DataFrame:
-    """All folds, each with each scanner left out."""
-    count, unit = len(model.scanners), np.eye(cohort["components"])
+def draw(phantom: pd.DataFrame, config: Mapping[str, Any], specimens: int, seed: int) -> dict[str, Any]:
+    """A cohort at feature level, and its features with every scanner's effect `STRONG` times as large."""
+    model = fit_scanner_model(phantom, config["components"])
+    unit = np.eye(config["components"])
     stronger = replace(model, maps=unit + STRONG * (model.maps - unit), shifts=STRONG * model.shifts)
-    size = options.specimens, cohort["tiles"], cohort["effect"], options.seed
+    size = specimens, config["tiles"], config["effect"], seed
     manifest, features = draw_cohort(model, *size)
-    _, strong = draw_cohort(stronger, *size)  # the same seed: the same tissue and noise
-    settings = [
-        Setting(count - 1, left, fold, 0, 1.0, 0.16) for left in range(count) for fold in range(config["folds"])
-    ]
-    work = {"manifest": manifest, "features": features, "strong": strong, "config": config, "level": options.level}
-    with get_context("fork").Pool(options.workers, _prepare, (work,)) as pool:
+    return {
+        "manifest": manifest,
+        "features": features,
+        "strong": draw_cohort(stronger, *size)[1],
+    }  # the same tissue, noise
+
+
+def own_bags(phantom: pd.DataFrame) -> dict[str, Any]:
+    """The cohort itself."""
+    features = {row.slide_id: open_bag(row.features_path).rows() for row in phantom.itertuples()}
+    return {"manifest": phantom, "features": features, "strong": None}
+
+
+def run(work: Mapping[str, Any], workers: int) -> pd.DataFrame:
+    """All folds, each with each scanner left out."""
+    count, folds = work["manifest"]["scanner"].nunique(), range(work["config"]["folds"])
+    settings = [Setting(count - 1, left, fold, 0, *work["scangen"]) for left in range(count) for fold in folds]
+    with get_context("fork").Pool(workers, _prepare, (work,)) as pool:
         return pd.concat(pool.map(measure, settings, chunksize=1), ignore_index=True)
 
 
@@ -174,7 +191,7 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("configs/evidence/default.yaml"))
     parser.add_argument("--dataset_dir", type=Path, default=Path("data/phantom"), help="a phantom cohort with its bags")
     parser.add_argument("--encoder_name", default="efficientnet-lite0")
-    parser.add_argument("--specimens", type=int, default=300, help="drawn at feature level, one per patient")
+    parser.add_argument("--specimens", type=int, default=300, help="drawn at feature level, one a patient; 0: the bags")
     parser.add_argument("--level", type=float, default=0.9)
     parser.add_argument("--seed", type=int, default=1, help="of the cohort; the evidence's own is 0")
     parser.add_argument("--workers", type=int, default=2)
@@ -184,8 +201,13 @@ def main() -> None:
     phantom = load_manifest(options.dataset_dir / "manifest.csv", classes=2)
     folder = options.dataset_dir / "features" / options.encoder_name
     phantom["features_path"] = [str(folder / f"{name}.h5") for name in phantom["slide_id"]]
-    model = fit_scanner_model(phantom, config["cohort"]["components"])
-    print(*report(run(model, config["cohort"], config["training"], options), options.level), sep="\n")
+    cohort = (
+        draw(phantom, config["cohort"], options.specimens, options.seed) if options.specimens else own_bags(phantom)
+    )
+    shipped = yaml.safe_load(Path("configs/train.yaml").read_text())
+    scangen = shipped["scangen_weight"], shipped["scangen_alpha"]
+    table = run({**cohort, "config": config["training"], "scangen": scangen, "level": options.level}, options.workers)
+    print(*report(table, options.level), sep="\n")
 
 
 if __name__ == "__main__":
