@@ -3,6 +3,7 @@
 from scangen_bundle.data.augment import FeatureNoise
 from scangen_bundle.data.bags import BagDataset
 from scangen_bundle.data.collate import collate_bags
+from scangen_bundle.data.loader import PrefetchLoader
 from scangen_bundle.data.prepare import PrepareBagBatch
 from scangen_bundle.data.records import class_weights, make_records
 from scangen_bundle.data.sampler import LengthBucketSampler, SpecimenScannerSampler
@@ -11,6 +12,7 @@ __all__ = [
     "BagDataset",
     "FeatureNoise",
     "LengthBucketSampler",
+    "PrefetchLoader",
     "PrepareBagBatch",
     "SpecimenScannerSampler",
     "class_weights",

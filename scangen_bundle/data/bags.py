@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.transforms import Randomizable
 from torch.utils.data import Dataset
 
 from scangen_bundle.data.mapped import BagReader
@@ -25,7 +26,8 @@ class BagDataset(Dataset):
         data: records as `make_records` gives them.
         num_instances: draw at most so many tiles, in the bag's order; None gives all.
         seed: of the draws.
-        transform: applied to each item; for example an augmentation of features.
+        transform: applied to each item; for example an augmentation of features. A random one of MONAI's is seeded for each
+            item by seed, epoch and index.
     """
 
     def __init__(
@@ -77,4 +79,7 @@ class BagDataset(Dataset):
             "coords": torch.from_numpy(coords),
             **{name: record[name] for name in ("label", "specimen", "scanner", "slide_id")},
         }
+        if isinstance(self.transform, Randomizable):
+            state = np.random.SeedSequence((self.seed, int(self._epoch), index)).generate_state(1)
+            self.transform.set_random_state(seed=int(state[0]))
         return self.transform(item) if self.transform else item
