@@ -11,9 +11,9 @@ run() { .venv/bin/python -W ignore -m monai.bundle run "$@" --dataset_dir "$data
 
 .venv/bin/python scripts/make_phantom_cohort.py --output "$data"
 run extracting --config_file configs/extract_features.yaml
-for weight in 0 1; do
-  name=$([ "$weight" = 0 ] && echo without_scangen || echo with_scangen)
-  options=(--output_dir "$out" --run_name "$name" --scangen_weight "$weight" --unseen_scanners "$unseen")
+for name in without_scangen with_scangen; do
+  options=(--output_dir "$out" --run_name "$name" --unseen_scanners "$unseen")
+  [ "$name" = with_scangen ] || options+=(--scangen_weight 0)
   run training --config_file configs/train.yaml "${options[@]}"
   run evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml']" "${options[@]}"
 done
