@@ -29,9 +29,12 @@ def main() -> int:
 
     from scangen_bundle.errors import InputError
 
-    app = ScanGenApp(Application.init_app_context(None))
     try:
+        app = ScanGenApp(Application.init_app_context(None))
         app.prepare()
+    except OSError as error:  # the SDK makes the output folder while it reads the options
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

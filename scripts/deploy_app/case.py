@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,10 @@ def attempt(step: Callable[[Case], None], case: Case) -> Case:
         case.problem = str(error)
     except OSError as error:
         case.problem = f"{error.filename or case.name}: {error.strerror or error}"
+    except Exception as error:  # one strange file must not cost the others their results
+        # Not the error's text: pydicom's errors quote values, a patient's among them.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        case.problem = f"unexpected {type(error).__name__} in {place.name} ({Path(place.filename).name}:{place.lineno})"
     if case.problem:
         logger.error("%s: %s", case.name, case.problem)
         case.bag = case.attention = case.header = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import highdicom as hd
@@ -10,8 +11,10 @@ from highdicom.sr import CodedConcept
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
-from scangen_bundle import RESEARCH_USE_ONLY, __version__
+from scangen_bundle import __version__
 from scangen_bundle.report.heatmap import Heatmap
+
+logging.getLogger("highdicom.base").setLevel(logging.WARNING)  # it would log the UIDs of patients' slides
 
 SCHEME = "99SCANGEN"
 MAKER, PRODUCT = "scangen_bundle", "scangen_bundle deploy app"
@@ -51,7 +54,7 @@ def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
         ("SCANNER", "Scanner as identified", "SCANNER-NAME", scanner["identified"] or "not identified"),
         ("SCANNER-KNOWN", "Scanner known to training", "YES" if scanner["known_to_training"] else "NO",
          "Yes" if scanner["known_to_training"] else "No"),
-        ("USE", "Intended use", "RESEARCH", RESEARCH_USE_ONLY[:64]),
+        ("USE", "Intended use", "RESEARCH", "Research use only, not for diagnosis or treatment"),
     ]  # fmt: skip
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=hd.UID(), identifier="slide"),

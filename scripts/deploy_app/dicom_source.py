@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset, config, dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
+from pydicom.valuerep import validate_value
 
 from scangen_bundle.errors import InputError
+
+# pydicom would log values that it finds wrong, a patient's among them; `read_header` checks what results take over.
+config.settings.reading_validation_mode = config.IGNORE
 
 LONGEST_UID = 64
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
@@ -23,7 +27,7 @@ def read_header(path: Path) -> Dataset:
     """A file's header; PixelData are not read.
 
     Raises:
-        InputError: no DICOM file.
+        InputError: no DICOM file, or a value that DICOM forbids where results take it over.
     """
     try:
         header = dcmread(path, stop_before_pixels=True)
@@ -33,6 +37,11 @@ def read_header(path: Path) -> Dataset:
     for name in TAKEN_OVER:
         if name not in header:
             setattr(header, name, "")
+        try:
+            validate_value(header[name].VR, header[name].value, config.RAISE)
+        except ValueError as error:
+            problem = f"its {name} is not as DICOM wants it"  # the value is the patient's
+            raise InputError(path.name, problem, "mend the file: a result of it would be invalid") from error
     frame = str(header.get("FrameOfReferenceUID", ""))
     if len(frame) > LONGEST_UID:  # some converters write such; a result with it would be invalid
         header.FrameOfReferenceUID = generate_uid(entropy_srcs=[frame])

@@ -26,12 +26,16 @@ def make_encoder(features: Mapping[str, Any], weights: Path | None) -> Encoder:
         weights: the site's copy of the encoder's weights; None where the encoder brings its own.
 
     Raises:
-        InputError: the encoder is not here, or its revision is another.
+        InputError: the encoder or a package that it needs is not here, or its revision is another.
     """
     options = {name: features[name] for name in ("pooling", "tile_px", "mpp")}
     if weights is not None:
         options["weights"] = str(weights)
-    encoder = create_encoder(features["encoder"], **options)
+    try:
+        encoder = create_encoder(features["encoder"], **options)
+    except ModuleNotFoundError as error:
+        problem = f"needs the Python package {error.name}, which is not in the app's environment"
+        raise InputError(f"encoder {features['encoder']!r}", problem, f"install {error.name} there") from error
     if str(encoder.revision) != features["revision"]:
         problem = f"is revision {encoder.revision}, the model was trained on {features['revision']}"
         raise InputError(f"encoder {encoder.name!r}", problem, "give the weights of that revision")

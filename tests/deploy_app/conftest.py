@@ -1,11 +1,13 @@
 """A packed model, and one run of the app in its own environment over good and bad input."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -40,37 +42,96 @@ def deploy_python():
     return Path(done.stdout.strip()) / "bin" / "python"
 
 
+# What a source says of its patient; it may be in DICOM results of that slide and nowhere else.
+PATIENT = {
+    "PatientName": "SECRETNAME^JANE",
+    "PatientID": "PHI-4711",
+    "PatientBirthDate": "19470203",
+    "StudyDate": "20190817",
+    "AccessionNumber": "ACC-90210",
+    "ReferringPhysicianName": "OTHERSECRET^JOHN",
+}
+# Studies around one real slide: with a patient and a label image that cannot be decoded, two slides, no slide, a birth
+# date that DICOM forbids, a header that lacks what the report needs, half a file. It runs where pydicom is.
+MAKE_STUDIES = """
+import copy, json, sys
+from pathlib import Path
+import pydicom
+from pydicom.uid import generate_uid
+source, folder, patient = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
+data = pydicom.dcmread(source)
+for keyword, value in patient.items():
+    setattr(data, keyword, value)
+def save(path, **changes):
+    changed = copy.deepcopy(data)
+    for keyword, value in changes.items():
+        setattr(changed, keyword, value)
+    path.parent.mkdir(exist_ok=True)
+    changed.save_as(path)
+save(folder / "camelyon" / "volume.dcm")
+broken = pydicom.encaps.encapsulate([b"no picture" * 9])
+uid = generate_uid()
+save(folder / "camelyon" / "label.dcm", ImageType=["ORIGINAL", "PRIMARY", "LABEL", "NONE"], SOPInstanceUID=uid,
+     PixelData=broken, NumberOfFrames=1, TotalPixelMatrixColumns=data.Columns, TotalPixelMatrixRows=data.Rows)
+save(folder / "two" / "first.dcm")
+save(folder / "two" / "second.dcm", SeriesInstanceUID=generate_uid())
+save(folder / "ct" / "ct.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.2", Modality="CT")
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
+save(folder / "birthday" / "forbidden_date.dcm", PatientBirthDate="1947-02-03")
+del data.ImageOrientationSlide
+save(folder / "odd" / "no_orientation.dcm")
+whole = source.read_bytes()
+(folder / "half").mkdir()
+(folder / "half" / "half_file.dcm").write_bytes(whole[: len(whole) // 2])
+"""
+
+
+def without_label_and_macro(slide: Path, target: Path) -> None:
+    """A copy of an Aperio slide whose label and macro cannot be decoded."""
+    import tifffile
+
+    data = bytearray(slide.read_bytes())
+    with tifffile.TiffFile(slide) as file:
+        pages = [page for page in file.pages if "\nlabel" in page.description or "\nmacro" in page.description]
+        assert len(pages) == 2
+        for page in pages:
+            for start, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+                data[start : start + size] = b"\xff" * size
+    target.write_bytes(data)
+
+
 @pytest.fixture(scope="session")
-def input_folder(packed_model, real_data, tmp_path_factory):
-    """Two good slides and a good bag among five that must be refused."""
+def input_folder(packed_model, deploy_python, real_data, tmp_path_factory):
+    """Two good slides and a good bag among many that must be refused."""
     folder = tmp_path_factory.mktemp("input")
     _, _, features = packed_model
     shutil.copy(features / "p20-scanner-1.h5", folder / "good_bag.h5")
+    shutil.copy(features / "p20-scanner-1.h5", folder / "no_room.h5")
     rng = np.random.default_rng(0)
     write_features(folder / "other_encoder.h5", "a", "scanner-1", 0, rng, encoder="uni")
-    (folder / "one").mkdir()
-    shutil.copy(real_data / "slides" / "camelyon_h_and_e.dcm", folder / "one" / "camelyon.dcm")
-    slide = (real_data / "slides" / "cmu-1-small-region.svs").read_bytes()
-    (folder / "truncated.svs").write_bytes(slide[: len(slide) // 3])
+    write_features(folder / "other_length.h5", "a", "scanner-1", 0, rng)
+    with h5py.File(folder / "other_length.h5", "a") as file:
+        shorter = file["features"][:, :7]
+        del file["features"]
+        file["features"] = shorter
+        file.attrs["dim"] = 7
     (folder / "empty_bag.h5").write_bytes(b"")
-    shutil.copy(real_data / "slides" / "cmu-1-small-region.svs", folder / "aperio.svs")
+    aperio = real_data / "slides" / "cmu-1-small-region.svs"
+    (folder / "truncated.svs").write_bytes(aperio.read_bytes()[: aperio.stat().st_size // 3])
+    without_label_and_macro(aperio, folder / "aperio.svs")
+    dicom = real_data / "slides" / "camelyon_h_and_e.dcm"
+    command = [deploy_python, "-W", "ignore", "-c", MAKE_STUDIES, dicom, folder, json.dumps(PATIENT)]
+    subprocess.run(command, check=True)
     return folder
 
 
 @pytest.fixture(scope="session")
 def app_run(packed_model, deploy_python, input_folder, tmp_path_factory):
     """(finished process, output folder)"""
-    add_studies = (
-        "import sys, pydicom; from pathlib import Path; from pydicom.uid import generate_uid\n"
-        "source, folder = map(Path, sys.argv[1:])\n"
-        "for name in ('two', 'ct'): (folder / name).mkdir()\n"
-        "data = pydicom.dcmread(source); data.save_as(folder / 'two' / 'first.dcm')\n"
-        "data.SeriesInstanceUID = generate_uid(); data.save_as(folder / 'two' / 'second.dcm')\n"
-        "data.SOPClassUID = '1.2.840.10008.5.1.4.1.1.2'; data.Modality = 'CT'; data.save_as(folder / 'ct' / 'ct.dcm')\n"
-    )
-    source = input_folder / "one" / "camelyon.dcm"
-    subprocess.run([deploy_python, "-W", "ignore", "-c", add_studies, source, input_folder], check=True)
     out = tmp_path_factory.mktemp("output") / "results"
+    out.mkdir()
+    (out / ".no_room.tmp").touch()  # where this slide's folder should go, nothing can be written, even by root
     environment = {**os.environ, "SCANGEN_ALLOW": "far_from_training", "SCANGEN_MPP": "0.5", "OMP_NUM_THREADS": "1"}
     command = [deploy_python, APP, "-i", input_folder, "-o", out, "-m", packed_model[0]]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)

@@ -1,4 +1,4 @@
-"""The app as a site runs it: one process, eight inputs."""
+"""The app as a site runs it: one process over good and bad inputs."""
 
 import json
 import shutil
@@ -7,13 +7,18 @@ import subprocess
 import pandas as pd
 import pytest
 
-from tests.deploy_app.conftest import APP
+from tests.deploy_app.conftest import APP, PATIENT
 
 GOOD = {"aperio", "camelyon", "good_bag"}
 REFUSED = {
     "ct": "is no whole-slide image",
     "empty_bag": "empty",
+    "forbidden_date": "its PatientBirthDate is not as DICOM wants it",
+    "half_file": "half_file.dcm",
+    "no_orientation": "unexpected AttributeError",
+    "no_room": "File exists",
     "other_encoder": "encoder is 'uni'",
+    "other_length": "D = 7, the model takes 1280",
     "truncated": "truncated.svs",
     "two": "a study with 2 slides",
 }
@@ -22,13 +27,26 @@ REFUSED = {
 def test_bad_slides_are_named_and_the_others_have_results(app_run):
     done, out = app_run
     assert done.returncode == 1, done.stderr
-    assert {path.name for path in out.iterdir()} == GOOD
+    assert {path.name for path in out.iterdir() if path.is_dir()} == GOOD
     said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     for name, problem in REFUSED.items():
         assert any(line.startswith(f"error: {name}: ") and problem in line for line in said), (name, said)
     assert len(said) == len(REFUSED)
-    assert "3 of 8 slides have a result" in done.stderr
+    assert f"3 of {3 + len(REFUSED)} slides have a result" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_slide_says_of_its_patient_goes_into_its_dicom_results_only(app_run):
+    done, out = app_run
+    texts = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
+    texts |= {str(path): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    dicom = {name: text for name, text in texts.items() if name.endswith("camelyon/report.dcm")}
+    assert len(dicom) == 1
+    assert all(PATIENT["PatientName"].encode() in text for text in dicom.values())
+    secrets = [*PATIENT.values(), "1947-02-03", *PATIENT["PatientName"].split("^")]
+    for name, text in texts.items():
+        if "camelyon" not in name or not name.endswith(".dcm"):
+            assert [secret for secret in secrets if secret.encode().lower() in text.lower()] == [], name
 
 
 def test_probability_is_that_of_the_bundle(app_run, packed_model):
@@ -38,7 +56,7 @@ def test_probability_is_that_of_the_bundle(app_run, packed_model):
 
 
 def test_slide_has_the_probability_of_extraction_and_bundle(app_run, packed_model, real_data, tmp_path):
-    """`run extracting` on the slide, then the network: nothing of the app."""
+    """`run extracting` on the slide, then the network: nothing of the app. The app had no label and macro image."""
     from scangen_bundle.encoders import create_encoder
     from scangen_bundle.features import ExtractionJob
     from scangen_bundle.handlers.checkpoint import read_checkpoint
