@@ -10,7 +10,7 @@ The CSV has one row per scan and the columns
     probability  of class 1, 0 to 1; with C > 2 classes: probability_0 to probability_<C-1>
 
 Other columns are ignored. Written is one JSON file (its layout: the docstring of scangen_bundle/metrics/evaluate.py).
-What cannot be computed is null and says why.
+What cannot be computed is null and says why. The tables show percentile intervals; the JSON file has BCa intervals, too.
 
 examples:
   python scripts/evaluate_predictions.py test.csv --validation val.csv
@@ -42,6 +42,8 @@ from scangen_bundle.metrics import (
     youden_threshold,
 )
 from scangen_bundle.metrics.predictions import UNLABELLED
+from scangen_bundle.report.estimates import read_entry
+from scangen_bundle.report.run_folder import read_predictions as read_csv
 
 ALIASES = {"slide": "slide_id", "specimen": "specimen_id", "patient": "patient_id"}
 PER_SCANNER = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
@@ -63,14 +65,7 @@ def read_predictions(path: str) -> pd.DataFrame:
     Raises:
         InputError: no such file, no CSV, or a wrong table, with its rows.
     """
-    try:
-        table = pd.read_csv(path, dtype={name: str for pair in ALIASES.items() for name in pair} | {"scanner": str})
-    except FileNotFoundError:
-        raise InputError(path, "no such file", "give a CSV of predictions; --help shows its columns") from None
-    except pd.errors.EmptyDataError:
-        raise InputError(path, "the file is empty", "give a CSV of predictions; --help shows its columns") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise InputError(path, f"cannot be read as CSV ({error})", "save it as comma-separated UTF-8 text") from error
+    table = read_csv(path)
     twice = [new for old, new in ALIASES.items() if old in table.columns and new in table.columns]
     if twice:
         raise InputError(path, f"has the column {twice[0]} under both its names", "keep one")
@@ -97,13 +92,9 @@ def validation_threshold(path: str) -> tuple[float, float]:
 
 
 def cell(figure: dict[str, Any]) -> str:
-    """A value with its BCa interval (percentile where there is none), or a dash."""
-    value = figure.get("value", figure.get("difference"))
-    if value is None:
-        return "-"
-    low, high = figure["bca_low"], figure["bca_high"]
-    low, high = (figure["low"], figure["high"]) if low is None else (low, high)
-    return f"{value:.3f}" + ("" if low is None else f" ({low:.3f} to {high:.3f})")
+    """A value, or a difference of two models, with its interval; a dash where it is undefined."""
+    found = read_entry({"value": figure.get("difference"), **figure})
+    return "-" if found.value != found.value else found.text()
 
 
 def summary(result: dict[str, Any]) -> str:

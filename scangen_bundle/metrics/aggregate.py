@@ -47,6 +47,15 @@ class OverScanners:
         if len(known) == 1:
             self.reasons[f"{name}/range"] = f"defined on one scanner only ({known[0]})"
 
+    def trials(self, scanners: Mapping[str, int]) -> dict[str, int]:
+        """Trials of each aggregate that is 0 or 1 where its scanners all are: the fewest of theirs, by key (see `exact`)."""
+        counts = {
+            key: [scanners.get(f"{self.name}/{scanner}", 0) for scanner in members]
+            for key, members in self.members.items()
+            if members and not key.endswith("/range")
+        }
+        return {key: min(numbers) for key, numbers in counts.items() if min(numbers)}
+
     def __call__(self, figures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Aggregates [R] by key from the scanners' figures [R] by key."""
         result = {}

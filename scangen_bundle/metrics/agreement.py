@@ -167,6 +167,7 @@ class Agreement:
         self._add_classes(classes)
         self._sums.join()
         self.reasons: dict[str, str] = {}
+        self.trials = self._count_trials(known, predictions.specimen_patient)
         self.aggregates: list[OverScanners] = []
         self._note_reasons(predictions)
 
@@ -200,6 +201,13 @@ class Agreement:
             both = np.isfinite(classes[:, a]) & np.isfinite(classes[:, b])
             same = (classes[:, a] == classes[:, b]).astype(np.float64)
             self._sums.add(("class pair", a, b), both, same, hot[:, a], hot[:, b])
+
+    def _count_trials(self, known: np.ndarray, specimen_patient: np.ndarray) -> dict[str, int]:
+        """Patients whose specimens enter the figures that are shares, by key; see `exact`."""
+        rows = {"flip_rate": known.sum(axis=1) >= 2, "all_scanner_agreement": self._complete}
+        for a, b in self._pairs:
+            rows[f"flip_rate/{pair_name(self.scanners[a], self.scanners[b])}"] = known[:, a] & known[:, b]
+        return {key: len(np.unique(specimen_patient[chosen])) for key, chosen in rows.items()}
 
     def _note_reasons(self, predictions: Predictions) -> None:
         everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)

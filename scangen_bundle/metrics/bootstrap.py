@@ -5,6 +5,9 @@ are drawn within strata (their sets of labels), which keeps the number of patien
 
 Intervals: percentile and BCa (B. Efron, "Better bootstrap confidence intervals", JASA 82, 1987), the latter with the
 acceleration of a stratified sample (A. Davison, D. Hinkley, Bootstrap Methods and their Application, 1997, section 5.3).
+Where every resample gives the same figure both would have no width; a share at 0 or 1 then has an exact interval
+(`metrics/exact.py`), any other figure has none. Tables and reports show the percentile interval: it exists wherever the
+figure varies, and the p-values of comparisons invert it, so that both say the same.
 """
 
 from __future__ import annotations
@@ -19,13 +22,20 @@ from typing import Protocol
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from scangen_bundle.metrics.exact import EXACT, exact_interval
+
 JACKKNIFE_GROUPS = 400  # acceleration is then good to about 0.65 / 400, far below what the end points show
 BLOCK_ELEMENTS = 1_500_000  # weights of a block: its temporaries stay near the cache
 LEAST_DEFINED = 0.95  # an interval needs this share of resamples in which the figure is defined
+ROUNDING = 1e-12  # figures that differ by less are the same
+SAME = "it is the same in every resample"
 
 
 class Statistic(Protocol):
     """Figures as a function of the patients' weights.
+
+    A statistic may also have the attribute `trials`: by key of a figure that is a share of independent patients (or of pairs
+    of them), how many there are. It gives the figure an interval at 0 and at 1.
 
     Attributes:
         reasons: why a figure is undefined on the observed data, by key.
@@ -48,6 +58,7 @@ class Interval:
         defined: share of the resamples in which the figure is defined; the interval is of these.
         reason: why there is no interval, "" where there is one.
         bca_reason: why there is no BCa interval, "" where there is one.
+        method: "bootstrap" or "exact" (then both intervals are that one), "" where there is none.
     """
 
     low: float
@@ -57,6 +68,7 @@ class Interval:
     defined: float
     reason: str = ""
     bca_reason: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ class Resampled:
         jackknife: [G] by key.
         groups: [G] stratum of each group that was left out.
         reasons: why an observed value is NaN, by key.
+        trials: independent trials of figures that are shares, by key.
     """
 
     observed: dict[str, float]
@@ -76,9 +89,17 @@ class Resampled:
     jackknife: dict[str, np.ndarray]
     groups: np.ndarray
     reasons: dict[str, str] = field(default_factory=dict)
+    trials: dict[str, int] = field(default_factory=dict)
 
     def interval(self, key: str, confidence: float = 0.95) -> Interval:
-        return interval(self.observed[key], self.samples[key], self.jackknife[key], self.groups, confidence)
+        return interval(
+            self.observed[key],
+            self.samples[key],
+            self.jackknife[key],
+            self.groups,
+            confidence,
+            self.trials.get(key, 0),
+        )
 
 
 class PatientBootstrap:
@@ -158,6 +179,7 @@ class PatientBootstrap:
             jackknife={key: value[last:] for key, value in values.items()},
             groups=self.groups,
             reasons=reasons,
+            trials={key: n for statistic in statistics for key, n in getattr(statistic, "trials", {}).items()},
         )
 
 
@@ -215,9 +237,22 @@ def bca_interval(
 
 
 def interval(
-    observed: float, samples: np.ndarray, jackknife: np.ndarray, strata: np.ndarray, confidence: float = 0.95
+    observed: float,
+    samples: np.ndarray,
+    jackknife: np.ndarray,
+    strata: np.ndarray,
+    confidence: float = 0.95,
+    trials: int = 0,
 ) -> Interval:
-    """Both intervals of a figure, over the resamples in which it is defined."""
+    """Both intervals of a figure, over the resamples in which it is defined.
+
+    Args:
+        observed: the figure.
+        samples: [R] of the resamples.
+        jackknife, strata: [G] with groups left out, and the stratum of each.
+        confidence: of the interval.
+        trials: independent trials of a figure that is a share, for its interval at 0 and 1; 0 for other figures.
+    """
     if not np.isfinite(observed):
         return _no_interval("the figure itself is undefined")
     if not len(samples):
@@ -226,12 +261,24 @@ def interval(
     defined = len(kept) / len(samples)
     if defined < LEAST_DEFINED:
         return _no_interval(f"undefined in {1 - defined:.0%} of the resamples: too few patients", defined)
+    if not varies(kept):
+        if trials and observed in (0.0, 1.0):
+            exact = exact_interval(observed, trials, confidence)
+            return Interval(*exact, *exact, defined, method=EXACT)
+        return _no_interval(SAME, defined)
     low, high = percentile_interval(kept, confidence)
     known = np.isfinite(jackknife)
     bca = bca_interval(observed, kept, jackknife[known], strata[known], confidence)
     if np.isfinite(bca[0]):
-        return Interval(low, high, *bca, defined)
-    return Interval(low, high, *bca, defined, bca_reason="the resamples do not vary about the observed value")
+        return Interval(low, high, *bca, defined, method="bootstrap")
+    reason = "all resamples lie on one side of the observed value, or no patient left out changes it"
+    return Interval(low, high, *bca, defined, bca_reason=reason, method="bootstrap")
+
+
+def varies(samples: np.ndarray) -> bool:
+    """Whether resampled figures [R], NaN left out, differ by more than rounding."""
+    known = samples[np.isfinite(samples)]
+    return len(known) > 0 and float(np.ptp(known)) > ROUNDING
 
 
 def _no_interval(reason: str, defined: float = float("nan")) -> Interval:

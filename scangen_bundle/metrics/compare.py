@@ -7,9 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scangen_bundle.metrics.bootstrap import Interval, PatientBootstrap, Statistic, interval
-
-ROUNDING = 1e-12  # differences below it are 0
+from scangen_bundle.metrics.bootstrap import ROUNDING, SAME, Interval, PatientBootstrap, Statistic, interval, varies
 
 
 class Comparison(NamedTuple):
@@ -23,6 +21,7 @@ class Comparison(NamedTuple):
         p_value: two-sided, of no difference; at least 2 / (resamples + 1).
         effect: difference / standard_error.
         reason: why something is undefined, "" where nothing is.
+        caution: what the interval leaves out, "" where nothing is known.
     """
 
     first: float
@@ -33,6 +32,7 @@ class Comparison(NamedTuple):
     p_value: float
     effect: float
     reason: str = ""
+    caution: str = ""
 
 
 class _Both:
@@ -89,13 +89,15 @@ def compare_statistics(
         reason = result.reasons.get("0:" + key) or result.reasons.get("1:" + key) or found.reason
         known = samples[np.isfinite(samples)]
         error = p_value = effect = float("nan")
-        if not reason:
+        if reason in ("", SAME):  # where nothing varies there still is a p-value
             error, p_value = float(known.std(ddof=1)), bootstrap_p_value(known)
-            if error > ROUNDING:
-                effect = (second - first) / error
-            else:
-                reason = "the difference is the same in every resample"
-        comparisons[key] = Comparison(first, second, second - first, found, error, p_value, effect, reason)
+        if not reason:
+            effect = (second - first) / error
+        still = [name for name, part in (("first", "0:"), ("second", "1:")) if not varies(result.samples[part + key])]
+        caution = (
+            f"the {still[0]} model's figure is the same in every resample" if not reason and len(still) == 1 else ""
+        )
+        comparisons[key] = Comparison(first, second, second - first, found, error, p_value, effect, reason, caution)
     return comparisons
 
 

@@ -3,6 +3,7 @@
 E. DeLong, D. DeLong, D. Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
 characteristic curves", Biometrics 44, 1988. It takes the scans as independent, so it suits one scanner with one specimen
 per patient; with several specimens of a patient its intervals are too narrow, and the patient bootstrap is the one to read.
+At an AUROC of 0 or 1 its variance is 0, and the exact interval of `metrics/exact.py` takes its place, over scans here.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from scangen_bundle.metrics.exact import EXACT, exact_interval
+
 
 class DeLong(NamedTuple):
-    """An AUROC with its standard error and normal interval, cut to 0..1; NaN with a reason where undefined."""
+    """An AUROC with its standard error and interval; NaN with a reason where undefined.
+
+    The interval is normal and cut to 0..1 (`method` "DeLong"), or exact.
+    """
 
     auroc: float
     standard_error: float
     low: float
     high: float
     reason: str = ""
+    method: str = ""
 
 
 class DeLongTest(NamedTuple):
@@ -66,10 +73,14 @@ def delong_interval(label: np.ndarray, score: np.ndarray, confidence: float = 0.
     except ValueError as error:
         return DeLong(nan, nan, nan, nan, str(error))
     value, deviation = float(auroc[0]), float(np.sqrt(covariance[0, 0]))
+    if deviation == 0 and value in (0.0, 1.0):
+        positives = int(np.sum(np.asarray(label) == 1))
+        exact = exact_interval(value, min(positives, len(label) - positives), confidence)
+        return DeLong(value, nan, *exact, "all scans are in one order, so the variance is not estimable", EXACT)
     if deviation == 0:
         return DeLong(value, nan, nan, nan, "every scan has the same placement, so the variance is not estimable")
     half = float(ndtri((1 + confidence) / 2)) * deviation
-    return DeLong(value, deviation, max(0.0, value - half), min(1.0, value + half))
+    return DeLong(value, deviation, max(0.0, value - half), min(1.0, value + half), method="DeLong")
 
 
 def delong_test(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> DeLongTest:

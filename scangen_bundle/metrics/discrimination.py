@@ -13,6 +13,7 @@ import numpy as np
 
 from scangen_bundle.metrics.aggregate import OverScanners
 from scangen_bundle.metrics.bootstrap import patient_sums, ratio
+from scangen_bundle.metrics.exact import disjoint_pairs
 from scangen_bundle.metrics.predictions import UNLABELLED, Predictions
 
 RANKED = ("auroc", "average_precision")
@@ -150,6 +151,7 @@ class Discrimination:
         self.scanners = predictions.scanners
         self.wanted = tuple(name for name in FIGURES if name in wanted)
         self.reasons: dict[str, str] = {}
+        self.trials: dict[str, int] = {}
         self._classes = [1] if predictions.classes == 2 else list(range(predictions.classes))
         self._rankings: dict[str, list[Ranking]] = {}
         predicted = predictions.predicted(threshold)
@@ -161,6 +163,7 @@ class Discrimination:
                 Ranking(label == c, predictions.probability[rows, c], patient) for c in self._classes
             ]
             self._note_reasons(scanner, np.bincount(label, minlength=predictions.classes))
+            self._count_trials(scanner, label, patient, len(predictions.patients))
             for c in self._classes:
                 truth, guess = label == c, predicted[rows] == c
                 values = np.stack([truth & guess, truth, ~truth & ~guess, ~truth], axis=1).astype(np.float64)
@@ -171,6 +174,21 @@ class Discrimination:
         ]
         for aggregate in self.aggregates:
             self.reasons.update(aggregate.reasons)
+            self.trials.update(aggregate.trials(self.trials))
+
+    def _count_trials(self, scanner: str, label: np.ndarray, patient: np.ndarray, patients: int) -> None:
+        """Patients, or pairs of them, that the figures at 0 or 1 stand on; of several classes the one with the fewest."""
+        found: dict[str, list[int]] = {"auroc": [], "sensitivity": [], "specificity": [], "balanced_accuracy": []}
+        for c in self._classes:
+            positive, negative = (
+                np.bincount(patient[rows], minlength=patients) > 0 for rows in (label == c, label != c)
+            )
+            pairs = disjoint_pairs(positive, negative)
+            found["auroc"].append(pairs)
+            found["sensitivity"].append(int(positive.sum()))
+            found["specificity"].append(int(negative.sum()))
+            found["balanced_accuracy"].append(pairs if len(self._classes) == 1 else int(positive.sum()))
+        self.trials.update({f"{name}/{scanner}": min(n) for name, n in found.items() if name in self.wanted})
 
     def _note_reasons(self, scanner: str, counts: np.ndarray) -> None:
         if not counts.sum():

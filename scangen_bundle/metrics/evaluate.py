@@ -1,21 +1,26 @@
 """The whole evaluation of a table of predictions: what `metrics.json` holds.
 
-Layout, `SCHEMA_VERSION` 1. Every number may be null; a `reason` beside it then says why.
+Layout, `SCHEMA_VERSION` 2; as JSON Schema: `metrics.schema.json` beside this file. Every number may be null; a `reason` beside
+it then says why.
 
 - `schema_version`, `notice`.
-- `settings`: `classes`, `threshold`, `validation_sensitivity`, `resamples`, `seed`, `confidence`, `unseen_scanners`.
+- `settings`: `classes`, `threshold`, `validation_sensitivity`, `resamples`, `seed`, `confidence`, `unseen_scanners`; of a run
+  also `threshold_source` (how the threshold was chosen) and `class_names`.
 - `cohort`: `scans`, `unlabelled_scans`, `specimens`, `patients`, and `scanners`: by name `scans`, `specimens`, `patients`,
   `labels` (scans by label), `seen`.
 - `figures`: by key `value`; `low`, `high` (percentile interval); `bca_low`, `bca_high` (BCa interval); `defined` (share of
   the resamples in which it is defined); `scanners` (those that enter it); `reason` (why the value is null);
-  `interval_reason` (why an interval is null). A key is `<figure>/<scanner>`, `<figure>/<a> vs <b>`,
-  `<figure>/mean|worst|range|mean_seen|mean_unseen`, or `<figure>`.
-- `delong`: by scanner `auroc`, `standard_error`, `low`, `high`, `reason`; two classes only.
+  `interval_reason` (why an interval is null); `interval_method` ("bootstrap", "exact", or "exact, perfect separation" for an
+  AUROC at 0 or 1, see `exact`; low and high are then the same for both kinds). A key is `<figure>/<scanner>`,
+  `<figure>/<a> vs <b>`, `<figure>/mean|worst|range|mean_seen|mean_unseen`, or `<figure>`.
+- `delong`: by scanner `auroc`, `standard_error`, `low`, `high`, `reason`, `method`; two classes only.
+- `embedding` (of a run): what `evaluate_embeddings` gives.
 - `definitions`: by figure `title`, `meaning`, `better`.
 
 `compare_predictions` gives the same with `settings.threshold_second`, and in `figures` by key `first`, `second`,
 `difference` (second - first), `low`, `high`, `bca_low`, `bca_high`, `standard_error`, `effect`, `p_value`, `p_holm` (within
-a figure over its scanners or pairs), `reason`; in `delong` by scanner `difference`, `standard_error`, `z`, `p_value`,
+a figure over its scanners or pairs), `reason`, `caution` (what the interval leaves out); in
+`delong` by scanner `difference`, `standard_error`, `z`, `p_value`,
 `p_holm`, `reason`.
 """
 
@@ -37,9 +42,10 @@ from scangen_bundle.metrics.compare import compare_statistics, holm, holm_by_fig
 from scangen_bundle.metrics.definitions import DEFINITIONS
 from scangen_bundle.metrics.delong import delong_interval, delong_test
 from scangen_bundle.metrics.discrimination import Discrimination
+from scangen_bundle.metrics.exact import EXACT
 from scangen_bundle.metrics.predictions import RESERVED, UNLABELLED, Predictions, check_predictions
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 NOTICE = "Research use only. Not a medical device."
 
 Family = Discrimination | Agreement | Calibration
@@ -82,7 +88,7 @@ def evaluate_predictions(
     for key, value in result.observed.items():
         figures[key] = {
             "value": _number(value),
-            **_interval_entries(result.interval(key, confidence)),
+            **_interval_entries(result.interval(key, confidence), key),
             "scanners": members.get(key, list(checked.scanners)),
             "reason": result.reasons.get(key, "undefined on these data") if math.isnan(value) else None,
         }
@@ -147,8 +153,9 @@ def compare_predictions(
     adjusted = holm_by_figure(comparisons, tests)
     figures = {}
     for key, found in comparisons.items():
-        entries = _interval_entries(found.interval)
+        entries = _interval_entries(found.interval, key)
         entries.pop("interval_reason")
+        entries.pop("interval_method")
         figures[key] = {
             "first": _number(found.first),
             "second": _number(found.second),
@@ -159,6 +166,7 @@ def compare_predictions(
             "p_value": _number(found.p_value),
             "p_holm": _number(adjusted.get(key, math.nan)),
             "reason": found.reason or None,
+            "caution": found.caution or None,
         }
     return {
         "schema_version": SCHEMA_VERSION,
@@ -229,7 +237,8 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _interval_entries(found: Interval) -> dict[str, Any]:
+def _interval_entries(found: Interval, key: str) -> dict[str, Any]:
+    parted = found.method == EXACT and key.partition("/")[0] == "auroc"
     return {
         "low": _number(found.low),
         "high": _number(found.high),
@@ -237,6 +246,7 @@ def _interval_entries(found: Interval) -> dict[str, Any]:
         "bca_high": _number(found.bca_high),
         "defined": _number(found.defined),
         "interval_reason": found.reason or found.bca_reason or None,
+        "interval_method": f"{EXACT}, perfect separation" if parted else found.method or None,
     }
 
 
@@ -287,8 +297,8 @@ def _delong_tests(first: Predictions, second: Predictions) -> dict[str, Any]:
 
 
 def _tuple_entries(values: dict[str, Any]) -> dict[str, Any]:
-    reason = values.pop("reason")
-    return {**{name: _number(value) for name, value in values.items()}, "reason": reason or None}
+    """The numbers, then the texts, as JSON takes them."""
+    return {name: (value or None) if isinstance(value, str) else _number(value) for name, value in values.items()}
 
 
 def _aligned(first: Predictions, second: Predictions) -> tuple[Predictions, Predictions]:

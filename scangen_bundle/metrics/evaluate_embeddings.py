@@ -41,7 +41,8 @@ def evaluate_embeddings(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> dict[str, dict[str, Any]]:
-    """Figures by key, each with `value`, `low`, `high` (percentile interval over patients), `chance` and `reason`.
+    """Figures by key, each with `value`, `low`, `high` (percentile interval over patients), `chance`, and why the value or the
+    interval is null: `reason`, `interval_reason`.
 
     - `scanner_probe/linear`, `scanner_probe/knn`: balanced accuracy; `scanner_probe/linear_colour`, `/knn_colour`: the same of
       the colour statistics, which say how much any scan's colours give away.
@@ -78,7 +79,8 @@ def evaluate_embeddings(
             return
         result = plan.run([statistic], len(label))
         interval = result.interval(key, confidence)
-        found[key] = _entry(result.observed[key], interval.low, interval.high, chance, statistic.reasons.get(key))
+        reason = statistic.reasons.get(key)
+        found[key] = _entry(result.observed[key], interval.low, interval.high, chance, reason, interval.reason)
 
     one_in = 1 / (machine.max() + 1)
     for suffix, values in (("", embeddings), ("_colour", colours)):
@@ -142,8 +144,9 @@ def _entry(
     high: float = math.nan,
     chance: float | None = None,
     reason: str | None = None,
+    interval_reason: str = "",
 ) -> dict[str, Any]:
     numbers = {
         name: float(v) if math.isfinite(v) else None for name, v in (("value", value), ("low", low), ("high", high))
     }
-    return {**numbers, "chance": chance, "reason": reason}
+    return {**numbers, "chance": chance, "reason": reason, "interval_reason": interval_reason or None}

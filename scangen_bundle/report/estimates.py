@@ -18,6 +18,7 @@ class Estimate:
         value, low, high: the figure and its interval.
         reason: why the value is undefined; "" where it is not.
         interval_reason: why the interval is undefined.
+        method: how the interval was made, where it is not a bootstrap's; "" where it is.
     """
 
     value: float
@@ -25,6 +26,7 @@ class Estimate:
     high: float = math.nan
     reason: str = ""
     interval_reason: str = ""
+    method: str = ""
 
     def text(self, digits: int = 3) -> str:
         """Such as `0.912 (0.874–0.941)`, or `undefined`."""
@@ -34,9 +36,10 @@ class Estimate:
         return f"{value} ({self.interval(digits)})" if math.isfinite(self.low) else value
 
     def interval(self, digits: int = 3) -> str:
-        """Such as `0.874–0.941`."""
+        """Such as `0.874–0.941`, or `0.692–1.000, exact`."""
         joint = "–" if self.low >= 0 else " to "
-        return f"{self.low:.{digits}f}{joint}{self.high:.{digits}f}"
+        method = f", {self.method}" if self.method else ""
+        return f"{self.low:.{digits}f}{joint}{self.high:.{digits}f}{method}"
 
     def cell(self, digits: int = 3) -> Cell:
         """With the interval, or the reason why there is none, on the second line."""
@@ -61,6 +64,7 @@ def read_entry(entry: Mapping[str, Any]) -> Estimate:
         _number(entry.get("high")),
         entry.get("reason") or "",
         entry.get("interval_reason") or "",
+        "" if entry.get("interval_method") in (None, "bootstrap") else entry["interval_method"],
     )
 
 

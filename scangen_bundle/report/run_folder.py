@@ -12,7 +12,15 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError
 
-IDENTITY = ("slide_id", "specimen_id", "patient_id", "scanner")
+TEXT = (
+    "slide_id",
+    "specimen_id",
+    "patient_id",
+    "scanner",
+    "slide",
+    "specimen",
+    "patient",
+)  # the short names are people's own
 
 
 @dataclass(frozen=True)
@@ -40,15 +48,17 @@ def read_predictions(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise InputError(path, "there is no such file", "give the CSV that an evaluation or a training wrote")
     try:
         columns = pd.read_csv(path, nrows=0).columns
-        gaps = {name: [""] for name in columns if name not in IDENTITY}
+        gaps = {name: [""] for name in columns if name not in TEXT}
         return pd.read_csv(
             path,
-            dtype=dict.fromkeys(IDENTITY, str),
+            dtype=dict.fromkeys(TEXT, str),
             na_values=gaps,
             keep_default_na=False,
             float_precision="round_trip",
         )
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+    except pd.errors.EmptyDataError:
+        raise InputError(path, "the file is empty", "give a CSV of predictions with a header") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise InputError(path, f"this is no CSV table ({error})", "write it as CSV with a header, UTF-8") from error
 
 

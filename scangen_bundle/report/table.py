@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from scangen_bundle.report.estimates import Estimate, estimate
@@ -53,6 +54,10 @@ def headline_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     rule = "-" * max(map(len, text))
     notes = ["AUROC per scanner with 95 % confidence intervals (patients resampled)."]
     notes += ["* not seen in training"] if any(title.endswith(" *") for title in columns.values()) else []
+    if any(item.method for estimates in rows.values() for item in estimates):
+        notes += [
+            "# exact: the figure is the same in every resample (perfect separation, or no or every specimen flips)"
+        ]
     notes += [
         f"{name}, {title}: undefined, {item.reason}"
         for name, estimates in rows.items()
@@ -67,4 +72,4 @@ def _value(item: Estimate) -> str:
 
 
 def _interval(item: Estimate) -> str:
-    return item.interval() if item.low == item.low else ""
+    return replace(item, method="").interval() + (" #" if item.method else "") if item.low == item.low else ""

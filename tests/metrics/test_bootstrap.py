@@ -134,11 +134,21 @@ def test_a_figure_undefined_in_many_resamples_has_no_interval_but_a_reason():
     assert interval(np.nan, samples, np.ones(5), np.zeros(5)).reason
 
 
-def test_values_that_do_not_vary_have_no_bca_interval():
-    found = interval(0.5, np.full(100, 0.5), np.full(5, 0.5), np.zeros(5))
-    assert (found.low, found.high) == (0.5, 0.5)
-    assert np.isnan(found.bca_low)
-    assert found.bca_reason
+@pytest.mark.parametrize(("value", "trials"), [(0.5, 5), (1.0, 0)])
+def test_values_that_do_not_vary_have_no_interval_but_a_reason(value, trials):
+    found = interval(value, np.full(100, value), np.full(5, value), np.zeros(5), trials=trials)
+    assert np.isnan([found.low, found.high, found.bca_low, found.bca_high]).all()
+    assert found.reason == found.bca_reason == "it is the same in every resample"
+    assert found.method == ""
+
+
+@pytest.mark.parametrize(("value", "trials"), [(0.0, 1), (0.0, 12), (1.0, 5), (1.0, 300)])
+def test_a_share_at_its_end_has_the_exact_binomial_interval(value, trials):
+    found = interval(value, np.full(100, value), np.full(5, value), np.zeros(5), trials=trials)
+    expected = stats.binomtest(int(value * trials), trials).proportion_ci(0.95, method="exact")
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    assert (found.bca_low, found.bca_high) == (found.low, found.high)
+    assert found.method == "exact"
 
 
 def test_no_patients_and_negative_resamples_are_refused():

@@ -60,12 +60,22 @@ def test_equal_models_differ_seldom():
     assert 0.02 <= np.mean(np.array(p_values) < 0.05) <= 0.09
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_perfect_separation_has_the_exact_interval_of_disjoint_pairs(sign):
+    found = delong_interval([0, 0, 0, 1, 1], sign * np.array([0.1, 0.2, 0.3, 0.4, 0.5]))
+    expected = stats.binomtest(2 if sign == 1 else 0, 2).proportion_ci(0.95, method="exact")
+    assert found.auroc == (sign + 1) / 2
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    assert np.isnan(found.standard_error)
+    assert (found.method, bool(found.reason)) == ("exact", True)
+
+
 def test_undefined_has_a_reason():
     assert "two scans of each class" in delong_interval([0, 0, 1], [0.1, 0.2, 0.3]).reason
-    parted = delong_interval([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4])
-    assert parted.auroc == 1.0
-    assert np.isnan(parted.low)
-    assert parted.reason
+    level = delong_interval([0, 0, 1, 1], [0.1, 0.1, 0.1, 0.1])
+    assert level.auroc == 0.5
+    assert np.isnan(level.low)
+    assert level.reason
     label, scores = draw()
     alike = delong_test(label, scores[0], 2 * scores[0])
     assert alike.difference == 0

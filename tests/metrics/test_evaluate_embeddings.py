@@ -24,7 +24,11 @@ def test_a_planted_scanner_shows_in_every_figure():
         index = results[-1]["robustness_index"]
         counts = neighbour_counts(nearest(values, patient, 5), label, scanner, index["k"])
         assert index["value"] == pytest.approx(robustness_index(counts), abs=1e-12)
-        assert index["low"] <= index["value"] <= index["high"]
+        if index["interval_reason"] is None:
+            assert index["low"] < index["high"]
+            assert index["low"] <= index["value"] <= index["high"]
+        else:  # every neighbour is of the planted scanner
+            assert (index["value"], index["low"]) == (0, None)
     clean, marked = results
     for key in ("scanner_probe/linear", "scanner_probe/knn", "silhouette/scanner"):
         assert marked[key]["value"] > clean[key]["value"]

@@ -19,7 +19,7 @@ def test_ids_stay_text_and_numbers_exact(tmp_path):
     assert read.label.isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize(("content", "message"), [("", "no CSV table"), (None, "no such file")])
+@pytest.mark.parametrize(("content", "message"), [("", "the file is empty"), (None, "no such file")])
 def test_a_missing_or_empty_table_is_named(tmp_path, content, message):
     if content is not None:
         (tmp_path / "p.csv").write_text(content)

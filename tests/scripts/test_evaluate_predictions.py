@@ -75,6 +75,9 @@ def test_more_classes_work_without_a_threshold(run):
         (cohort(3).assign(probability=np.nan), "probability is no finite number: row 1"),
         (cohort(3).assign(slide="x"), "slide_id under both its names"),
         (cohort(3).drop(columns="scanner"), "columns are missing: scanner"),
+        (cohort(3).assign(probability=np.inf), r"probability is no finite number: row 1 \(inf\)"),
+        (cohort(3).assign(probability=1.5), r"probability is not from 0 to 1: row 1 \(1.5\)"),
+        (cohort(3).assign(slide_id="x"), "slide_id occurs twice"),
     ],
 )
 def test_a_wrong_file_is_an_input_error(run, table, message):
@@ -86,6 +89,23 @@ def test_an_empty_file_is_an_input_error(run, tmp_path):
     (tmp_path / "empty.csv").touch()
     with pytest.raises(InputError, match="the file is empty"):
         run(str(tmp_path / "empty.csv"))
+
+
+def test_ids_that_look_like_gaps_or_numbers_stay_as_they_are(run):
+    table = cohort().replace({"patient_id": {"p0": "NA", "p1": "null"}, "scanner": {"A": "None", "B": "007"}})
+    names = {"slide_id": "slide", "specimen_id": "specimen", "patient_id": "patient"}
+    result, _ = run(table.rename(columns=names))
+    assert list(result["cohort"]["scanners"]) == ["007", "C", "None"]
+    assert result["cohort"]["patients"] == 30
+
+
+def test_perfect_separation_is_printed_with_an_interval_that_has_a_width(run):
+    table = cohort(10, per_patient=1)
+    result, printed = run(table.assign(probability=0.1 + 0.8 * table.label))
+    figure = result["figures"]["auroc/A"]
+    assert (figure["value"], figure["high"]) == (1, 1)
+    assert figure["low"] < 0.7
+    assert f"1.000 ({figure['low']:.3f}–1.000, exact, perfect separation)" in printed
 
 
 def test_a_wrong_option_is_an_input_error(run):

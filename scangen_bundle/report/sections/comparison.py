@@ -40,15 +40,22 @@ def findings(comparison: Mapping[str, Any], names: tuple[str, str]) -> list[str]
         if entry is None:
             continue
         title = title_of(comparison, key)
-        if entry["difference"] is None or entry["low"] is None:
+        if entry["difference"] is None:
             result.append(f"{title}: the difference is undefined: {entry['reason']}.")
+            continue
+        if entry["low"] is None:
+            result.append(f"{title}: difference {entry['difference']:+.3f}, without an interval: {entry['reason']}.")
             continue
         verdict = _verdict(entry, comparison["definitions"][key.partition("/")[0]]["better"], names)
         result.append(
             f"{title}: {entry['first']:.3f} ({names[0]}) to {entry['second']:.3f} ({names[1]}), difference "
-            f"{entry['difference']:+.3f} (95 % CI {entry['low']:+.3f} to {entry['high']:+.3f}). {verdict}"
+            f"{entry['difference']:+.3f} (95 % CI {entry['low']:+.3f} to {entry['high']:+.3f}). {verdict}{_caution(entry)}"
         )
     return result
+
+
+def _caution(entry: Mapping[str, Any]) -> str:
+    return f" The interval is too narrow: {entry['caution']}." if entry.get("caution") else ""
 
 
 def _verdict(entry: Mapping[str, Any], better: str, names: tuple[str, str]) -> str:
@@ -91,7 +98,11 @@ def _table(comparison: Mapping[str, Any], names: tuple[str, str], scanners: Sequ
                     _number(entry["second"], reason),
                     Cell("undefined", None, reason, "undefined")
                     if entry["difference"] is None
-                    else Cell(f"{entry['difference']:+.3f}", entry["difference"], interval or reason),
+                    else Cell(
+                        f"{entry['difference']:+.3f}",
+                        entry["difference"],
+                        f"{interval}, too narrow" if entry.get("caution") else interval or reason,
+                    ),
                     _p_value(entry["p_value"]),
                     _p_value(entry["p_holm"]),
                 ]
