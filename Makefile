@@ -44,9 +44,12 @@ bench-robustness: env  ## robustness measures at the size of the public benchmar
 bench-coverage: env  ## do prediction sets, flip rates and warnings hold on unseen patients and scanners (needs the bags of data/phantom)
 	$(PY) -m benchmarks.coverage
 
+bench-deploy: env  ## time and memory of the deploy app (after `make deploy-demo`)
+	$(PY) -m benchmarks.deploy
+
 evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens of its own (resumable)
 	$(PY) scripts/make_phantom_cohort.py --output data/evidence --specimens 120 --seed 1
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m benchmarks.evidence --dataset_dir data/evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-robustness bench-training bench-coverage evidence
+.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-robustness bench-training bench-coverage bench-deploy evidence
