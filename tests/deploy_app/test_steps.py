@@ -1,9 +1,14 @@
 """The app's steps on bad input, without holoscan (the operators around them hold no logic)."""
 
+import math
+
+import h5py
+import numpy as np
 import pytest
 import torch
 
 from scangen_bundle.errors import InputError
+from tests.share.conftest import write_features
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,6 @@ def test_a_model_without_metadata_is_refused(tmp_path):
 
 
 def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(classifier, tmp_path):
-    import numpy as np
     from case import BAG, Case, attempt
 
     from scangen_bundle.features import open_bag, write_bag
@@ -90,3 +94,28 @@ def test_an_unwritable_place_costs_the_case_its_result_only(tmp_path):
         (tmp_path / "absent" / "file").write_text("")
 
     assert "No such file" in attempt(write, Case("x", BAG, [])).problem
+
+
+@pytest.mark.parametrize("kind", ["other_encoder", "unknown_mpp", "far_from_training"])
+def test_each_objection_refuses_the_slide_unless_the_site_allows_it(packed_model, tmp_path, kind):
+    from case import BAG, Case, attempt
+    from infer import Classifier
+
+    from scangen_bundle.features import open_bag
+
+    changes = {"encoder": "uni"} if kind == "other_encoder" else {}
+    path = tmp_path / "slide.h5"
+    write_features(path, "slide", "scanner-1", 0, np.random.default_rng(0), **changes)
+    if kind == "far_from_training":
+        with h5py.File(path, "a") as file:
+            file["features"][...] = file["features"][()] * 50
+    bag = open_bag(path)
+    if kind == "unknown_mpp":  # as in bags of other tools; ours always say it
+        bag.attributes["effective_mpp_x"] = math.nan
+    model = packed_model[0] / "scangen_mil" / "model.ts"
+    refused = attempt(Classifier(model), Case("slide", BAG, [path], bag=bag))
+    assert f"allow {kind}" in refused.problem
+    assert refused.result == {}
+    warned = attempt(Classifier(model, frozenset({kind})), Case("slide", BAG, [path], bag=bag))
+    assert warned.problem == ""
+    assert [text.partition(":")[0] for text in warned.result["warnings"]] == [kind]
