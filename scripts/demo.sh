@@ -15,6 +15,7 @@ for name in without_scangen with_scangen; do
   options=(--output_dir "$out" --run_name "$name" --unseen_scanners "$unseen")
   [ "$name" = with_scangen ] || options+=(--scangen_weight 0)
   run training --config_file configs/train.yaml "${options[@]}"
+  if [ "$out/$name/metrics.json" -nt "$out/$name/models/best.pt" ]; then continue; fi
   run evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml']" "${options[@]}"
 done
 .venv/bin/python scripts/compare_runs.py "$out/without_scangen" "$out/with_scangen" --output "$out/comparison"

@@ -93,9 +93,9 @@ def nifti_bytes(heatmap: Heatmap) -> bytes:
 
 
 def scale_top(heatmap: Heatmap) -> float:
-    """The attention at the top of the colour scale: the 99th percentile, at least 1."""
+    """The attention at the top of the colour scale: the 99th percentile, at least 2, so that an average tile is not bright."""
     known = heatmap.values[np.isfinite(heatmap.values)]
-    return max(1.0, float(np.percentile(known, 99))) if len(known) else 1.0
+    return max(2.0, float(np.percentile(known, 99))) if len(known) else 2.0
 
 
 def overlay(heatmap: Heatmap, thumbnail: np.ndarray, top: float | None = None, alpha: float = 0.5) -> np.ndarray:
