@@ -9,7 +9,7 @@ The CSV has one row per scan and the columns
     label        0 or 1 (0..C-1 with more classes), empty = unlabelled
     probability  of class 1, 0 to 1; with C > 2 classes: probability_0 to probability_<C-1>
 
-Other columns are ignored. Written is one JSON file (its layout: the docstring of scangen_bundle/metrics/evaluate.py).
+Other columns are ignored. Written is one JSON file (its layout: docs/metrics.schema.json).
 What cannot be computed is null and says why. The tables show percentile intervals; the JSON file has BCa intervals, too.
 
 examples:
@@ -112,7 +112,8 @@ def summary(result: dict[str, Any]) -> str:
         row = {"figure": key, "value": cell(figure)}
         if "p_value" in figure:
             row["p"] = "-" if figure["p_value"] is None else f"{figure['p_value']:.4f}"
-        overall.append({**row, "undefined because": figure["reason"] or ""})
+        remark = figure["reason"] or figure.get("caution") or figure.get("interval_reason") or ""
+        overall.append({**row, "remark": remark})
     tables.append(pd.DataFrame(overall).to_string(index=False, justify="left"))
     return "\n\n".join(tables)
 

@@ -1,7 +1,7 @@
 """The whole evaluation of a table of predictions: what `metrics.json` holds.
 
-Layout, `SCHEMA_VERSION` 2; as JSON Schema: `metrics.schema.json` beside this file. Every number may be null; a `reason` beside
-it then says why.
+Layout, `SCHEMA_VERSION` 2, as JSON Schema in `docs/metrics.schema.json`. Every number may be null; a `reason` beside it then
+says why.
 
 - `schema_version`, `notice`.
 - `settings`: `classes`, `threshold`, `validation_sensitivity`, `resamples`, `seed`, `confidence`, `unseen_scanners`; of a run

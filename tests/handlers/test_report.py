@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from jsonschema import Draft202012Validator
 from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 
@@ -47,7 +48,7 @@ def validation(folder, labels=(0, 1, 0, 1)):
     return str(folder / "val_predictions.csv")
 
 
-def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(tmp_path, capsys):
+def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(bundle_root, tmp_path, capsys):
     run = tmp_path / "run"
     run.mkdir()
     network, tracker = Embedded(), RunTracker(tmp_path, run)
@@ -68,6 +69,8 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(tmp_
     make_evaluator(network, [predictions, handler]).run()
 
     metrics = json.loads((run / "metrics.json").read_text())
+    Draft202012Validator(json.loads((bundle_root / "docs" / "metrics.schema.json").read_text())).validate(metrics)
+    assert metrics["settings"]["class_names"] == ["negative", "positive"]
     assert metrics["settings"]["unseen_scanners"] == ["B"]
     assert metrics["settings"]["threshold"] == pytest.approx(0.55)  # midway between 0.4 (negative) and 0.7 (positive)
     assert metrics["settings"]["validation_sensitivity"] == 1

@@ -3,6 +3,7 @@
 import json
 import uuid
 
+import jsonschema
 import numpy as np
 import pytest
 
@@ -21,6 +22,45 @@ def test_each_tile_is_a_closed_rectangle_at_its_place(tiles):
     assert ring == [[1000, 0], [2000.5, 0], [2000.5, 999.5], [1000, 999.5], [1000, 0]]
     assert [feature["geometry"]["type"] for feature in features] == ["Polygon"] * 3
     assert {feature["properties"]["objectType"] for feature in features} == {"tile"}
+
+
+def test_the_file_is_geojson_with_the_properties_that_qupath_documents(tiles):
+    """RFC 7946, sections 3.1.6 and 3.3; QuPath's documentation, "Exporting annotations" and "GeoJSON"."""
+    number = {"type": "number"}
+    place = {"type": "array", "items": number, "minItems": 2, "maxItems": 2}
+    ring = {"type": "array", "items": place, "minItems": 4}
+    parts = {
+        "type": {"const": "Feature"},
+        "id": {"type": "string", "format": "uuid"},
+        "geometry": {
+            "properties": {
+                "type": {"const": "Polygon"},
+                "coordinates": {"type": "array", "items": ring, "minItems": 1},
+            },
+            "required": ["type", "coordinates"],
+        },
+        "properties": {
+            "properties": {
+                "objectType": {"enum": ["annotation", "detection", "tile", "cell", "tma_core", "root", "unknown"]},
+                "color": {"type": "array", "items": {"type": "integer", "minimum": 0, "maximum": 255}, "minItems": 3},
+                "measurements": {"type": "object", "additionalProperties": number},
+            },
+            "required": ["objectType", "measurements"],
+            "additionalProperties": False,
+        },
+    }
+    feature = {"type": "object", "properties": parts, "required": list(parts), "additionalProperties": False}
+    schema = {
+        "properties": {"type": {"const": "FeatureCollection"}, "features": {"type": "array", "items": feature}},
+        "required": ["type", "features"],
+    }
+    written = json.loads(json.dumps(attention_geojson("s", *tiles)))
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(written)
+    for each in written["features"]:
+        (outline,) = each["geometry"]["coordinates"]
+        x, y = np.array(outline).T
+        assert outline[0] == outline[-1]
+        assert (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2 == pytest.approx(1000.5 * 999.5)  # counterclockwise
 
 
 def test_attention_is_a_measurement_and_a_colour(tiles):

@@ -37,7 +37,10 @@ def roc_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
             continue
         positives = int(scans["positive"].sum())
         # metrics.json has the mean over classes only, which is not the AUROC of this curve
-        auroc = "" if context.threshold is None else f"AUROC {estimate(context.metrics, f'auroc/{scanner}').text()}\n"
+        found = estimate(context.metrics, f"auroc/{scanner}")
+        auroc = "" if context.threshold is None else f"AUROC {found.text()}\n".replace(", exact", ",\nexact")
+        if bands[scanner].low.min() == 1:
+            auroc += "no band: perfect in every resample\n"
         figure = roc_figure(
             bands[scanner],
             context.styles[scanner],

@@ -62,6 +62,8 @@ FIGURES = {
     "scanner_probe/knn": ("Scanner probe, nearest neighbours", "the same by the nearest scans of other patients"),
     "silhouette/scanner": ("Silhouette by scanner", "how much scans of a scanner keep together; 0 or below is best"),
     "silhouette/label": ("Silhouette by label", "how much scans of a label keep together; 1 is best"),
+    "davies_bouldin/scanner": ("Davies-Bouldin by scanner", "overlap of the scanners' clusters; the higher the better"),
+    "davies_bouldin/label": ("Davies-Bouldin by label", "overlap of the labels' clusters; 0 is best"),
     "retrieval/top1": ("Same specimen first", "the nearest scan of another scanner is the same specimen; 1 is best"),
     "retrieval/top5": ("Same specimen in the first five", "the same among the five nearest"),
     "robustness_index": (

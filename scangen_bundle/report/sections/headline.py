@@ -71,7 +71,9 @@ def findings(context: Context) -> list[str]:
         )
     known = {name: estimate(metrics, f"auroc/{name}") for name in context.scanners}
     defined = {name: item for name, item in known.items() if np.isfinite(item.value)}
-    if len(defined) > 1:
+    if len(defined) > 1 and len({item.value for item in defined.values()}) == 1:
+        result.append(f"The AUROC is the same on all {len(defined)} scanners where it is defined.")
+    elif len(defined) > 1:
         low = min(defined, key=lambda name: defined[name].value)
         high = max(defined, key=lambda name: defined[name].value)
         result.append(
