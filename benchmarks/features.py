@@ -111,8 +111,17 @@ def extract(folder: Path) -> None:
     ]
     job = ExtractionJob(pd.DataFrame([row], columns=columns), folder / "bags", FreeEncoder(), workers=1, progress=False)
     summary = job.run()
-    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    print(summary.tiles, summary.seconds, *peaks)
+    reader = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(summary.tiles, summary.seconds, own_peak(), reader)
+
+
+def own_peak() -> float:
+    """Peak memory of this process, MB. `getrusage` would give that of the process which started this one, if larger."""
+    status = Path("/proc/self/status")
+    if not status.exists():  # not Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 def bench_extraction(folder: Path) -> list[tuple[str, float, str]]:

@@ -111,7 +111,7 @@ class AttentionMapHandler:
         from scangen_bundle.features import open_bag
         from scangen_bundle.report.geojson import write_geojson
         from scangen_bundle.report.heatmap import attention_heatmap, nifti_bytes, write_overlay
-        from scangen_bundle.report.thumbnail import read_thumbnail
+        from scangen_bundle.slides import read_thumbnail
 
         slide_path = self.records[slide_id].get("slide_path") or ""
         bag = open_bag(self.records[slide_id]["features_path"])

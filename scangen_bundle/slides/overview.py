@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 from scipy.sparse import csr_array
 
+from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.reader import SlideReader
 
 BLOCK_PX = 2048
@@ -45,6 +47,19 @@ def read_overview(reader: SlideReader, scale: tuple[float, float]) -> np.ndarray
             out = overview[top : top + weights_y.shape[0], left : left + weights_x.shape[0]]
             out[:] = mean.reshape(out.shape[1], out.shape[0], 3).transpose(1, 0, 2)
     return overview
+
+
+def read_thumbnail(path: str | os.PathLike[str], longest_px: int = 1600) -> tuple[np.ndarray, tuple[int, int]]:
+    """The whole slide as uint8 [h, w, 3] with its longer side at most `longest_px`, and its level-0 size (w, h).
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    with open_slide(path) as reader:
+        width, height = reader.level_dimensions[0]
+        shrink = max(1.0, max(width, height) / longest_px)
+        scale = width / max(1, round(width / shrink)), height / max(1, round(height / shrink))
+        return np.rint(read_overview(reader, scale)).astype(np.uint8), (width, height)
 
 
 def overview_level(level_downsamples: list[tuple[float, float]], scale: tuple[float, float]) -> int:

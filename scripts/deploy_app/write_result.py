@@ -13,7 +13,7 @@ from case import Case
 from dicom_result import attention_map, structured_report
 
 from scangen_bundle.report.heatmap import Heatmap, attention_heatmap, nifti_bytes, write_overlay
-from scangen_bundle.report.thumbnail import read_thumbnail
+from scangen_bundle.slides import read_thumbnail
 
 THUMBNAIL_PX = 1600
 
