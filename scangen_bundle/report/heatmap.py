@@ -134,13 +134,15 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
     picture, (wide_mm, high_mm) = overlay(heatmap, thumbnail), heatmap.size_mm
     # A fixed layout: matplotlib's own draws everything several times to find one, and this is done for every slide.
     wide, high = 7.2, 7.2 * min(2.0, high_mm / wide_mm)
-    figure = Figure(figsize=(wide + 1.8, high + 1.1))
+    across, down = wide + 2.0, high + 1.2
+    figure = Figure(figsize=(across, down))
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.7 / (wide + 1.8), 0.7 / (high + 1.1), wide / (wide + 1.8), high / (high + 1.1)))
+    axes = figure.add_axes((0.7 / across, 0.75 / down, wide / across, high / down))
     axes.imshow(picture, extent=(0, wide_mm, high_mm, 0), interpolation="nearest")
     axes.set(title=title, xlabel="mm", ylabel="mm")
     scale = ScalarMappable(Normalize(0, scale_top(heatmap)), "viridis")
-    figure.colorbar(scale, ax=axes, label="attention (1 = average tile)", shrink=0.7)
+    bar = figure.add_axes(((wide + 0.9) / across, (0.75 + 0.15 * high) / down, 0.2 / across, 0.7 * high / down))
+    figure.colorbar(scale, cax=bar, label="attention (1 = average tile)")
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120)
