@@ -15,10 +15,11 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,19 @@ from scangen_bundle.features.tables import bag_row, write_table
 from scangen_bundle.slides import open_slide
 
 logger = logging.getLogger(__name__)
+
+SCANNERS_CSV, SLIDES_CSV = "audit.csv", "audit_slides.csv"
+TRACKED = ("scans", "source_mpp_x", "source_mpp_y", "effective_mpp", "tiles", "tissue_mm2", "sharpness")
+
+
+class Tracker(Protocol):
+    """What the audit needs of an experiment tracker."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None: ...
+
+    def log_artifact(self, path: str | os.PathLike[str], folder: str | None = None) -> None: ...
+
+    def finish(self, status: str = "FINISHED") -> None: ...
 
 
 @dataclass(frozen=True)
@@ -153,7 +167,7 @@ class ResolutionAudit:
         features_dir: where `run extracting` put the bags; rows with `features_path` name their own.
         output_dir: folder for `audit.csv` (scanners) and `audit_slides.csv` (scans).
         thresholds: from which difference on a scanner is flagged; None for the defaults.
-        log: called with the report, to keep it elsewhere too.
+        tracker: an MLflow run (`handlers.RunTracker`) that keeps the tables and the scanners' figures too; None for none.
     """
 
     def __init__(
@@ -162,17 +176,17 @@ class ResolutionAudit:
         features_dir: str | os.PathLike[str],
         output_dir: str | os.PathLike[str],
         thresholds: AuditThresholds | None = None,
-        log: Callable[[AuditReport], None] | None = None,
+        tracker: Tracker | None = None,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.features_dir, self.output_dir = Path(features_dir), Path(output_dir)
-        self.thresholds, self.log = thresholds, log
+        self.thresholds, self.tracker = thresholds, tracker
 
     def run(self) -> AuditReport:
         """Make the audit, write its tables and print that of the scanners.
 
         Raises:
-            InputError: no scan has features, or a feature file is damaged.
+            InputError: no scan has features, a feature file is damaged, or the tracker's store cannot be reached.
         """
         rows, missing = [], []
         row: Any
@@ -188,12 +202,28 @@ class ResolutionAudit:
         if missing:
             more = ", ..." if len(missing) > 5 else ""
             report.flags.append(f"all: {len(missing)} scans have no features: {', '.join(missing[:5])}{more}")
-        write_table(report.scanners, self.output_dir / "audit.csv")
-        write_table(report.slides, self.output_dir / "audit_slides.csv")
+        write_table(report.scanners, self.output_dir / SCANNERS_CSV)
+        write_table(report.slides, self.output_dir / SLIDES_CSV)
         print(show(report))
-        if self.log is not None:
-            self.log(report)
+        if self.tracker is not None:
+            self._track(report, self.tracker)
         return report
+
+    def _track(self, report: AuditReport, tracker: Tracker) -> None:
+        """MLflow shows the artifacts as tables; its charts need the figures as metrics."""
+        tracker.log_metrics(tracked_figures(report))
+        for name in (SCANNERS_CSV, SLIDES_CSV):
+            tracker.log_artifact(self.output_dir / name, "audit")
+        tracker.finish()
+
+
+def tracked_figures(report: AuditReport) -> dict[str, float]:
+    """The scanners' medians as `audit/<scanner>/<figure>`, and how many flags were raised."""
+    figures = {"audit/flags": float(len(report.flags))}
+    for row in report.scanners.to_dict("records"):
+        scanner = re.sub(r"[^\w. :-]", "_", str(row["scanner"]))  # MLflow refuses other signs
+        figures |= {f"audit/{scanner}/{name}": float(row[name]) for name in TRACKED}
+    return figures
 
 
 def _with_slide(row: Any, about: dict[str, Any]) -> dict[str, Any]:

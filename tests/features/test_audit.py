@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.utils.validation import _validate_metric_name
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import AuditThresholds, ResolutionAudit, audit_scans, write_bag
+from scangen_bundle.features.audit import tracked_figures
 from tests.features import layouts_on_disk as disk
 from tests.features.bags import make_attributes, make_bag_arrays
 
@@ -141,15 +143,21 @@ def test_own_and_imported_bags_in_one_audit(tmp_path, capsys):
             ("none", "c", "", np.nan),
         ]
     )
-    logged = []
-    report = ResolutionAudit(manifest, tmp_path / "bags", tmp_path / "out", log=logged.append).run()
-    assert logged == [report]
+    report = ResolutionAudit(manifest, tmp_path / "bags", tmp_path / "out").run()
     table = pd.read_csv(tmp_path / "out" / "audit.csv").set_index("scanner")
     assert table.effective_mpp.to_dict() == pytest.approx({"a": 0.5, "b": 256 / 224}, rel=1e-4)
     assert table.tissue_mm2["a"] == 1.5
     assert len(pd.read_csv(tmp_path / "out" / "audit_slides.csv")) == 2
     assert any("1 scans have no features: none" in flag for flag in report.flags)
     assert "more than one tool" in capsys.readouterr().out
+
+
+def test_tracked_figures_have_names_that_mlflow_takes(tmp_path):
+    manifest = manifest_of([("a", "s360 (left)/é", str(disk.trident(tmp_path / "a")), 0.221)])
+    figures = tracked_figures(ResolutionAudit(manifest, tmp_path, tmp_path / "out").run())
+    assert figures["audit/s360 _left__é/effective_mpp"] == pytest.approx(0.442)
+    for name in figures:
+        _validate_metric_name(name)
 
 
 def test_a_manifest_without_any_features_is_an_error(tmp_path):

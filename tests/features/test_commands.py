@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from mlflow import MlflowClient
 
 from scangen_bundle.features import open_bag, write_bag
+from scangen_bundle.handlers.tracking import local_store
 from tests.features.bags import make_attributes, make_bag_arrays
 
 
@@ -58,6 +60,7 @@ def test_auditing(bundle_root, cohort, monkeypatch, capsys):
 
     monkeypatch.chdir(bundle_root)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the config sets it
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     features, coords = make_bag_arrays(5, 4)
     for name in ("fine", "coarse"):
         write_bag(cohort / "bags" / f"{name}.h5", features, coords, make_attributes(slide_id=name, dim=4))
@@ -66,4 +69,10 @@ def test_auditing(bundle_root, cohort, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "scanners that stand out" in printed
     assert "1 scans have no features: text" in printed
-    assert len(pd.read_csv(cohort / "out" / "audit" / "audit.csv")) == 2
+    folder = cohort / "out" / "audit"
+    assert len(pd.read_csv(folder / "audit.csv")) == 2
+    client, run_id = MlflowClient(tracking_uri=local_store(cohort / "out")), (folder / "mlflow_run.txt").read_text()
+    tracked = client.get_run(run_id)
+    assert tracked.info.status == "FINISHED"
+    assert "audit/flags" in tracked.data.metrics
+    assert len(client.list_artifacts(run_id, "audit")) == 2
