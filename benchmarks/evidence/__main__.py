@@ -96,9 +96,10 @@ def main() -> None:
         for count in order:
             sweep = [setting for fold in folds for setting in plan.swept(config, count, fold)]
             in_time = in_time and results.complete(sweep, pool, end)
-            if in_time:
-                planned = plan.arms(config, results.found, scanners, count)
-                in_time = results.complete(plan.settings_of(planned), pool, end)
+            for shipped in (True, False):
+                if in_time:
+                    planned = plan.arms(config, results.found, scanners, count, shipped)
+                    in_time = results.complete(plan.settings_of(planned), pool, end)
             if in_time and count == plan.HARM_SCANNERS:
                 for kind in plan.harm(config, results.found).values():
                     in_time = in_time and results.complete(plan.settings_of(kind), pool, end)

@@ -43,13 +43,14 @@ def chosen(config: Mapping[str, Any], results: Mapping[str, dict], count: int, f
 
 
 def arms(
-    config: Mapping[str, Any], results: Mapping[str, dict], scanners: int, count: int
+    config: Mapping[str, Any], results: Mapping[str, dict], scanners: int, count: int, shipped: bool
 ) -> dict[tuple[int, int], list[tuple[Setting, Setting]]]:
-    """By (rotation, seed), for each fold: the baseline's setting and that of the chosen weight."""
+    """By (rotation, seed), for each fold: the baseline's setting, and that of the shipped or else of the chosen weight."""
+    default = config["shipped"]["weight"], config["shipped"]["alpha"]
     planned: dict[tuple[int, int], list[tuple[Setting, Setting]]] = {}
     for rotation, seed in rotations(config, scanners, count):
         for fold in range(config["training"]["folds"]):
-            pair = [(0.0, BASELINE_ALPHA), chosen(config, results, count, fold)]
+            pair = [(0.0, BASELINE_ALPHA), default if shipped else chosen(config, results, count, fold)]
             first, second = (Setting(count, rotation, fold, seed, *each) for each in pair)
             planned.setdefault((rotation, seed), []).append((first, second))
     return planned
