@@ -165,7 +165,7 @@ def test_area_counts_px_of_both_axes() -> None:
     assert mask.source_mpp == (0.5, 0.5)
 
 
-# mpp of each scan over that of the Aperio scan of the same slide, from the files' common geometry: SIFT on level 2,
+# The Aperio scan's mpp over that of each scan of the same slide, from the files' common geometry: SIFT on level 2,
 # then a similarity by RANSAC (11 to 196 inliers, 2 to 3 px of level 0 rms). The absolute value is an estimate: the dot of
 # a 6 mm cytospin funnel is about 4,000 px wide. Only the ratios bear on the agreement.
 CYTOLOGY_MPP = 1.5
