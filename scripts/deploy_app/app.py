@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import tempfile
@@ -77,6 +78,7 @@ class TallyOperator(Operator):
         case = op_input.receive("case_in")
         if case.problem:
             self.problems[case.name] = case.problem
+        gc.collect()  # a drawn figure holds itself; waiting for Python to notice costs some 10 MB a slide
 
 
 class ScanGenApp(Application):
@@ -118,6 +120,7 @@ class ScanGenApp(Application):
         self.workdir = tempfile.TemporaryDirectory(prefix="scangen-")
         workdir = Path(self.workdir.name)
         self.bag_maker = BagMaker(self.classifier.features, _only_file(weights), workdir, _stated_mpp())
+        gc.freeze()  # what the imports left stays: collecting after each slide need not look at it
 
     def compose(self) -> None:
         description, metadata = self.classifier.description, self.classifier.metadata
