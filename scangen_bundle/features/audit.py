@@ -26,9 +26,11 @@ import pandas as pd
 
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.errors import InputError
+from scangen_bundle.features.bag import TOOL, FeatureBag
+from scangen_bundle.features.from_slide import complete_from_slide
 from scangen_bundle.features.open import open_bag
 from scangen_bundle.features.tables import bag_row, write_table
-from scangen_bundle.slides import open_slide
+from scangen_bundle.features.tiling import check_options
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +100,7 @@ def audit_scans(slides: pd.DataFrame, thresholds: AuditThresholds | None = None)
         grouped["effective_mpp"].min(),
         grouped["effective_mpp"].max(),
     )
-    for name in ("identified", "read_level", "encoder", "dim"):
+    for name in ("identified", "reader", "read_level", "encoder", "dim"):
         table[name] = grouped[name].agg(_values)
     paired = bool((slides.groupby("specimen_id")["scanner"].nunique() > 1).any())
     for name in ("effective_mpp", "tiles", "tissue_mm2", "sharpness"):
@@ -162,11 +164,15 @@ def _beyond(ratio: float, factor: float) -> bool:
 class ResolutionAudit:
     """Audit the features of a manifest.
 
+    Another tool's feature file tells little of the slide. Where the manifest names the slide too (`slide_path`), it is
+    looked at for what is missing: see `complete_from_slide`.
+
     Args:
         manifest: path of the manifest, or what `load_manifest` gave.
         features_dir: where `run extracting` put the bags; rows with `features_path` name their own.
         output_dir: folder for `audit.csv` (scanners) and `audit_slides.csv` (scans).
         thresholds: from which difference on a scanner is flagged; None for the defaults.
+        tissue: options of `slides.tissue_mask` for the slides of other tools' features; those of `run extracting`.
         tracker: an MLflow run (`handlers.RunTracker`) that keeps the tables and the scanners' figures too; None for none.
     """
 
@@ -177,10 +183,12 @@ class ResolutionAudit:
         output_dir: str | os.PathLike[str],
         thresholds: AuditThresholds | None = None,
         tracker: Tracker | None = None,
+        tissue: Mapping[str, Any] | None = None,
     ) -> None:
+        check_options("tissue", tissue or {})
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.features_dir, self.output_dir = Path(features_dir), Path(output_dir)
-        self.thresholds, self.tracker = thresholds, tracker
+        self.thresholds, self.tracker, self.tissue = thresholds, tracker, tissue
 
     def run(self) -> AuditReport:
         """Make the audit, write its tables and print that of the scanners.
@@ -188,17 +196,20 @@ class ResolutionAudit:
         Raises:
             InputError: no scan has features, a feature file is damaged, or the tracker's store cannot be reached.
         """
-        rows, missing = [], []
+        rows: list[dict[str, Any]] = []
+        missing: list[str] = []
+        problems: list[str] = []
         row: Any
         for row in self.manifest.itertuples():
             path = Path(row.features_path) if row.features_path else self.features_dir / f"{row.slide_id}.h5"
             if path.exists():
-                rows.append(_with_slide(row, bag_row(row, open_bag(path))))
+                rows.append(bag_row(row, self._bag(row, path, problems)))
             else:
                 missing.append(str(row.slide_id))
         if not rows:
             raise InputError(self.features_dir, "there are no features of this manifest", "run extracting first")
         report = audit_scans(pd.DataFrame(rows), self.thresholds)
+        report.flags.extend(problems)
         if missing:
             more = ", ..." if len(missing) > 5 else ""
             report.flags.append(f"all: {len(missing)} scans have no features: {', '.join(missing[:5])}{more}")
@@ -208,6 +219,17 @@ class ResolutionAudit:
         if self.tracker is not None:
             self._track(report, self.tracker)
         return report
+
+    def _bag(self, row: Any, path: Path, problems: list[str]) -> FeatureBag:
+        """The scan's features; another tool's are completed from the slide if it is there, or a problem is added."""
+        bag = open_bag(path)
+        if bag.tool == TOOL or not row.slide_path or not Path(row.slide_path).is_file():
+            return bag
+        try:
+            return complete_from_slide(bag, row.slide_path, row.mpp, self.tissue)
+        except InputError as error:
+            problems.append(f"{row.scanner}: {error}")
+            return bag
 
     def _track(self, report: AuditReport, tracker: Tracker) -> None:
         """MLflow shows the artifacts as tables; its charts need the figures as metrics."""
@@ -226,18 +248,12 @@ def tracked_figures(report: AuditReport) -> dict[str, float]:
     return figures
 
 
-def _with_slide(row: Any, about: dict[str, Any]) -> dict[str, Any]:
-    """Another tool's figures completed from the slide itself, where the file did not tell and the slide is there."""
-    if not row.slide_path or not math.isnan(about["source_mpp_x"]) or not Path(row.slide_path).is_file():
-        return about
-    with open_slide(row.slide_path) as slide:
-        mpp = slide.mpp or (math.nan, math.nan)
-    return bag_row(row, open_bag(row.features_path), mpp)
-
-
 def show(report: AuditReport) -> str:
     """The table of the scanners and what stands out, as text."""
-    columns = ["scanner", "scans", "source_mpp_x", "read_level", "effective_mpp", "tiles", "tissue_mm2", "sharpness"]
+    columns = [
+        *("scanner", "scans", "source_mpp_x", "reader", "read_level"),
+        *("effective_mpp", "tiles", "tissue_mm2", "sharpness"),
+    ]
     table = report.scanners[columns].to_string(index=False, float_format=lambda value: f"{value:.4g}")
     flags = "\n".join(f"  - {flag}" for flag in report.flags) or "  none"
     return f"{table}\nscanners that stand out:\n{flags}"

@@ -63,12 +63,21 @@ class FeatureBag:
 
     def _check_frame(self) -> None:
         low, high = self.coords.min(axis=0), self.coords.max(axis=0)
-        size = self.attributes.get("slide_width", 0), self.attributes.get("slide_height", 0)
-        outside = self.coords_unit == LEVEL0_PX and all(size) and (high >= size).any()
+        size = self._slide_size()
+        outside = size is not None and bool((high >= np.asarray(size)).any())
         if not np.isfinite(high).all() or (low < 0).any() or outside:
             expected = f"expected 0 to {size}" if outside else "expected numbers from 0"
             problem = f"its coordinates go from {low.tolist()} to {high.tolist()}, {expected}: another frame"
             raise InputError(self.path, problem, "these are not coordinates of this slide; extract it again")
+
+    def _slide_size(self) -> tuple[float, float] | None:
+        """Size (w, h) of the slide in what the coordinates count in, if it is known."""
+        width, height = self.attributes.get("slide_width", 0), self.attributes.get("slide_height", 0)
+        if not (width and height):
+            return None
+        if self.coords_unit == MICROMETRES:
+            return None if (mpp := self.source_mpp) is None else (width * mpp[0], height * mpp[1])
+        return None if self.coords_unit == REGISTERED_PX else (width, height)
 
     def __len__(self) -> int:
         return int(self.features.shape[0])
@@ -87,6 +96,17 @@ class FeatureBag:
     def effective_mpp(self) -> tuple[float, float] | None:
         """Resolution (x, y) of the tiles in µm/px, if the file tells."""
         return self._pair("effective_mpp")
+
+    def tile_mpp(self, source_mpp: tuple[float, float] | None = None) -> tuple[float, float] | None:
+        """Resolution (x, y) of the tiles in µm/px: as the file tells, or the slide's times the tiles' downsample.
+
+        Args:
+            source_mpp: resolution (x, y) of level 0 for files that do not tell it.
+        """
+        if self.effective_mpp is not None:
+            return self.effective_mpp
+        source, downsample = self.source_mpp or source_mpp, self.attributes.get("downsample")
+        return None if source is None or not downsample else (source[0] * downsample, source[1] * downsample)
 
     def _pair(self, name: str) -> tuple[float, float] | None:
         values = self.attributes.get(f"{name}_x"), self.attributes.get(f"{name}_y")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,20 +51,17 @@ def update_failures(path: Path, failures: Iterable[dict[str, str]], finished: It
             path.unlink(missing_ok=True)
 
 
-def bag_row(row: Any, bag: FeatureBag, slide_mpp: tuple[float, float] | None = None) -> dict[str, Any]:
+def bag_row(row: Any, bag: FeatureBag) -> dict[str, Any]:
     """What is known of a scan: a row of `slides.csv` and of the audit.
 
     Args:
         row: the scan's row of the manifest.
-        bag: its features, also of another tool.
-        slide_mpp: resolution (x, y) of level 0, for bags that do not tell; by default what the manifest states.
+        bag: its features, also of another tool. Where it does not tell the slide's resolution, the manifest's is taken.
     """
     about = bag.attributes
     vendor, _, model = about.get("scanner", "").partition("-")
-    source = bag.source_mpp or slide_mpp or (row.mpp, row.mpp)
-    effective = bag.effective_mpp
-    if effective is None and about.get("downsample"):
-        effective = source[0] * about["downsample"], source[1] * about["downsample"]
+    source = bag.source_mpp or (row.mpp, row.mpp)
+    effective = bag.tile_mpp(source) or (math.nan, math.nan)
     return {
         "slide_id": row.slide_id,
         "specimen_id": row.specimen_id,
@@ -71,6 +69,7 @@ def bag_row(row: Any, bag: FeatureBag, slide_mpp: tuple[float, float] | None = N
         "identified": about.get("scanner", ""),
         "agreement": compare_scanner(ScannerIdentity(vendor, model), row.scanner),
         "tool": bag.tool,
+        "reader": json.loads(about.get("versions", "{}")).get("reader", ""),
         "encoder": about.get("encoder", ""),
         "pooling": about.get("pooling", ""),
         "dim": bag.dim,
@@ -78,8 +77,8 @@ def bag_row(row: Any, bag: FeatureBag, slide_mpp: tuple[float, float] | None = N
         "source_mpp_x": source[0],
         "source_mpp_y": source[1],
         "read_level": about.get("read_level"),
-        "effective_mpp_x": effective[0] if effective else math.nan,
-        "effective_mpp_y": effective[1] if effective else math.nan,
+        "effective_mpp_x": effective[0],
+        "effective_mpp_y": effective[1],
         "tiles": len(bag),
         "tissue_mm2": about.get("tissue_mm2", math.nan),
         "sharpness": about.get("sharpness", math.nan),

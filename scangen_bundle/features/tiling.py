@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +23,20 @@ from scangen_bundle.slides import (
 from scangen_bundle.slides.masks import OUTLINES, PICTURES, load_mask
 
 SHARPNESS_TILES = 64
-TISSUE_OPTIONS = ("mask_mpp", "relative_threshold", "closing_um", "min_area_um2")
-TILING_OPTIONS = ("min_tissue", "overlap", "max_tiles", "seed", "origin_um")
+OPTIONS = {
+    "tissue": ("mask_mpp", "relative_threshold", "closing_um", "min_area_um2"),  # of slides.tissue_mask
+    "tiling": ("min_tissue", "overlap", "max_tiles", "seed", "origin_um"),  # of slides.tile_grid
+}
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse options of "tissue" or "tiling" that do not exist.
+
+    Raises:
+        InputError: it names them, and those that there are.
+    """
+    if unknown := sorted(set(options) - set(OPTIONS[name])):
+        raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(OPTIONS[name])}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +65,8 @@ class TilingSettings:
     tiling: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, function, known in (
-            ("tissue", tissue_mask, TISSUE_OPTIONS),
-            ("tiling", tile_grid, TILING_OPTIONS),
-        ):
-            assert set(known) <= set(inspect.signature(function).parameters)
-            if unknown := sorted(set(getattr(self, name)) - set(known)):
-                raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(known)}")
+        check_options("tissue", self.tissue)
+        check_options("tiling", self.tiling)
         if self.batch_size < 1:
             raise InputError("option batch_size", f"is {self.batch_size}, expected at least 1", "")
 

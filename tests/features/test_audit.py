@@ -26,6 +26,7 @@ def scans(**by_scanner):
                 "identified": "",
                 "agreement": "unknown",
                 "tool": "scangen_bundle",
+                "reader": "tifffile",
                 "encoder": "fake",
                 "pooling": "cls",
                 "dim": 4,
