@@ -12,7 +12,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.reader import WHITE, PyramidReader, UnsupportedLayout
 from scangen_bundle.slides.tiff_pyramid import TiffPyramid, read_tiff_pyramid
-from scangen_bundle.slides.tifffile_reader import tile_pieces
+from scangen_bundle.slides.tifffile_reader import check_tiles
 
 INSTALL = "pip install --no-deps cucim-cu12==26.10.0 lazy-loader"
 SUFFIXES = (".svs", ".tif", ".tiff")
@@ -79,8 +79,7 @@ class CucimReader(PyramidReader):
         handle: CucimHandle = self.handle()
         grid = handle.pyramid.levels[level]
         size = (out.shape[2], out.shape[1])
-        for index in dict.fromkeys(piece[0] for piece in tile_pieces(corners, size, grid)):
-            grid.read_tile(handle.file, index, self.path)
+        check_tiles(self.path, handle.file, grid, corners, size)
         scale = handle.image.resolutions["level_downsamples"][level]
         for row in np.lexsort((corners[:, 0], corners[:, 1])):
             # cuCIM pads with black: read what is inside, leave the rest white.

@@ -2,18 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.reader import WHITE, PyramidReader, UnsupportedLayout, over_white
+from scangen_bundle.slides.tiff_pyramid import TiffLevel, read_tiff_pyramid
+from scangen_bundle.slides.tifffile_reader import check_tiles
+
+if TYPE_CHECKING:
+    import openslide
 
 SHIFT_MARGIN = 8
 
 
+class OpenSlideHandle:
+    """An open OpenSlide, and where the file's native tiles lie if that is understood."""
+
+    def __init__(self, path: Path, slide: openslide.OpenSlide) -> None:
+        self.path, self.slide = path, slide
+        self._file: int | None = None
+
+    @cached_property
+    def _levels(self) -> dict[tuple[int, int], TiffLevel]:
+        try:
+            pyramid = read_tiff_pyramid(self.path)
+        except InputError:
+            return {}  # a layout that OpenSlide alone understands
+        self._file = os.open(self.path, os.O_RDONLY)
+        return {level.size: level for level in pyramid.levels}
+
+    def check_tiles(self, corners: np.ndarray, level_size: tuple[int, int], size: tuple[int, int]) -> None:
+        """Refuse regions of `size` at `corners` (px of the level) that need a native tile which is cut short."""
+        level = self._levels.get(level_size)
+        if level is not None and self._file is not None:
+            check_tiles(self.path, self._file, level, corners, size)
+
+    def close(self) -> None:
+        self.slide.close()
+        if self._file is not None:
+            os.close(self._file)
+
+
 class OpenSlideReader(PyramidReader):
     """Read SVS, NDPI, MRXS, SCN, BIF, Philips TIFF, generic tiled TIFF, DICOM and Zeiss slides through OpenSlide 4.
+
+    OpenSlide fills a tile that is cut short with grey and says nothing. Where the file is a tiled TIFF of a known layout,
+    tiles are checked to be whole before it reads; in other formats this is not seen.
 
     Args:
         path: the slide file.
@@ -24,11 +63,11 @@ class OpenSlideReader(PyramidReader):
 
     backend = "openslide"
 
-    def _open(self) -> Any:
+    def _open(self) -> OpenSlideHandle:
         import openslide
 
         try:
-            return openslide.OpenSlide(str(self.path))
+            return OpenSlideHandle(self.path, openslide.OpenSlide(str(self.path)))
         except openslide.OpenSlideUnsupportedFormatError:
             raise UnsupportedLayout(
                 self.path, "OpenSlide does not know this format", "give a whole-slide image, or export it as tiled TIFF"
@@ -39,19 +78,20 @@ class OpenSlideReader(PyramidReader):
             ) from error
 
     def _describe(self) -> tuple[list[tuple[int, int]], tuple[float, float] | None, dict[str, str]]:
-        slide = self.handle()
+        slide = self.handle().slide
         properties = dict(slide.properties)
         spacing = [properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
         mpp = (float(spacing[0]), float(spacing[1])) if spacing[0] and spacing[1] else None
         return list(slide.level_dimensions), mpp, properties
 
     def _read(self, corners: np.ndarray, level: int, out: np.ndarray) -> None:
+        self.handle().check_tiles(corners, self.level_dimensions[level], (out.shape[2], out.shape[1]))
         # Row by row, so that OpenSlide's own cache of decoded tiles is of use.
         for row in np.lexsort((corners[:, 0], corners[:, 1])):
             self._read_one(int(corners[row, 0]), int(corners[row, 1]), level, out[row])
 
     def _read_one(self, x: int, y: int, level: int, out: np.ndarray) -> None:
-        downsample = self.handle().level_downsamples[level]
+        downsample = self.handle().slide.level_downsamples[level]
         margin = 0 if downsample == round(downsample) else SHIFT_MARGIN
         # OpenSlide rounds negative positions in its own way: what lies left of the slide or above it is left out.
         left, top = max(x - margin, 0), max(y - margin, 0)
@@ -73,7 +113,7 @@ class OpenSlideReader(PyramidReader):
         import openslide
 
         try:
-            return over_white(np.asarray(self.handle().read_region(location, level, size)))
+            return over_white(np.asarray(self.handle().slide.read_region(location, level, size)))
         except openslide.OpenSlideError as error:
             self.close()  # OpenSlide answers nothing but this error from now on
             raise InputError(

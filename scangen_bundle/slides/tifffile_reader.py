@@ -153,6 +153,23 @@ class TifffileReader(PyramidReader):
             raise InputError(self.path, problem, DAMAGED) from error
 
 
+def check_tiles(path: Path, file: int, grid: TiffLevel, corners: np.ndarray, size: tuple[int, int]) -> None:
+    """Read the coded native tiles that regions touch, for decoders that do not tell of a damaged one.
+
+    Args:
+        path: the slide, to name it.
+        file: its open file descriptor.
+        grid: the level.
+        corners: top-left corners of the regions in px of the level, int64 [n, 2].
+        size: (width, height) of the regions.
+
+    Raises:
+        InputError: a tile is cut short.
+    """
+    for index in dict.fromkeys(piece[0] for piece in tile_pieces(corners, size, grid)):
+        grid.read_tile(file, index, path)
+
+
 def tile_pieces(corners: np.ndarray, size: tuple[int, int], grid: TiffLevel) -> list[list[int]]:
     """What each native tile gives to which region, in the order of the native tiles.
 

@@ -263,8 +263,6 @@ def test_a_truncated_tile_is_an_error_when_it_is_read_and_only_then(
             file.write(bytes(count - kept))
     reader = open_slide(path, backend)
     assert largest_difference(reader.read_region(0, 0, 0, 500, 250), IMAGE[:250, :500]) < 120
-    if backend == "openslide" and (damage == "zeros" or coding == "jpeg2000") and damage != "wiped":
-        pytest.skip("OpenSlide gives what its decoder made of the tile, without a word")
     with pytest.raises(InputError, match=r"slide\.svs"):
         reader.read_region(520, 260, 0, 200, 200)
 
