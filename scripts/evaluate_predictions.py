@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ from scangen_bundle.report.estimates import read_entry
 from scangen_bundle.report.run_folder import read_predictions as read_csv
 
 ALIASES = {"slide": "slide_id", "specimen": "specimen_id", "patient": "patient_id"}
+VALIDATED = "largest Youden's J on the validation patients"
+ARGMAX = "largest probability wins"
 PER_SCANNER = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
 OVERALL = (
     "auroc/mean",
@@ -97,29 +100,73 @@ def cell(figure: dict[str, Any]) -> str:
     return "-" if found.value != found.value else found.text()
 
 
+def remark(figure: dict[str, Any], scanners: int) -> str:
+    """Why a figure or its interval is undefined, or which of the scanners it leaves out; "" where there is nothing to say."""
+    if figure.get("value", figure.get("difference")) is None:
+        return f"undefined: {figure['reason']}"
+    if figure["low"] is None:
+        return f"no interval: {figure.get('interval_reason') or figure['reason']}"
+    if len(entering := figure.get("scanners", ())) not in (0, 1, scanners):
+        return f"of {len(entering)} of {scanners} scanners"
+    return figure.get("caution") or ""
+
+
+def scanner_remarks(result: dict[str, Any]) -> list[str]:
+    """A line for each scanner and remark, with the figures that it is about."""
+    scanners = result["cohort"]["scanners"]
+    found: dict[tuple[str, str], list[str]] = {}
+    for scanner in scanners:
+        for name in PER_SCANNER:
+            text = remark(result["figures"][f"{name}/{scanner}"], len(scanners))
+            if text:
+                found.setdefault((scanner, text), []).append(result["definitions"][name]["title"])
+    return [f"{scanner}: {', '.join(titles)} {text}" for (scanner, text), titles in found.items()]
+
+
 def summary(result: dict[str, Any]) -> str:
     """The headline tables as text."""
-    figures, definitions = result["figures"], result["definitions"]
-    scanners = {
-        name: [cell(figures[f"{figure}/{name}"]) for figure in PER_SCANNER if f"{figure}/{name}" in figures]
-        for name in result["cohort"]["scanners"]
-    }
+    figures, definitions, names = result["figures"], result["definitions"], result["cohort"]["scanners"]
+    scanners = {name: [cell(figures[f"{figure}/{name}"]) for figure in PER_SCANNER] for name in names}
     columns = [definitions[figure]["title"] for figure in PER_SCANNER]
-    tables = [pd.DataFrame.from_dict(scanners, orient="index", columns=columns).rename_axis("scanner").to_string()]
+    parts = [pd.DataFrame.from_dict(scanners, orient="index", columns=columns).rename_axis("scanner").to_string()]
+    if remarks := scanner_remarks(result):
+        parts.append("\n".join(remarks))
     overall = []
     for key in OVERALL:
         figure = figures[key]
         row = {"figure": key, "value": cell(figure)}
         if "p_value" in figure:
             row["p"] = "-" if figure["p_value"] is None else f"{figure['p_value']:.4f}"
-        remark = figure["reason"] or figure.get("caution") or figure.get("interval_reason") or ""
-        overall.append({**row, "remark": remark})
-    tables.append(pd.DataFrame(overall).to_string(index=False, justify="left"))
-    return "\n\n".join(tables)
+            row["effect"] = "-" if figure["effect"] is None else f"{figure['effect']:+.2f}"
+        overall.append({**row, "remark": remark(figure, len(names))})
+    parts.append(pd.DataFrame(overall).to_string(index=False, justify="left"))
+    return "\n\n".join(parts)
 
 
-def write_html(path: str, result: dict[str, Any], name: str, first: pd.DataFrame, second: pd.DataFrame | None) -> None:
-    """Write the report of one model or of the comparison of two."""
+def model_names(first: str, second: str) -> tuple[str, str]:
+    """Names of two models: their files', or else their folders', or else plain ones."""
+    paths = Path(first).resolve(), Path(second).resolve()
+    choices = (tuple(path.stem for path in paths), tuple(path.parent.name for path in paths))
+    return next(((a, b) for a, b in choices if a != b), ("first model", "second model"))
+
+
+def write_html(
+    path: str,
+    result: dict[str, Any],
+    names: Sequence[str],
+    sources: Sequence[str],
+    first: pd.DataFrame,
+    second: pd.DataFrame | None,
+) -> None:
+    """Write the report of one model or of the comparison of two.
+
+    Args:
+        path: of the HTML file.
+        result: what was computed.
+        names: of the model, or of both.
+        sources: how the threshold of each was chosen.
+        first, second: their predictions.
+    """
     from scangen_bundle.cohort import confounding_report
     from scangen_bundle.report.html import write_comparison, write_report  # matplotlib, for this option only
     from scangen_bundle.report.scores import whole_labels
@@ -132,11 +179,11 @@ def write_html(path: str, result: dict[str, Any], name: str, first: pd.DataFrame
             metrics=result,
             predictions=first,
             class_names=class_names,
-            model=name,
+            model=names[0],
             confounding=confounding_report(whole_labels(first)),
         )
         return
-    tables = {"first model": first, "second model": second}
+    tables = dict(zip(names, (first, second), strict=True))
     settings = {
         key: result["settings"][key] for key in ("resamples", "seed", "unseen_scanners", "validation_sensitivity")
     }
@@ -145,6 +192,8 @@ def write_html(path: str, result: dict[str, Any], name: str, first: pd.DataFrame
         key: evaluate_predictions(table, **settings, threshold=0.5 if threshold is None else threshold)
         for (key, table), threshold in zip(tables.items(), thresholds, strict=True)
     }
+    for each, source in zip(metrics.values(), sources, strict=True):
+        each["settings"]["threshold_source"] = source
     write_comparison(path, comparison=result, metrics=metrics, predictions=tables, class_names=class_names)
 
 
@@ -174,33 +223,43 @@ def main() -> None:
         "seed": options.seed,
         "unseen_scanners": options.unseen_scanner,
     }
+    sources = ["the default, not chosen on validation patients" if options.threshold is None else "as given"] * 2
     if options.validation:
         settings["threshold"], settings["validation_sensitivity"] = validation_threshold(options.validation)
+        sources = [VALIDATED, f"that of the first model, {VALIDATED}"]
     first = read_predictions(options.predictions)
     second_table = read_predictions(options.second) if options.second else None
     try:
         if second_table is not None:
-            settings["threshold_second"] = options.threshold_second
+            if options.threshold_second is not None:
+                settings["threshold_second"], sources[1] = options.threshold_second, "as given"
             if options.validation_second:
                 settings["threshold_second"] = validation_threshold(options.validation_second)[0]
+                sources[1] = VALIDATED
             result = compare_predictions(first, second_table, **settings)
         else:
             result = evaluate_predictions(first, **settings)
+            result["settings"]["threshold_source"] = sources[0] if result["settings"]["classes"] == 2 else ARGMAX
     except InputError:
         raise
     except ValueError as error:
         raise InputError(options.predictions, str(error), "see --help") from error
 
+    names = model_names(options.predictions, options.second) if options.second else (Path(options.predictions).stem,)
     with write_atomically(options.output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
     if options.html:
-        write_html(options.html, result, Path(options.predictions).stem, first, second_table)
+        write_html(options.html, result, names, sources, first, second_table)
     print(summary(result))
     interval = f"{result['settings']['confidence']:.0%} intervals of {options.resamples} resamples of patients"
-    what = "Differences second - first" if options.second else "Values"
-    used = result["settings"]["threshold"]
-    decision = "Class: the most probable one" if used is None else f"Threshold {used:.4g}"
-    print(f"\n{what}; {interval}. {decision}. {result['notice']}\nwrote {options.output}")
+    what = f"Differences second - first ({names[-1]} - {names[0]})" if options.second else "Values"
+    used = [result["settings"][key] for key in ("threshold", "threshold_second") if key in result["settings"]]
+    decision = "Class: the most probable one"
+    if None not in used:
+        chosen = [f"{value:.4g} ({source})" for value, source in zip(used, sources, strict=False)]
+        decision = f"Threshold {' and '.join(chosen)}"
+    written = " and ".join(filter(None, (options.output, options.html)))
+    print(f"\n{what}; {interval}. {decision}. {result['notice']}\nwrote {written}")
 
 
 if __name__ == "__main__":

@@ -69,7 +69,11 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def compare_statistics(
-    pairs: Sequence[tuple[Statistic, Statistic]], bootstrap: PatientBootstrap, scans: int, confidence: float = 0.95
+    pairs: Sequence[tuple[Statistic, Statistic]],
+    bootstrap: PatientBootstrap,
+    scans: int,
+    confidence: float = 0.95,
+    unlike: Mapping[str, str] | None = None,
 ) -> dict[str, Comparison]:
     """Compare two models' statistics, which must have the same keys, on the same resamples.
 
@@ -78,26 +82,30 @@ def compare_statistics(
         bootstrap: of the patients that both models share.
         scans: see `PatientBootstrap.run`.
         confidence: of the intervals.
+        unlike: figures that are not of the same scans with both models, and why; their difference is undefined.
     """
+    unlike = unlike or {}
     result = bootstrap.run([_Both(first, second) for first, second in pairs], scans)
     comparisons = {}
     for key in (key[2:] for key in result.observed if key.startswith("0:")):
         first, second = result.observed["0:" + key], result.observed["1:" + key]
+        difference = float("nan") if key in unlike else second - first
         samples = result.samples["1:" + key] - result.samples["0:" + key]
         left_out = result.jackknife["1:" + key] - result.jackknife["0:" + key]
-        found = interval(second - first, samples, left_out, result.groups, confidence)
-        reason = result.reasons.get("0:" + key) or result.reasons.get("1:" + key) or found.reason
+        found = interval(difference, samples, left_out, result.groups, confidence)
+        undefined = result.reasons.get("0:" + key) or result.reasons.get("1:" + key)
+        reason = undefined or unlike.get(key) or found.reason
         known = samples[np.isfinite(samples)]
         error = p_value = effect = float("nan")
         if reason in ("", SAME):  # where nothing varies there still is a p-value
             error, p_value = float(known.std(ddof=1)), bootstrap_p_value(known)
         if not reason:
-            effect = (second - first) / error
+            effect = difference / error
         still = [name for name, part in (("first", "0:"), ("second", "1:")) if not varies(result.samples[part + key])]
         caution = (
             f"the {still[0]} model's figure is the same in every resample" if not reason and len(still) == 1 else ""
         )
-        comparisons[key] = Comparison(first, second, second - first, found, error, p_value, effect, reason, caution)
+        comparisons[key] = Comparison(first, second, difference, found, error, p_value, effect, reason, caution)
     return comparisons
 
 

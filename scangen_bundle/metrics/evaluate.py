@@ -4,8 +4,8 @@ Layout, `SCHEMA_VERSION` 2, as JSON Schema in `docs/metrics.schema.json`. Every 
 says why.
 
 - `schema_version`, `notice`.
-- `settings`: `classes`, `threshold`, `validation_sensitivity`, `resamples`, `seed`, `confidence`, `unseen_scanners`; of a run
-  also `threshold_source` (how the threshold was chosen) and `class_names`.
+- `settings`: `classes`, `threshold`, `validation_sensitivity`, `resamples`, `seed`, `confidence`, `unseen_scanners`; where they
+  are known also `threshold_source` (how the threshold was chosen) and `class_names`.
 - `cohort`: `scans`, `unlabelled_scans`, `specimens`, `patients`, and `scanners`: by name `scans`, `specimens`, `patients`,
   `labels` (scans by label), `seen`.
 - `figures`: by key `value`; `low`, `high` (percentile interval); `bca_low`, `bca_high` (BCa interval); `defined` (share of
@@ -144,7 +144,7 @@ def compare_predictions(
     others = _families(other, threshold_second, validation_sensitivity, unseen_scanners)
     bootstrap = PatientBootstrap(one.strata(), resamples, seed)
     pairs = list(zip(families, others, strict=True))
-    comparisons = compare_statistics(pairs, bootstrap, _longest(one), confidence)
+    comparisons = compare_statistics(pairs, bootstrap, _longest(one), confidence, _unlike_aggregates(pairs))
     tests: dict[str, list[str]] = {}
     for key in comparisons:
         name, _, scope = key.partition("/")
@@ -231,6 +231,17 @@ def _members(families: Collection[Family], scanners: tuple[str, ...]) -> dict[st
             for key, parts in aggregate.members.items():
                 members[key] = sorted({scanner for part in parts for scanner in scopes[part]})
     return members
+
+
+def _unlike_aggregates(pairs: Collection[tuple[Family, Family]]) -> dict[str, str]:
+    """Why two models' aggregates cannot be compared, by key: a figure is undefined on other scanners (or pairs of them)."""
+    return {
+        key: f"the first model's is over {', '.join(own) or 'none'}, the second's over {', '.join(others) or 'none'}"
+        for first, second in pairs
+        for one, other in zip(first.aggregates, second.aggregates, strict=True)
+        for (key, own), others in zip(one.members.items(), other.members.values(), strict=True)
+        if own != others
+    }
 
 
 def _number(value: float) -> float | None:

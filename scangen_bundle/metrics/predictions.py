@@ -89,9 +89,9 @@ def check_predictions(table: pd.DataFrame) -> Predictions:
             `probability` of class 1, or `probability_0` to `probability_<C-1>`.
 
     Raises:
-        ValueError: no rows, a missing column, an empty id, a slide twice, a specimen with two patients or two labels, a
-            scanner named like an aggregate, a label that is no class, a probability that is no number from 0 to 1.
-            Rows are counted from 1, the header not counted.
+        ValueError: no rows, a missing column, an id that is empty or has a space at an end, a slide twice, a specimen with
+            two patients or two labels, a scanner named like an aggregate, a label that is no class, a probability that is
+            no number from 0 to 1. Rows are counted from 1, the header not counted.
     """
     missing = [name for name in IDENTITY if name not in table.columns]
     if missing:
@@ -141,7 +141,10 @@ def _refuse(bad: np.ndarray, problem: str, values: np.ndarray | None = None) -> 
 
 def _ids(column: pd.Series, name: str) -> pd.Series:
     text = column.astype(str)
-    _refuse((column.isna() | (text.str.strip() == "")).to_numpy(), f"{name} is empty")
+    bare = text.str.strip()
+    _refuse((column.isna() | (bare == "")).to_numpy(), f"{name} is empty")
+    # "GT450" and "GT450 " would silently be two scanners.
+    _refuse((bare != text).to_numpy(), f"{name} begins or ends with a space", text.to_numpy(dtype=object))
     return text.reset_index(drop=True)
 
 

@@ -139,6 +139,17 @@ def test_comparison_finds_a_better_model_and_nothing_between_equal_ones():
     assert all(not figure["difference"] for figure in same["figures"].values())
 
 
+def test_means_over_other_scanners_are_not_compared():
+    table = cohort(40)
+    parted = table.assign(probability=table.probability.where(table.scanner != "A", 0.1 + 0.8 * table.label))
+    figures = compare_predictions(table, parted, resamples=20)["figures"]
+    mean = figures["calibration_slope/mean"]  # a score that parts the classes has no slope
+    assert mean["difference"] is mean["p_value"] is mean["low"] is None
+    assert mean["reason"] == "the first model's is over A, B, C, the second's over B, C"
+    assert figures["calibration_slope/B"]["difference"] == pytest.approx(0, abs=1e-9)
+    assert figures["auroc/mean"]["difference"] > 0
+
+
 @pytest.mark.parametrize(
     ("second", "message"),
     [

@@ -25,6 +25,7 @@ def changed(row, column, value):
         (pd.concat([cohort(4), cohort(4).iloc[[2]]]), r"slide_id occurs twice: row 13 \('s0C'\)"),
         (changed(1, "scanner", ""), "scanner is empty: row 2"),
         (changed(1, "scanner", None), "scanner is empty: row 2"),
+        (changed(1, "scanner", "B "), r"scanner begins or ends with a space: row 2 \('B '\)"),
         (changed(1, "scanner", "mean"), "named 'mean'"),
         (changed(3, "probability", np.nan), r"probability is no finite number: row 4"),
         (changed(3, "probability", np.inf), r"probability is no finite number: row 4"),

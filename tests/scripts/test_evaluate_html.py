@@ -22,5 +22,6 @@ def test_html_is_written_beside_the_numbers(tmp_path, bundle_root, second):
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "r.html").read_text()
-    assert ("second model compared with first model" in page) == second
+    assert ("b compared with a" in page) == second
+    assert "the default, not chosen on validation patients" in page
     assert 'id="headline"' in page

@@ -58,7 +58,43 @@ def test_two_files_are_compared_scan_by_scan(run):
     result, printed = run(table, table.assign(probability=table.probability**2).sample(frac=1, random_state=1))
     assert result["figures"]["auroc/A"]["difference"] == pytest.approx(0, abs=1e-12)
     assert result["figures"]["brier/A"]["p_holm"] is not None
-    assert "Differences second - first" in printed
+    assert "Differences second - first (table1 - table0)" in printed
+
+
+def test_what_is_undefined_or_left_out_is_printed_with_its_reason(run):
+    table = cohort(20)
+    table.loc[(table.scanner == "B") & (table.label == 1), "label"] = None
+    table.loc[table.scanner == "C", "probability"] = 0.5
+    _, printed = run(table)
+    lines = printed.splitlines()
+    undefined = "undefined: all labelled scans are of class 0 on scanner B"
+    assert f"B: AUROC, Sensitivity {undefined}" in lines
+    assert any(line.startswith("C: AUROC, ") and line.endswith("the same in every resample") for line in lines)
+    assert any("auroc/mean" in line and "of 2 of 3 scanners" in line for line in lines)
+
+
+def test_how_the_threshold_was_chosen_is_written_and_printed(run):
+    for options, source in (
+        ((), "the default, not chosen on validation patients"),
+        (("--threshold", "0.4"), "as given"),
+        (("--validation", cohort(30, seed=9)), "largest Youden's J on the validation patients"),
+    ):
+        result, printed = run(cohort(12), *options)
+        assert result["settings"]["threshold_source"] == source
+        assert source in printed
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        ("runs/base.csv", "runs/scangen.csv", ("base", "scangen")),
+        ("base/predictions.csv", "scangen/predictions.csv", ("base", "scangen")),
+        ("a/x/p.csv", "b/x/p.csv", ("first model", "second model")),
+    ],
+)
+def test_models_are_called_by_their_files_or_folders(bundle_root, first, second, names):
+    script = runpy.run_path(str(bundle_root / "scripts" / "evaluate_predictions.py"))
+    assert script["model_names"](first, second) == names
 
 
 def test_more_classes_work_without_a_threshold(run):
