@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import torch
-from torch.nn.utils.rnn import pad_sequence
+
+from scangen_bundle.data.buffers import BufferPool
+
+_POOL = BufferPool()
 
 
 def collate_bags(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Pad bags to the longest one with zeros.
 
     Args:
-        items: as `BagDataset` gives them, `image` [n, D] with any n.
+        items: as `BagDataset` gives them, `image` [n, D] of any precision with any n.
 
     Returns:
         `image` [B, N, D] float32, `mask` [B, N] bool (True = real tile), `coords` [B, N, 2] (padding: -1), `label`,
         `specimen`, `scanner` [B] int64, `slide_id` list of str.
     """
-    lengths = torch.tensor([len(item["image"]) for item in items])
-    # stacking is twice as fast as padding, and training's bags are mostly of one length
-    join = torch.stack if lengths.unique().numel() == 1 else partial(pad_sequence, batch_first=True)
-    image, coords = (join([item[name] for item in items]) for name in ("image", "coords"))
-    mask = torch.arange(image.shape[1]) < lengths[:, None]
-    coords[~mask] = -1
+    lengths = [len(item["image"]) for item in items]
+    longest, features = max(lengths), items[0]["image"].shape[1]
+    image = _POOL.empty(len(items), longest, features)
+    coords = torch.full((len(items), longest, 2), -1, dtype=torch.int64)
+    for row, (item, length) in enumerate(zip(items, lengths, strict=True)):
+        image[row, :length] = item["image"]
+        image[row, length:] = 0
+        coords[row, :length] = item["coords"]
+    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
     numbers = {name: torch.tensor([item[name] for item in items]) for name in ("label", "specimen", "scanner")}
     return {"image": image, "mask": mask, "coords": coords, **numbers, "slide_id": [item["slide_id"] for item in items]}

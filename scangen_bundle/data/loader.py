@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from torch.utils.data import DataLoader
-
-# PyTorch's own switch, read at its first allocation: a batch of bags is tens of MB, which Linux hands out page by page, at a
-# cost of several times that of filling it, unless it is asked for huge pages.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 
 class PrefetchLoader(DataLoader):

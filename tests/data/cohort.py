@@ -13,7 +13,7 @@ from scangen_bundle.features import BagAttributes, write_bag
 FEATURES = 8
 
 
-def write_cohort_bag(path, slide_id, features, coords=None, **attributes):
+def write_cohort_bag(path, slide_id, features, coords=None, dtype="float32", **attributes):
     """A bag of these vectors [n, D] under `path`."""
     if coords is None:
         coords = np.arange(2 * len(features)).reshape(-1, 2) * 224
@@ -31,7 +31,7 @@ def write_cohort_bag(path, slide_id, features, coords=None, **attributes):
         "effective_mpp_y": 0.5,
         "read_level": 0,
     }
-    write_bag(path, features, coords, BagAttributes(**{**known, **attributes}), dtype="float32")
+    write_bag(path, features, coords, BagAttributes(**{**known, **attributes}), dtype=dtype)
 
 
 def write_cohort(folder: Path, specimens: int, scanners: int = 3, tiles: int = 24, seed: int = 0) -> Path:

@@ -8,6 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from scangen_bundle.data import BagDataset, FeatureNoise, collate_bags, make_records
+from scangen_bundle.data.bags import surely_finite
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag
 
@@ -90,6 +91,23 @@ def test_bags_of_half_precision_and_files_of_other_tools_read_the_same(tmp_path)
     item = BagDataset([record], num_instances=7)[0]
     rows = item["coords"][:, 0].numpy() // 2
     np.testing.assert_array_equal(item["image"], features[rows].astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_every_number_that_is_not_finite_is_seen(dtype, bad):
+    values = np.array([[-65504.0, 65504.0, -0.0, 6e-8], [1.0, -1.0, 0.0, 2.0]], dtype)
+    assert surely_finite(torch.from_numpy(values))
+    values[1, 3] = bad
+    assert not surely_finite(torch.from_numpy(values))
+
+
+def test_a_transform_gets_float32_whatever_the_file_holds(tmp_path):
+    path = tmp_path / "a.h5"
+    write_cohort_bag(path, "a", np.ones((4, 3)), dtype="float16")
+    seen = []
+    item = BagDataset(record_of(path), transform=lambda item: seen.append(item["image"].dtype) or item)[0]
+    assert seen == [torch.float32] == [item["image"].dtype]
 
 
 def record_of(path):

@@ -31,6 +31,22 @@ def test_bags_are_padded_to_the_longest_and_the_mask_tells():
     assert (batch["coords"][~batch["mask"]] == -1).all()
 
 
+def test_half_precision_becomes_float32_as_the_batch_is_filled():
+    half = [{**item, "image": item["image"].half()} for item in items()]
+    batch = collate_bags(half)
+    assert batch["image"].dtype == torch.float32
+    for row, item in enumerate(half):
+        assert torch.equal(batch["image"][row][batch["mask"][row]], item["image"].float())
+
+
+def test_a_batch_that_is_kept_is_not_overwritten_by_the_next_ones():
+    kept = collate_bags(items())
+    before = kept["image"].clone()
+    for _ in range(5):
+        collate_bags([{**item, "image": item["image"] + 1} for item in items()])
+    assert torch.equal(kept["image"], before)
+
+
 def test_numbers_are_int64_and_names_stay_a_list():
     batch = collate_bags(items())
     assert batch["specimen"].tolist() == [12, 15, 11]
