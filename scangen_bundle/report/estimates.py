@@ -32,22 +32,27 @@ class Estimate:
         """Such as `0.912 (0.874–0.941)`, or `undefined`."""
         if not math.isfinite(self.value):
             return "undefined"
-        value = f"{self.value:.{digits}f}"
+        value = fixed(self.value, digits)
         return f"{value} ({self.interval(digits)})" if math.isfinite(self.low) else value
 
     def interval(self, digits: int = 3) -> str:
         """Such as `0.874–0.941`, or `0.692–1.000, exact`."""
-        joint = "–" if self.low >= 0 else " to "
+        joint = "–" if round(self.low, digits) >= 0 else " to "
         method = f", {self.method}" if self.method else ""
-        return f"{self.low:.{digits}f}{joint}{self.high:.{digits}f}{method}"
+        return f"{fixed(self.low, digits)}{joint}{fixed(self.high, digits)}{method}"
 
     def cell(self, digits: int = 3) -> Cell:
         """With the interval, or the reason why there is none, on the second line."""
         if not math.isfinite(self.value):
             return Cell("undefined", None, self.reason, "undefined")
         if math.isfinite(self.low):
-            return Cell(f"{self.value:.{digits}f}", self.value, self.interval(digits))
-        return Cell(f"{self.value:.{digits}f}", self.value, self.interval_reason and f"no CI: {self.interval_reason}")
+            return Cell(fixed(self.value, digits), self.value, self.interval(digits))
+        return Cell(fixed(self.value, digits), self.value, self.interval_reason and f"no CI: {self.interval_reason}")
+
+
+def fixed(value: float, digits: int) -> str:
+    """With so many digits, and no minus before a zero."""
+    return f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def estimate(metrics: Mapping[str, Any], key: str) -> Estimate:

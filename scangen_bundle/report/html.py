@@ -20,7 +20,7 @@ from scangen_bundle.report.page import Section
 from scangen_bundle.report.scores import whole_labels
 from scangen_bundle.report.sections.agreement import agreement_section, lines_group
 from scangen_bundle.report.sections.calibration import calibration_section
-from scangen_bundle.report.sections.card import card_section
+from scangen_bundle.report.sections.card import card_section, threshold_text
 from scangen_bundle.report.sections.cohort import audit_section, confounding_section
 from scangen_bundle.report.sections.comparison import comparison_section
 from scangen_bundle.report.sections.context import Context
@@ -128,11 +128,12 @@ def write_comparison(
             group = lines_group(context, class_name, view)
             panels = [replace(panel, key=f"model-{i}-{panel.key}") for panel in group.panels]
             lines.append(replace(group, title=f"{group.title}, {name}", panels=panels))
+    thresholds = "; ".join(f"{name}: {threshold_text(each)}" for name, each in zip(metrics, contexts, strict=True))
     sections = [
         summary,
         comparison_section(comparison, (first, second), (contexts[0], contexts[1])),
         Section("specimens", "Every specimen across its scanners", lines),
-        card_section(contexts[0], None),
+        card_section(contexts[0], {"Threshold": thresholds}),
     ]
     _write(path, render(sections, title, f"{first} and {second}"))
 

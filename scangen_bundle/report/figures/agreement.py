@@ -126,7 +126,7 @@ def specimen_lines(
         x,
         shown.to_numpy().T,
         color=colour,
-        alpha=float(np.clip(12 / max(len(shown), 1), 0.15, 0.6)),
+        alpha=float(np.clip(18 / max(len(shown), 1), 0.2, 0.6)),
         linewidth=0.9,
         marker="o",
         markersize=2.5,

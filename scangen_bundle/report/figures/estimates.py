@@ -23,7 +23,8 @@ def estimates_figure(
         label: of the x axis.
         reference: a vertical line, such as 0.5 for chance.
     """
-    figure, axes = new_axes(3.7, 0.9 + 0.32 * len(rows) * max(1.0, 0.55 * len(models)))
+    lines = sum(1 + name.count("\n") for name in rows)
+    figure, axes = new_axes(3.7, 0.9 + max(0.32 * len(rows) * max(1.0, 0.55 * len(models)), 0.2 * lines))
     offsets = np.linspace(-0.2, 0.2, len(models)) if len(models) > 1 else [0.0]
     for i, (name, estimates) in enumerate(models.items()):
         y = np.arange(len(rows)) + offsets[i]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scangen_bundle.metrics.agreement import pair_name
+from scangen_bundle.metrics.agreement import BLAND_ALTMAN, pair_name
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
 from scangen_bundle.report.figures.agreement import POINTS
@@ -24,15 +24,7 @@ OVERALL = (
     "all_scanner_agreement",
     "fleiss_kappa",
 )
-PAIRS = (
-    "ccc",
-    "abs_difference",
-    "flip_rate",
-    "cohen_kappa",
-    "bland_altman_bias",
-    "bland_altman_lower",
-    "bland_altman_upper",
-)
+PAIRS = ("ccc", "abs_difference", "flip_rate", "cohen_kappa")
 
 
 def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[Group]:
@@ -124,12 +116,13 @@ def agreement_section(context: Context) -> Section:
         context,
         "agreement-pairs",
         "Agreement per pair of scanners",
-        PAIRS,
+        PAIRS if len(context.views) > 1 else (*PAIRS, *BLAND_ALTMAN),  # of several classes the differences cancel out
         [
             (pair_name(first, second), f"{context.name(first)} vs {context.name(second)}")
             for first, second in scanner_pairs(sorted(context.scanners))
         ],
         ["Second line: 95 % confidence interval."],
+        "pair of scanners",
     )
     groups = [
         group

@@ -49,7 +49,10 @@ def calibration_section(context: Context) -> Section:
         "Calibration per scanner",
         CALIBRATION,
         scanner_rows(context),
-        ["ECE is biased upwards in small samples: compare scanners with similar numbers of scans."],
+        [
+            "Second line: 95 % confidence interval. ECE is biased upwards in small samples, in resamples once more, so its "
+            "interval may lie above it: compare scanners with similar numbers of scans."
+        ],
     )
     groups = [reliability_group(context, name, view) for name, view in context.views.items()]
     return Section("calibration", "Calibration", [table, *groups])

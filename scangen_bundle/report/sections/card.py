@@ -14,7 +14,7 @@ GLOSSARY = {
     "CoV": "Coefficient of variation: standard deviation over mean of one specimen's scores across its scanners, averaged "
     "over specimens. 0 means that the scanner does not matter.",
     "Flip rate": "Share of specimens whose predicted class changes with the scanner.",
-    "Threshold": "Score from which a scan counts as positive; chosen on validation patients, never on test patients.",
+    "Threshold": "Score from which a scan counts as positive; to be chosen on validation patients, never on test patients.",
     "95 % CI": "Confidence interval: the range that holds 95 % of the values from resampled patients.",
     "Bland-Altman limits": "About 95 % of specimens differ between two scanners by an amount within these limits.",
     "ECE": "Expected calibration error: mean gap between predicted probability and observed share of positives.",
@@ -27,17 +27,17 @@ def card_section(context: Context, card: Mapping[str, Any] | None) -> Section:
 
     Args:
         context: gives the counts.
-        card: facts of the model by name; nested mappings become `outer: inner`.
+        card: facts of the model by name; nested mappings become `outer: inner`. They
+            come after the counts; one with the name of a fact of ours replaces it.
     """
     scans, settings = context.predictions, context.metrics["settings"]
-    source = f", {settings['threshold_source']}" if "threshold_source" in settings else ""
     facts: dict[str, Any] = {
         "Scans": f"{len(scans):,}",
         "Specimens": f"{scans['specimen_id'].nunique():,}",
         "Patients": f"{scans['patient_id'].nunique():,}",
         "Scanners": ", ".join(context.name(scanner) for scanner in context.scanners),
         "Classes": ", ".join(context.class_names),
-        "Threshold": "largest probability wins" if context.threshold is None else f"{context.threshold:.3f}{source}",
+        "Threshold": threshold_text(context),
         "Bootstrap": f"{settings['resamples']:,} resamples of patients, seed {settings['seed']}",
     }
     facts.update(_flat(card or {}))
@@ -51,6 +51,14 @@ def card_section(context: Context, card: Mapping[str, Any] | None) -> Section:
             Table("glossary", "Words", [Column("word"), Column("meaning")], glossary),
         ],
     )
+
+
+def threshold_text(context: Context) -> str:
+    """The threshold, and how it was chosen where that is known."""
+    if context.threshold is None:
+        return "largest probability wins"
+    source = context.metrics["settings"].get("threshold_source")
+    return f"{context.threshold:.3f}, {source}" if source else f"{context.threshold:.3f}"
 
 
 def _flat(card: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from scangen_bundle.metrics.agreement import pair_name
 from scangen_bundle.report.figures import estimates_figure, score_scatter
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, undefined
-from scangen_bundle.report.scores import specimen_scores
+from scangen_bundle.report.scores import scanner_pairs, specimen_scores
 from scangen_bundle.report.sections.context import Context
 
 HEADLINE = ("auroc/mean", "auroc/worst", "cov", "flip_rate", "icc")
@@ -62,7 +63,7 @@ def _verdict(entry: Mapping[str, Any], better: str, names: tuple[str, str]) -> s
     if entry["low"] <= 0 <= entry["high"] or (entry["p_value"] is not None and entry["p_value"] >= 0.05):
         return f"These patients do not tell the two apart{_p_text(entry['p_value'])}."
     gain = entry["difference"] if better == "higher" else -entry["difference"]
-    return f"{names[1] if gain > 0 else names[0]} is better on these patients{_p_text(entry['p_value'])}."
+    return f"On these patients {names[1] if gain > 0 else names[0]} is better{_p_text(entry['p_value'])}."
 
 
 def _p_text(value: float | None) -> str:
@@ -72,7 +73,9 @@ def _p_text(value: float | None) -> str:
 def title_of(comparison: Mapping[str, Any], key: str) -> str:
     """A key in words, such as `AUROC, mean over scanners`."""
     name, _, scope = key.partition("/")
-    scopes = {"mean": "mean over scanners", "worst": "worst scanner", "range": "range over scanners"}
+    member = "pair of scanners" if name in ("ccc", "cohen_kappa") else "scanner"
+    members = member.replace("pair", "pairs") if "pair" in member else f"{member}s"
+    scopes = {"mean": f"mean over {members}", "worst": f"worst {member}", "range": f"range over {members}"}
     scopes |= {"mean_seen": "mean over scanners seen in training", "mean_unseen": "mean over unseen scanners"}
     title = comparison["definitions"].get(name, {}).get("title", name)
     return f"{title}, {scopes.get(scope, scope)}" if scope else title
@@ -103,6 +106,9 @@ def _table(comparison: Mapping[str, Any], names: tuple[str, str], scanners: Sequ
                         entry["difference"],
                         f"{interval}, too narrow" if entry.get("caution") else interval or reason,
                     ),
+                    Cell("", kind="undefined")
+                    if entry["effect"] is None
+                    else Cell(f"{entry['effect']:+.1f}", entry["effect"]),
                     _p_value(entry["p_value"]),
                     _p_value(entry["p_holm"]),
                 ]
@@ -110,15 +116,16 @@ def _table(comparison: Mapping[str, Any], names: tuple[str, str], scanners: Sequ
         )
     notes = [
         "Both models are evaluated on the same resamples of patients. Difference: second minus first, second line: 95 % "
-        "confidence interval. Holm: corrected within a figure over its scanners."
+        "confidence interval. Effect: difference in its standard errors. Holm: corrected within a figure over its scanners."
     ]
     columns = [
         Column("figure"),
         Column(names[0]),
         Column(names[1]),
         Column("difference"),
-        Column("p"),
-        Column("p, Holm"),
+        Column("effect", "difference in its standard errors"),
+        Column("p", "two-sided, from the resamples"),
+        Column("p, Holm", "corrected within a figure over its scanners"),
     ]
     return Table("comparison-figures", "Every difference", columns, rows, notes)
 
@@ -137,17 +144,26 @@ def _figures(comparison: Mapping[str, Any], names: tuple[str, str], contexts: tu
     context = contexts[0]
     keys = [*(f"auroc/{scanner}" for scanner in context.scanners), "auroc/mean"]
     rows = [*(context.name(scanner) for scanner in context.scanners), "mean of scanners"]
-    both = {
-        name: [_triple(each.metrics["figures"].get(key, {}), "value") for key in keys]
-        for name, each in zip(names, contexts, strict=True)
-    }
+
+    def of_both(keys: Sequence[str]) -> dict[str, list[tuple[float, float, float]]]:
+        return {
+            name: [_triple(each.metrics["figures"].get(key, {}), "value") for key in keys]
+            for name, each in zip(names, contexts, strict=True)
+        }
+
     differences = {names[1]: [_triple(comparison["figures"].get(key, {}), "difference") for key in keys]}
-    figure = estimates_figure(rows, both, "AUROC with 95 % confidence interval")
+    figure = estimates_figure(rows, of_both(keys), "AUROC with 95 % confidence interval")
     change = estimates_figure(rows, differences, "change of AUROC with 95 % interval", reference=0.0)
     panels = [
         drawn("comparison-auroc", "AUROC, before and after", "AUROC per scanner of both models", figure),
         drawn("comparison-difference", "Change of AUROC", "Change of AUROC per scanner", change),
     ]
+    if pairs := scanner_pairs(sorted(context.scanners)):
+        keys = ["flip_rate", *(f"flip_rate/{pair_name(*pair)}" for pair in pairs)]
+        rows = ["any scanners", *(f"{context.name(a)}\n{context.name(b)}" for a, b in pairs)]
+        flips = estimates_figure(rows, of_both(keys), "flip rate with 95 % confidence interval")
+        title = "Specimens whose class changes with the scanner"
+        panels.append(drawn("comparison-flips", title, "Flip rate per pair of scanners of both models", flips))
     for class_name in context.views:
         spread = _spreads(contexts, class_name)
         key = f"comparison-spread-{len(panels)}"

@@ -74,7 +74,8 @@ def discrimination_section(context: Context) -> Section:
         DISCRIMINATION,
         scanner_rows(context),
         [
-            "Second line: 95 % confidence interval. With more than two classes: mean over classes, each against the rest."
+            "Second line: 95 % confidence interval. With more than two classes: mean over classes, each against the rest.",
+            "metrics.json also has BCa intervals of every figure, and DeLong's of the AUROC of two classes.",
         ],
     )
     groups = [roc_group(context, name, view) for name, view in context.views.items()]

@@ -24,6 +24,7 @@ def figures_table(
     figures: Sequence[str],
     rows: Sequence[tuple[str, str]],
     notes: Sequence[str] = (),
+    what: str = "scanner",
 ) -> Table:
     """A table of `<figure>/<row>`.
 
@@ -34,6 +35,7 @@ def figures_table(
         figures: columns, by the figure's name in the metrics.
         rows: (part of the key after the slash, shown name); an aggregate that no figure has is left out.
         notes: below the table.
+        what: a row is.
     """
     known = context.metrics["figures"]
     shown = []
@@ -48,7 +50,7 @@ def figures_table(
             for figure in figures
         ]
         shown.append(Row([Cell(title), *cells], aggregate))
-    return Table(key, caption, [Column("scanner"), *(column(context, name) for name in figures)], shown, notes)
+    return Table(key, caption, [Column(what), *(column(context, name) for name in figures)], shown, notes)
 
 
 def column(context: Context, name: str) -> Column:

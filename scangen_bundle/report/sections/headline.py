@@ -64,13 +64,17 @@ def findings(context: Context) -> list[str]:
     metrics = context.metrics
     mean, spread = estimate(metrics, "auroc/mean"), estimate(metrics, "auroc/range")
     result = [_data(context)]
-    if np.isfinite(mean.value):
-        result.append(
-            f"Averaged over scanners, a positive scan scores higher than a negative one in {percent(mean.value)} of all pairs "
-            f"(AUROC {mean.text(2)}; guessing would give {percent(0.5)})."
-        )
     known = {name: estimate(metrics, f"auroc/{name}") for name in context.scanners}
     defined = {name: item for name, item in known.items() if np.isfinite(item.value)}
+    if np.isfinite(mean.value):
+        over = "scanners" if len(defined) == len(known) else f"the {len(defined)} scanners where it is defined"
+        pair = "a positive scan scores higher than a negative one"
+        if context.threshold is None:
+            over, pair = f"{over} and classes", "a scan of a class scores higher for it than a scan of another class"
+        result.append(
+            f"Averaged over {over}, {pair} in {percent(mean.value)} of all pairs (AUROC {mean.text(2)}; guessing would give "
+            f"{percent(0.5)})."
+        )
     if len(defined) > 1 and len({item.value for item in defined.values()}) == 1:
         result.append(f"The AUROC is the same on all {len(defined)} scanners where it is defined.")
     elif len(defined) > 1:

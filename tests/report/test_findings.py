@@ -1,0 +1,64 @@
+"""The sentences and titles of a page say what the figures are of."""
+
+import numpy as np
+import pytest
+
+from scangen_bundle.metrics import compare_predictions
+from scangen_bundle.report.estimates import Estimate
+from scangen_bundle.report.html import make_context
+from scangen_bundle.report.sections.comparison import comparison_section, title_of
+from scangen_bundle.report.sections.headline import findings
+
+from .cohort import SCANNERS, evaluate, simulate
+
+
+def said(table, class_names=("negative", "positive")):
+    return " ".join(findings(make_context(evaluate(table), table, class_names)))
+
+
+def test_a_mean_says_how_many_scanners_it_is_over():
+    table = simulate()
+    assert "Averaged over scanners, a positive scan" in said(table)
+    one_class = table[(table["scanner"] != SCANNERS[0]) | (table["label"] == 1)]
+    text = said(one_class)
+    assert "Averaged over the 2 scanners where it is defined, a positive scan" in text
+    assert f"The AUROC on {SCANNERS[0]} is undefined: all labelled scans are of class 1" in text
+
+
+def test_of_three_classes_no_scan_is_called_positive():
+    table = simulate().drop(columns="probability")
+    table["label"] = table["specimen_id"].str[1:].astype(int) // 2 % 3
+    score = np.random.default_rng(0).dirichlet(np.ones(3), len(table))
+    table[["probability_0", "probability_1", "probability_2"]] = score
+    text = said(table, ("a", "b", "c"))
+    assert "Averaged over scanners and classes, a scan of a class scores higher for it" in text
+    assert "positive" not in text
+
+
+@pytest.mark.parametrize(
+    ("key", "title"),
+    [
+        ("auroc/worst", "AUROC, worst scanner"),
+        ("ccc/mean", "Lin's CCC, mean over pairs of scanners"),
+        ("cohen_kappa/worst", "Cohen's kappa, worst pair of scanners"),
+        ("cov", "CoV"),
+    ],
+)
+def test_aggregates_are_called_after_what_they_are_over(key, title):
+    assert title_of(evaluate(simulate(specimens=8)), key) == title
+
+
+def test_a_comparison_shows_flips_and_effects():
+    table = simulate(specimens=20)
+    other = table.assign(probability=table["probability"] ** 2)
+    both = tuple(make_context(evaluate(t), t, ("negative", "positive")) for t in (table, other))
+    section = comparison_section(compare_predictions(table, other, resamples=40), ("before", "after"), both)
+    panels = {panel.key for panel in section.blocks[1].panels}
+    assert {"comparison-auroc", "comparison-difference", "comparison-flips"} <= panels
+    columns = [column.name for column in section.blocks[2].columns]
+    assert columns == ["figure", "before", "after", "difference", "effect", "p", "p, Holm"]
+
+
+def test_a_zero_has_no_sign():
+    assert Estimate(-1e-9, -1e-9, 0.5).text() == "0.000 (0.000–0.500)"
+    assert Estimate(0.1, -0.25, 0.5).text(2) == "0.10 (-0.25 to 0.50)"
