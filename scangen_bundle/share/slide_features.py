@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,16 @@ def create_training_encoder(features: Mapping[str, Any], weights: str | os.PathL
         weights: the site's copy of the encoder's weights; None where the encoder brings its own.
 
     Raises:
-        InputError: the encoder is not here, or its revision is another.
+        InputError: the encoder or a Python package that it needs is not here, or its revision is another.
     """
     options = {name: features[name] for name in ("pooling", "tile_px", "mpp")}
     if weights is not None:
         options["weights"] = os.fspath(weights)
-    encoder = create_encoder(features["encoder"], **options)
+    try:
+        encoder = create_encoder(features["encoder"], **options)
+    except ModuleNotFoundError as error:
+        problem = f"needs the Python package {error.name}, which is not in this environment"
+        raise InputError(f"encoder {features['encoder']!r}", problem, f"install {error.name} there") from error
     if str(encoder.revision) != features["revision"]:
         problem = f"is revision {encoder.revision}, the model was trained on {features['revision']}"
         raise InputError(f"encoder {encoder.name!r}", problem, "give the weights of that revision")
@@ -60,22 +64,17 @@ class SlideFeatures:
 
         Raises:
             InputError: the encoder is not here or another, the slide cannot be read, has no plausible mpp, or no tissue.
+            OSError: the bag cannot be written.
         """
         if self._request is None:
             self._request = self._make_request()
         request = self._request
-        try:
-            parts = read_slide(SlideTask("slide", os.fspath(slide), stated_mpp), request.tiling)
-            facts: Any = next(parts)
-            with open_writer(path, facts.coords, request.attributes("slide", facts), request.dtype) as writer:
-                for part in parts:
-                    if isinstance(part, np.ndarray):  # the last part is the slide's sharpness
-                        writer.append(request.encoder.encode(part))
-        except InputError:
-            raise
-        except Exception as error:  # damaged slides fail in the decoders' own ways
-            problem = f"cannot be read ({type(error).__name__})"
-            raise InputError(Path(slide).name, problem, "send the slide again") from error
+        parts = _read(SlideTask("slide", os.fspath(slide), stated_mpp), request.tiling)
+        facts: Any = next(parts)
+        with open_writer(path, facts.coords, request.attributes("slide", facts), request.dtype) as writer:
+            for part in parts:
+                if isinstance(part, np.ndarray):  # the last part is the slide's sharpness
+                    writer.append(request.encoder.encode(part))
         return open_bag(path)
 
     def _make_request(self) -> ExtractionRequest:
@@ -93,3 +92,14 @@ class SlideFeatures:
             problem = f"cuts slides as {request.settings}, the model was trained on {self.features['settings']}"
             raise InputError("this version", problem, "use the code that was packed with the model")
         return request
+
+
+def _read(task: SlideTask, tiling: TilingSettings) -> Iterator[Any]:
+    """The parts of `read_slide`; damaged slides fail in the decoders' own ways."""
+    try:
+        yield from read_slide(task, tiling)
+    except InputError:
+        raise
+    except Exception as error:
+        problem = f"cannot be read ({type(error).__name__})"
+        raise InputError(Path(task.path).name, problem, "send the slide again") from error

