@@ -33,11 +33,13 @@ from scangen_bundle.errors import report_input_errors
 from scangen_bundle.features import open_bag
 from scangen_bundle.metrics import auroc, brier, youden_threshold
 from scangen_bundle.share.export import SlideClassifier
-from scangen_bundle.share.reference import SiteReference, Validation, build_reference, count_flips
+from scangen_bundle.share.flips import count_flips
+from scangen_bundle.share.reference import SiteReference, Validation, build_reference
 from scangen_bundle.share.statement import state
 
 CLASSES = ("negative", "positive")
 RESAMPLES = 2000
+STATED_FLIPS = ("stated_flips", "stated_low", "stated_high")
 STRONG, MARK = 3.0, " x 3"
 _WORK: dict[str, Any] = {}
 
@@ -78,7 +80,7 @@ def statements(
     table = []
     for scan, p, vector in zip(scans.itertuples(), *outputs(network, scans, features), strict=True):
         told = state(p, vector, str(scan.scanner), reference)
-        chosen = told["prediction_set"]["classes"]
+        chosen, flips = told["prediction_set"]["classes"], told["expected_flip_rate"]
         table.append(
             {
                 "patient": scan.patient_id,
@@ -91,7 +93,7 @@ def statements(
                 "covered": CLASSES[int(scan.label)] in chosen,
                 "size": len(chosen),
                 "far": told["novelty"]["far_from_training"],
-                "stated_flips": told["expected_flip_rate"]["value"],
+                **dict(zip(STATED_FLIPS, (flips["value"], *flips["interval"]), strict=True)),
                 "decision": CLASSES.index(told["predicted_class"]),
                 "calibration_patients": told["prediction_set"]["patients"],
             }
@@ -104,8 +106,9 @@ def add_flips(table: pd.DataFrame) -> pd.DataFrame:
     table[["flips", "pairs"]] = 0
     for name, own in table.groupby("scanner"):
         chosen = table[table["known"] | (table["scanner"] == name)]
-        values = (chosen[column].to_numpy() for column in ("decision", "specimen", "scanner"))
-        table.loc[own.index[0], ["flips", "pairs"]] = count_flips(*values, str(name))
+        values = (chosen[column].to_numpy() for column in ("decision", "patient", "specimen", "scanner"))
+        found = count_flips(*values, str(name))
+        table.loc[own.index[0], ["flips", "pairs"]] = found.flips, found.pairs
     return table
 
 
@@ -127,11 +130,12 @@ def interval(table: pd.DataFrame, column: str) -> tuple[float, float]:
 def figures(name: str, table: pd.DataFrame) -> str:
     """A row of the report."""
     low, high = interval(table, "covered")
-    stated = table.groupby("scanner")["stated_flips"].mean().mean()
+    stated, flips_low, flips_high = table.groupby("scanner")[list(STATED_FLIPS)].mean().mean()
     return (
         f"| {name} | {table['patient'].nunique()} | {auroc(table['label'].to_numpy(), table['p'].to_numpy()):.3f} "
         f"| {table['covered'].mean():.3f} [{low:.3f}, {high:.3f}] | {(table['size'] == 1).mean():.2f} "
-        f"| {table['far'].mean():.3f} | {stated:.3f} | {table['flips'].sum() / max(1, table['pairs'].sum()):.3f} "
+        f"| {table['far'].mean():.3f} | {stated:.3f} [{flips_low:.3f}, {flips_high:.3f}] "
+        f"| {table['flips'].sum() / max(1, table['pairs'].sum()):.3f} "
         f"| {brier(table['label'], table['p']):.3f} | {brier(table['label'], table['calibrated']):.3f} |"
     )
 
@@ -144,7 +148,7 @@ def report(table: pd.DataFrame, level: float) -> Iterator[str]:
     yield f"expected on a known scanner is {np.mean(expected):.3f}."
     yield ""
     heads = ("scans", "patients", "AUROC", "coverage [95 % interval]", "one class in the set", "called far")
-    heads += ("flip rate stated", "found", "Brier", "Brier, calibrated")
+    heads += ("flip rate stated [its interval]", "found", "Brier", "Brier, calibrated")
     yield "| " + " | ".join(heads) + " |"
     yield "|" + "---|" * len(heads)
     yield figures("known scanners", table[table["known"]])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.report.table import headline_table
+from scangen_bundle.share.flips import FlipRate
 from scangen_bundle.share.reference import SiteReference
 from scangen_bundle.share.run import TrainedRun
 
@@ -16,7 +18,7 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
     encoder = metadata["encoder"]
     cohort = run.metrics["cohort"]
     rows = [
-        f"| {name} | {facts.patients} | {_number(facts.flip_rate)} ({facts.pairs} pairs) | {_number(facts.quantile)} |"
+        f"| {name} | {_rate(facts.flips)} | {facts.patients} | {_number(facts.quantile)} |"
         for name, facts in (*reference.scanners.items(), ("any other", reference.unseen))
     ]
     return "\n".join(
@@ -43,7 +45,7 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
             f"Prediction sets at the level {reference.level:g}. Without a quantile there were too few patients, and the set "
             "holds every class.",
             "",
-            "| scanner | patients | flip rate | conformal quantile |",
+            "| scanner | flip rate [95 % interval] | labelled patients | conformal quantile |",
             "|---|---|---|---|",
             *rows,
             "",
@@ -54,5 +56,12 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
     )
 
 
+def _rate(flips: FlipRate) -> str:
+    if not flips.pairs:
+        return "-"
+    low, high = flips.interval()
+    return f"{flips.value:.3f} [{low:.3f}, {high:.3f}] ({flips.pairs} pairs of {flips.patients} patients)"
+
+
 def _number(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 1e300 else "-"
+    return f"{value:.3f}" if math.isfinite(value) else "-"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from scangen_bundle.errors import InputError
 from scangen_bundle.share.conformal import conformal_quantile, patient_scores
+from scangen_bundle.share.flips import FlipRate, count_flips, decide, decide_left_out
 from scangen_bundle.share.novelty import Novelty, fit_novelty
 from scangen_bundle.share.recalibrate import fit_platt
 
-VERSION = 1
+VERSION = 2
 REFERENCE_FILE = "site_reference.json"
 
 
@@ -46,20 +48,13 @@ class ScannerFacts:
         identified: names that slide files of this scanner give.
         patients: number of labelled patients behind `quantile`.
         quantile: conformal quantile; infinite where there are too few patients for the level.
-        flips: specimens whose class on this scanner differs from that on another, summed over the other scanners.
-        pairs: number of those comparisons.
+        flips: how often a specimen's class on this scanner differs from that on another.
     """
 
     identified: tuple[str, ...]
     patients: int
     quantile: float
-    flips: int
-    pairs: int
-
-    @property
-    def flip_rate(self) -> float:
-        """NaN without a pair."""
-        return self.flips / self.pairs if self.pairs else math.nan
+    flips: FlipRate
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +102,14 @@ class SiteReference:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> SiteReference:
-        """The reverse of `to_json`."""
+        """The reverse of `to_json`.
+
+        Raises:
+            InputError: it was packed by another version.
+        """
+        if (found := content.get("version")) != VERSION:
+            problem = f"has version {found}, this code reads version {VERSION}"
+            raise InputError("the model's validation numbers", problem, "pack the run again with this code")
         novelty = content["novelty"]
         return cls(
             tuple(content["class_names"]),
@@ -118,35 +120,6 @@ class SiteReference:
             np.asarray(content["recalibration"], dtype=np.float64),
             Novelty(np.asarray(novelty["mean"]), np.asarray(novelty["precision"]), novelty["threshold"]),
         )
-
-
-def decide(probability: np.ndarray, threshold: float | None) -> np.ndarray:
-    """Classes [N] of probabilities [N, C]: class 1 from the threshold on, or the largest probability."""
-    if threshold is None:
-        return probability.argmax(axis=1)
-    return (probability[:, 1] >= threshold).astype(int)
-
-
-def count_flips(decision: np.ndarray, specimen: np.ndarray, scanner: np.ndarray, name: str | None) -> tuple[int, int]:
-    """Pairs of scans of one specimen on two scanners whose decisions differ, and all such pairs.
-
-    Args:
-        decision: [N] classes.
-        specimen: [N].
-        scanner: [N].
-        name: count pairs of which one scan is on this scanner; None counts all.
-    """
-    flips = pairs = 0
-    for which in np.unique(specimen):
-        rows = np.flatnonzero(specimen == which)
-        first, second = np.triu_indices(len(rows), 1)
-        a, b = rows[first], rows[second]
-        keep = scanner[a] != scanner[b]
-        if name is not None:
-            keep &= (scanner[a] == name) | (scanner[b] == name)
-        flips += int((decision[a] != decision[b])[keep].sum())
-        pairs += int(keep.sum())
-    return flips, pairs
 
 
 def build_reference(
@@ -162,6 +135,13 @@ def build_reference(
     calibrated on each patient's worst scan over all scanners, and the flip rate is that of the worst scanner. The first
     holds for new patients of that scanner; the second is a cautious stand-in without a guarantee.
 
+    Args:
+        validation: scans of the patients that the epoch and the threshold were chosen on.
+        class_names: C names.
+        threshold: of the probability of class 1, chosen on these patients by Youden's J; None with more than two classes.
+        level: of the prediction sets.
+        novelty_level: share of held-out scanners' scans that are not far from training.
+
     Raises:
         ValueError: fewer than two patients, or no labelled scan.
     """
@@ -169,20 +149,21 @@ def build_reference(
     labelled = v.label >= 0
     if not labelled.any():
         raise ValueError("no validation scan has a label")
-    decision = decide(v.probability, threshold)
+    classes = decide_left_out(v.probability, v.label, v.patient, threshold)
     scanners = {}
     for name in sorted(set(v.scanner)):
         mine = v.scanner == name
         chosen = labelled & mine
         scores = patient_scores(v.probability[chosen], v.label[chosen], v.patient[chosen])
-        flips, pairs = count_flips(decision, v.specimen, v.scanner, name)
+        flips = count_flips(classes, v.patient, v.specimen, v.scanner, name)
         spelled = tuple(sorted(set(v.identified[mine]) - {""}))
-        scanners[name] = ScannerFacts(spelled, len(scores), conformal_quantile(scores, level), flips, pairs)
+        scanners[name] = ScannerFacts(spelled, len(scores), conformal_quantile(scores, level), flips)
     scores = patient_scores(v.probability[labelled], v.label[labelled], v.patient[labelled])
-    worst = max(scanners.values(), key=lambda facts: -1.0 if math.isnan(facts.flip_rate) else facts.flip_rate)
-    unseen = ScannerFacts((), len(scores), conformal_quantile(scores, level), worst.flips, worst.pairs)
-    classes = [1] if len(class_names) == 2 else range(len(class_names))
-    lines = [fit_platt(v.probability[labelled, c], (v.label[labelled] == c).astype(int)) for c in classes]
+    rates = [facts.flips for facts in scanners.values()]
+    worst = max(rates, key=lambda rate: rate.value if rate.pairs else -1.0)
+    unseen = ScannerFacts((), len(scores), conformal_quantile(scores, level), worst)
+    fitted = [1] if len(class_names) == 2 else range(len(class_names))
+    lines = [fit_platt(v.probability[labelled, c], (v.label[labelled] == c).astype(int)) for c in fitted]
     novelty = fit_novelty(v.embedding, v.scanner, v.patient, novelty_level)
     return SiteReference(tuple(class_names), threshold, level, scanners, unseen, np.asarray(lines), novelty)
 
@@ -193,11 +174,10 @@ def _facts_to_json(facts: ScannerFacts) -> dict[str, Any]:
         "identified": list(facts.identified),
         "patients": facts.patients,
         "quantile": quantile,
-        "flips": facts.flips,
-        "pairs": facts.pairs,
+        "flips": asdict(facts.flips),
     }
 
 
 def _facts_from_json(content: Mapping[str, Any]) -> ScannerFacts:
     quantile = math.inf if content["quantile"] is None else content["quantile"]
-    return ScannerFacts(tuple(content["identified"]), content["patients"], quantile, content["flips"], content["pairs"])
+    return ScannerFacts(tuple(content["identified"]), content["patients"], quantile, FlipRate(**content["flips"]))

@@ -56,8 +56,10 @@ def state(probability: np.ndarray, embedding: np.ndarray, identified: str, refer
             "far_from_training": score > reference.novelty.threshold,
         },
         "expected_flip_rate": {
-            "value": None if math.isnan(facts.flip_rate) else facts.flip_rate,
-            "pairs": facts.pairs,
+            "value": facts.flips.value if facts.flips.pairs else None,
+            "interval": list(facts.flips.interval()) if facts.flips.pairs else None,
+            "pairs": facts.flips.pairs,
+            "patients": facts.flips.patients,
             "of": scanner or "the training scanner with the highest rate",
         },
         "prediction_set": {

@@ -44,8 +44,14 @@ def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
         ("NOVELTY", "Distance from validation slides", result["novelty"]["score"]),
         ("NOVELTY-LIMIT", "Limit of the distance", result["novelty"]["threshold"]),
     ]
-    if result["expected_flip_rate"]["value"] is not None:
-        measured.append(("FLIP-RATE", "Expected flip rate between scanners", result["expected_flip_rate"]["value"]))
+    flips = result["expected_flip_rate"]
+    if flips["value"] is not None:
+        low, high = flips["interval"]
+        measured += [
+            ("FLIP-RATE", "Expected flip rate between scanners", flips["value"]),
+            ("FLIP-RATE-LOW", "Lower 95 % limit of the expected flip rate", low),
+            ("FLIP-RATE-HIGH", "Upper 95 % limit of the expected flip rate", high),
+        ]
     scanner = result["scanner"]
     told = [
         ("CLASS", "Predicted class", f"CLASS-{names.index(result['predicted_class'])}", result["predicted_class"]),

@@ -23,7 +23,10 @@ def result_text(result: dict[str, Any]) -> str:
     scanner, flips, chosen = result["scanner"], result["expected_flip_rate"], result["prediction_set"]
     known = "known to training" if scanner["known_to_training"] else "NOT known to training"
     novelty = result["novelty"]
-    rate = "unknown" if flips["value"] is None else f"{flips['value']:.3f}"
+    rate = "unknown"
+    if flips["value"] is not None:
+        low, high = flips["interval"]
+        rate = f"{flips['value']:.3f}, 95 % interval {low:.3f} to {high:.3f}"
     lines = [
         result["notice"],
         f"Class: {result['predicted_class']}",
@@ -34,7 +37,7 @@ def result_text(result: dict[str, Any]) -> str:
         f"Scanner: {scanner['identified'] or 'not identified'}, {known}",
         f"Prediction set at level {chosen['level']:g}: {', '.join(chosen['classes']) or 'empty'} "
         f"(guarantee: {chosen['guarantee']})",
-        f"Expected flip rate between scanners: {rate} ({flips['pairs']} pairs, {flips['of']})",
+        f"Expected flip rate between scanners: {rate} ({flips['pairs']} pairs of {flips['patients']} patients, {flips['of']})",
         f"Distance from validation: {novelty['score']:.3g}, limit {novelty['threshold']:.3g}",
         f"Model: {result['model']['name']} {result['model']['version']}",
         *(f"Warning: {text}" for text in result["warnings"]),

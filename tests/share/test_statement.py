@@ -31,6 +31,9 @@ def test_statement_of_a_known_scanner(reference):
     assert told["prediction_set"]["classes"] == [
         name for name, p in (("no", 0.55), ("yes", 0.45)) if 1 - p <= reference.scanners["a"].quantile
     ]
+    flips = told["expected_flip_rate"]
+    assert flips["interval"][0] < flips["value"] < flips["interval"][1]
+    assert (flips["pairs"], flips["patients"], flips["of"]) == (60, 30, "a")  # each patient on a and two others
     assert sum(told["calibrated_probability"].values()) == pytest.approx(1)
     assert not told["novelty"]["far_from_training"]
 
@@ -39,7 +42,7 @@ def test_statement_of_an_unknown_scanner_promises_nothing(reference):
     told = state(np.array([0.9, 0.1]), np.zeros(4), "", reference)
     assert not told["scanner"]["known_to_training"]
     assert told["prediction_set"]["guarantee"].startswith("none")
-    assert told["expected_flip_rate"]["value"] == reference.unseen.flip_rate
+    assert told["expected_flip_rate"]["value"] == reference.unseen.flips.value
 
 
 def test_a_name_of_two_training_scanners_is_known_but_promises_nothing():
@@ -51,6 +54,13 @@ def test_a_name_of_two_training_scanners_is_known_but_promises_nothing():
     assert told["scanner"] == {"identified": "one model", "known_to_training": True, "training_name": None}
     assert told["prediction_set"]["guarantee"].startswith("none: 3 training scanners have this name")
     assert told["prediction_set"]["patients"] == reference.unseen.patients
+
+
+def test_one_scanner_has_no_flip_rate():
+    told = state(
+        np.array([0.9, 0.1]), np.zeros(4), "maker-a", build_reference(validation(scanners="a"), ["no", "yes"], 0.5)
+    )
+    assert told["expected_flip_rate"] == {"value": None, "interval": None, "pairs": 0, "patients": 0, "of": "a"}
 
 
 @pytest.mark.parametrize(
