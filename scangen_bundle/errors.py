@@ -38,6 +38,13 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
         print(f"error: {known}", file=sys.stderr)
 
 
+def _is_new(record: logging.LogRecord) -> bool:
+    """False where Ignite logs an `InputError` that it then passes on: `_show` will show it."""
+    return not (record.name.startswith("ignite.") and find_input_error(sys.exc_info()[1]))
+
+
 def report_input_errors() -> None:
-    """Make this process end with the message of an `InputError` alone; other errors keep their traceback."""
+    """Make this process end with the message of an `InputError` alone and once; other errors keep their traceback."""
     sys.excepthook = _show
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_new)

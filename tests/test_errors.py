@@ -28,6 +28,29 @@ def test_an_input_error_is_shown_alone_through_any_wrapper(bundle_root):
     assert ended.stderr == "error: m.csv row 3: no patient_id -> fill it in\n"
 
 
+def test_an_input_error_that_an_engine_logs_and_passes_on_is_shown_once(bundle_root):
+    script = """
+import logging
+logging.basicConfig(format="%(levelname)s %(message)s")
+from ignite.engine import Engine
+from scangen_bundle.errors import InputError, report_input_errors
+report_input_errors()
+def step(engine, batch):
+    logging.getLogger("room").warning("%d bags", 3)
+    raise {error}
+Engine(step).run([0])
+"""
+    kept = "WARNING 3 bags\n"
+    for error, shown in (
+        ("InputError('a.h5', 'NaN')", kept + "error: a.h5: NaN\n"),
+        ("KeyError('bug')", kept + "ERROR Current run is terminating due to exception: 'bug'\n"),
+    ):
+        command = [sys.executable, "-c", script.format(error=error)]
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=bundle_root, check=False)
+        assert ended.stderr.startswith(shown)
+    assert "Traceback" in ended.stderr
+
+
 def test_any_other_error_keeps_its_traceback(bundle_root):
     ended = run("KeyError('bug')", bundle_root)
     assert ended.returncode == 1

@@ -29,6 +29,7 @@ def message(ended):
     lines = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1, ended.stderr
     assert "Traceback" not in ended.stderr
+    assert ended.stderr.count(lines[0].removeprefix("error: ")) == 1  # not also from Ignite's log
     return lines[0]
 
 
