@@ -6,6 +6,8 @@ import logging
 import os
 import sys
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -42,6 +44,7 @@ class ExtractionSummary:
         kept: bags that were there before.
         elsewhere: slides that another job has in hand or has finished meanwhile.
         failed: slides that failed, with their problem.
+        readers: how many slides each reader read.
         tiles: number of tiles that this run encoded.
         seconds: duration.
     """
@@ -50,6 +53,7 @@ class ExtractionSummary:
     kept: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    readers: Counter[str] = field(default_factory=Counter)
     tiles: int = 0
     seconds: float = 0.0
 
@@ -172,8 +176,9 @@ class ExtractionJob:
             ) from error
         summary.seconds = time.monotonic() - start
         rate = summary.tiles / max(summary.seconds, 1e-9)
+        readers = "".join(f", {count} read with {reader}" for reader, count in summary.readers.most_common())
         print(
-            f"{len(summary.made)} bags made ({summary.tiles} tiles, {rate:.0f}/s), {len(summary.kept)} were there, "
+            f"{len(summary.made)} bags made ({summary.tiles} tiles, {rate:.0f}/s{readers}), {len(summary.kept)} were there, "
             f"{len(summary.elsewhere)} with another job, {len(summary.failed)} failed: {self.output_dir}",
             file=sys.stderr,
         )
@@ -221,8 +226,11 @@ class ExtractionJob:
                     self._take(slide, part, progress)
                 except InputError as error:  # the slide's vectors are not fit to be kept
                     reader.stop()
-                    part = Failure(str(error), "")
-                if isinstance(part, SlideEnd):
+                    part = Failure(str(error), traceback.format_exc())
+                if isinstance(part, SlideFacts):
+                    summary.readers[part.backend] += 1
+                    logger.debug("%s: read with %s", task.slide_id, part.backend)
+                elif isinstance(part, SlideEnd):
                     summary.made.append(task.slide_id)
                 elif isinstance(part, Failure):
                     _abandon(slide)

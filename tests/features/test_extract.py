@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.features import ExtractionJob, open_bag
 from tests.features.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest
 
+NOBODY = 65534
 JOB_SCRIPT = """
 import sys
 from pathlib import Path
@@ -58,10 +61,12 @@ def finished(tmp_path_factory):
     return folder
 
 
-def test_a_bag_holds_what_the_encoder_gives_of_each_tile(tmp_path):
+def test_a_bag_holds_what_the_encoder_gives_of_each_tile(tmp_path, capsys):
     summary = make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}, workers=2).run()
     assert sorted(summary.made) == ["a", "b"]
     assert summary.tiles == 64 + 16
+    assert summary.readers == {"fake": 2}
+    assert "2 read with fake" in capsys.readouterr().err
     bag = open_bag(tmp_path / "bags" / "a.h5")
     grid = [(x, y) for y in range(0, 512, TILE_PX) for x in range(0, 512, TILE_PX)]
     assert bag.coords.tolist() == [list(corner) for corner in grid]
@@ -81,6 +86,7 @@ def test_slides_csv_tells_of_each_scan(finished):
     assert table.tiles.to_dict() == {"a": 64, "b": 16}
     assert set(table.agreement) == {"agreement"}
     assert set(table.effective_mpp_x) == {0.5}
+    assert set(table.reader) == {"fake"}
 
 
 BAD = {
@@ -117,6 +123,7 @@ def test_vectors_that_are_not_numbers_fail_the_slide_alone(tmp_path):
     summary = make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}, NanEncoder()).extract()
     assert summary.made == ["b"]
     assert "NaN" in summary.failed["a"]
+    assert "Traceback" in pd.read_csv(tmp_path / "bags" / "failures.csv").traceback[0]
     assert not (tmp_path / "bags" / "a.h5").exists()
 
 
@@ -223,6 +230,70 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tmp_path):
     assert f"InputError: {tmp_path / 'bags'}: cannot be written" in done.stderr
     assert "File too large" in done.stderr
     assert [file.name for file in (tmp_path / "bags").iterdir() if file.name != ".locks"] == []
+
+
+SMALL_DISK = 'mount -t tmpfs -o size=80k tmpfs "$0" && exec "$@"'
+# Each root of its own, so that no right to mount is needed; where even that is forbidden, a limit on file size.
+NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+SMALL_FILES = 'ulimit -f 20; exec "$@"'
+
+
+def small_disk(folder):
+    """The beginning of a command that runs with a disk of 80 kB under `folder`."""
+    folder.mkdir()
+    mounting = [*NAMESPACE, SMALL_DISK, str(folder)]
+    possible = subprocess.run([*mounting, "true"], capture_output=True, check=False).returncode == 0
+    return mounting if possible else ["bash", "-c", SMALL_FILES, str(folder)]
+
+
+def test_on_a_disk_that_fills_up_the_finished_bags_are_whole_and_nothing_else_is_there(tmp_path):
+    """A bag needs some 70 kB while it is made and 8 kB afterwards, so there is room for one or two of the three."""
+    seen_inside = JOB_SCRIPT.replace(
+        "    summary = job.extract()",
+        """    try:
+        summary = job.extract()
+    finally:
+        files = sorted(path for path in (folder / "bags").iterdir() if path.is_file())
+        print(*(path.name for path in files))
+        print(*(len(open_bag(path)) for path in files if path.suffix == ".h5"))""",
+    ).replace("import ExtractionJob", "import ExtractionJob, open_bag")
+    command = [*small_disk(tmp_path / "bags"), sys.executable, "-c", seen_inside, str(tmp_path), "3", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"InputError: {tmp_path / 'bags'}: cannot be written" in done.stderr
+    names, tiles = done.stdout.splitlines()
+    if "No space left" in done.stderr:
+        assert names.split() in (["s0.h5"], ["s0.h5", "s1.h5"])
+        assert set(tiles.split()) == {"64"}
+    else:
+        assert "File too large" in done.stderr
+        assert names == ""
+
+
+@contextmanager
+def without_root():
+    """Root may write anywhere: be somebody else for a while."""
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_a_folder_that_this_user_may_not_write_is_named(tmp_path):
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        os.chmod(folder, 0o755)
+        bags = Path(folder) / "bags"
+        bags.mkdir(mode=0o555)
+        manifest = make_manifest(tmp_path / "slides", {"a": {}})
+        job = ExtractionJob(manifest, bags, FakeEncoder(), FakeSlide, workers=1, progress=False)
+        with without_root(), pytest.raises(InputError, match=r"bags: cannot be written: .*Permission denied") as error:
+            job.run()
+        assert str(bags) in str(error.value)
+        assert list(bags.iterdir()) == []
 
 
 def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
