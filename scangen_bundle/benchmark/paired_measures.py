@@ -216,9 +216,9 @@ class Shift:
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         energy, after_offset, after_affine = (weights @ self._sums).T
-        offset = np.clip(1 - ratio(after_offset, energy), 0, 1)
-        affine = np.clip(1 - ratio(after_affine, energy), offset, 1) - offset
-        return {"shift/offset": offset, "shift/affine": affine, "shift/neither": 1 - offset - affine}
+        neither = ratio(after_affine, energy)
+        offset = 1 - ratio(after_offset, energy)
+        return {"shift/offset": offset, "shift/affine": 1 - offset - neither, "shift/neither": neither}
 
 
 def shuffled_places(features: np.ndarray, generator: np.random.Generator) -> np.ndarray:

@@ -19,6 +19,10 @@ from scangen_bundle.metrics.neighbours import BLOCK_ELEMENTS, finite_unit_rows, 
 class MeanOfRatios:
     """A statistic of patient weights: the mean over classes of sum(numerator) / sum(denominator).
 
+    Where every numerator is a part of its denominator the figure is a share, and has `trials` for its interval at 0 and at 1:
+    the patients of the class that has the fewest. (Patients differ in what they bring, but that all of a patient's parts hit
+    is no more probable than the share itself, so the interval is too wide rather than too narrow.)
+
     Args:
         key: of the figure.
         numerator, denominator: [N] or [N, C] per scan.
@@ -36,6 +40,9 @@ class MeanOfRatios:
         ]
         value = self(np.ones((1, patients), dtype=np.int32))[key][0]
         self.reasons = {} if np.isfinite(value) else {key: "no scan enters the figure"}
+        part, whole = self._sums
+        is_share = bool(((part >= 0) & (part <= whole)).all())
+        self.trials = {key: int((whole > 0).sum(axis=0).min())} if is_share else {}
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {self.key: ratio(weights @ self._sums[0], weights @ self._sums[1]).mean(axis=1)}

@@ -197,7 +197,7 @@ def variance_components(features: np.ndarray) -> VarianceComponents:
 
 @dataclass(frozen=True)
 class ShiftShares:
-    """Shares of the scanner shift's energy on places that the fit did not see; they add up to 1."""
+    """Shares of the scanner shift's energy on places that the fit did not see; they add up to 1, and can be below 0."""
 
     offset: float
     affine: float
@@ -240,12 +240,12 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
 def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> ShiftShares:
     """How much of the shift b - a is one constant vector, how much more an affine map explains, and how much neither.
 
-    Shares of the energy sum |b_i - a_i|^2, by `shift_energies`, which see for arguments and errors. A share below 0 (the map
-    does harm on new places) is counted as 0.
+    Shares of the energy sum |b_i - a_i|^2, by `shift_energies`, which see for arguments and errors. As with an R^2 on data
+    that the fit did not see, a share is below 0 where the map does harm there (and then another is above it).
     """
     energy, after_offset, after_affine = shift_energies(a, b, groups, folds).sum(axis=0)
     if energy == 0:
         return ShiftShares(float("nan"), float("nan"), float("nan"))
-    offset_share = float(np.clip(1 - after_offset / energy, 0, 1))
-    affine_share = float(np.clip(1 - after_affine / energy, offset_share, 1)) - offset_share
-    return ShiftShares(offset_share, affine_share, 1 - offset_share - affine_share)
+    return ShiftShares(
+        float(1 - after_offset / energy), float((after_offset - after_affine) / energy), float(after_affine / energy)
+    )

@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from croma import RobustnessIndex
+from scipy import stats
 from sklearn.metrics import balanced_accuracy_score, davies_bouldin_score, silhouette_samples
 from sklearn.metrics.pairwise import cosine_similarity
 
 from scangen_bundle.metrics import embedding, neighbours
 from scangen_bundle.metrics.bootstrap import PatientBootstrap
 from scangen_bundle.metrics.embedding import (
+    MeanOfRatios,
     balanced_accuracy,
     choose_k,
     davies_bouldin,
@@ -141,6 +143,16 @@ def test_a_probes_balanced_accuracy_is_a_statistic_of_patients():
     assert result.observed["probe"] == pytest.approx(balanced_accuracy_score(scanner, guess), abs=1e-12)
     found = result.interval("probe")
     assert found.low < result.observed["probe"] < found.high
+
+
+def test_a_perfect_share_has_the_exact_interval_of_the_class_with_fewest_patients():
+    truth, patient = np.array([0, 0, 0, 0, 1, 1, 1, 1]), np.array([0, 1, 2, 3, 0, 1, 2, 2])
+    statistic = balanced_accuracy("probe", truth, truth, patient, 4)
+    found = PatientBootstrap(np.zeros(4, int), 200).run([statistic], len(truth)).interval("probe")
+    expected = stats.binomtest(3, 3).proportion_ci(0.95, method="exact")
+    assert (found.low, found.high, found.method) == (pytest.approx(expected.low), 1.0, "exact")
+    silhouettes = MeanOfRatios("silhouette", np.array([1.0, -0.5]), np.ones(2), np.arange(2), 2)
+    assert silhouettes.trials == {}
 
 
 def test_a_probe_without_two_classes_or_enough_patients_is_refused():

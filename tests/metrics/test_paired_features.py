@@ -123,3 +123,5 @@ def test_shift_shares_tell_offset_affine_and_noise_apart(generator):
     assert (affine.offset, affine.affine) == pytest.approx((24 / 30, 6 / 30), abs=0.02)
     noise = shift_shares(a, a + generator.normal(size=a.shape), groups)
     assert noise.neither > 0.97
+    assert noise.offset == pytest.approx(-1 / 480, abs=0.01)  # a mean of 480 rows of noise adds its own variance
+    assert noise.offset + noise.affine + noise.neither == pytest.approx(1)
