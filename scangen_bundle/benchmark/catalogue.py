@@ -49,7 +49,10 @@ MEASURES: dict[str, Measure] = {
         "variance: interaction", "low", SHUFFLED, "Share that is place by scanner, and noise."
     ),
     "shift/offset": Measure(
-        "shift: offset", "", SHUFFLED, "Share of the scanner shift that one constant vector explains."
+        "shift: offset",
+        "",
+        SHUFFLED,
+        "Share of the scanner shift that one constant vector explains; below 0: does harm.",
     ),
     "shift/affine": Measure("shift: affine", "", SHUFFLED, "Share that an affine map explains beyond the offset."),
     "shift/neither": Measure(
@@ -119,3 +122,28 @@ OF_SCANNER: dict[str, Measure] = {
     ),
     "scanner_probe/knn": Measure("scanner probe, kNN: recall", "low", "chance", "The same by the nearest tiles."),
 }
+
+CHANCE = "chance: other tissue's cosine, k / (2 P - 1)"
+
+# Medians over the pairs of slides of a registered set of several stains, as plism-benchmark groups them.
+OF_STAINS: dict[str, Measure] = {
+    "stain_pairs/leaderboard": Measure(
+        "PLISM number",
+        "high",
+        CHANCE,
+        "Mean of the four medians beside it, the number of plism-benchmark's leaderboard.",
+    ),
+    "stain_pairs/cosine_all": Measure(
+        "cosine, all pairs", "", "different tissue on one slide", "Median over all pairs."
+    ),
+    "stain_pairs/top10_inter_scanner": Measure(
+        "top-10, other scanner", "high", "k / (2 P - 1)", "Median over pairs of one stain."
+    ),
+    "stain_pairs/top10_inter_staining": Measure(
+        "top-10, other stain", "high", "k / (2 P - 1)", "Median over pairs of one scanner."
+    ),
+    "stain_pairs/top10_both": Measure(
+        "top-10, both differ", "high", "k / (2 P - 1)", "Median over pairs that share neither."
+    ),
+}
+KNOWN = {**MEASURES, **OF_STAINS}

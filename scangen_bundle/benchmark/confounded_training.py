@@ -32,6 +32,7 @@ from threadpoolctl import threadpool_limits
 from scangen_bundle.benchmark.entries import Measured
 from scangen_bundle.benchmark.unpaired_measures import Points
 from scangen_bundle.metrics.bootstrap import ratio
+from scangen_bundle.metrics.exact import exact_interval
 from scangen_bundle.metrics.performance_drop import average_performance_drop
 
 PENALTIES = 10.0 ** np.linspace(-8, 4, 15)
@@ -140,6 +141,28 @@ class PerformanceDrop:
             )
         return np.mean(of_class, axis=0)
 
+    @property
+    def exact(self) -> dict[str, tuple[float, float]]:
+        """Intervals of drops that are 0 because correlation changed no guess, so that no resample can move them.
+
+        That none of n patients saw another guess has an exact upper bound for the share d that would (`metrics.exact`), and the
+        drop is at most d over the accuracy at the start. n is of the class with fewest patients, since classes weigh alike.
+        """
+        ones = np.ones((1, int(self._scans.patient.max()) + 1))
+        found = {}
+        for domain, key in zip(DOMAINS, KEYS, strict=True):
+            tested = [one for one in self._tested[domain] if len(one.rows)]
+            if not tested or any((one.right != one.right[0]).any() for one in tested):
+                continue
+            rows = np.unique(np.concatenate([one.rows for one in tested]))
+            label, patient = self._scans.label[rows], self._scans.patient[rows]
+            fewest = min(len(np.unique(patient[label == c])) for c in np.unique(label))
+            start = float(_known_mean(self.accuracies(domain, ones)[0, 0], 0))
+            if start > 0:
+                most = exact_interval(0.0, fewest)[1] / start
+                found[key] = -most, most
+        return found
+
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {
             key: _drop_of_means(self.accuracies(domain, weights)) + self._offset[domain]
@@ -198,7 +221,7 @@ def drop_measures(scans: Points, seed: int = 0, repeats: int | None = None) -> M
             f"balanced accuracy {float(start):.2f} where label and scanner are independent; {len(used)} repeats on "
             f"{' to '.join(str(2 * m) for m in sorted({min(used), max(used)}))} training scans per class"
         )
-    return Measured([drop], dict.fromkeys(KEYS, 0.0), {}, notes)
+    return Measured([drop], dict.fromkeys(KEYS, 0.0), {}, notes, drop.exact)
 
 
 def _impossible(scans: Points) -> str:

@@ -244,6 +244,7 @@ class _Renamed:
     def __init__(self, statistic: Statistic) -> None:
         self._statistic = statistic
         self.reasons = {_name(key): reason for key, reason in statistic.reasons.items()}
+        self.trials = {_name(key): number for key, number in getattr(statistic, "trials", {}).items()}
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {_name(key): value for key, value in self._statistic(weights).items()}

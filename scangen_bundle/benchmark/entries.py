@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from scangen_bundle.metrics.bootstrap import PatientBootstrap, Statistic
+from scangen_bundle.metrics.bootstrap import SAME, PatientBootstrap, Statistic
+from scangen_bundle.metrics.exact import EXACT
 
 FEWEST_PATIENTS = 3  # fewer say nothing about other patients
 AT = "@"  # `<measure>@<detail>`: the measure on one scanner, or at one number of neighbours
@@ -16,12 +17,16 @@ AT = "@"  # `<measure>@<detail>`: the measure on one scanner, or at one number o
 
 @dataclass(frozen=True)
 class Measured:
-    """Statistics of patients' weights, and by key: baselines, reasons for what is undefined, notes."""
+    """Statistics of patients' weights, and by key: baselines, reasons for what is undefined, notes.
+
+    `exact` are intervals of figures that no resample can move, see `metrics.exact`; they count where none does.
+    """
 
     statistics: list[Statistic]
     baselines: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    exact: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def entry(
@@ -32,11 +37,18 @@ def entry(
     reason: str = "",
     interval_reason: str = "",
     note: str = "",
+    interval_method: str = "",
 ) -> dict[str, Any]:
-    """A figure as it is written: numbers or None, and why there is none."""
+    """A figure as it is written: numbers or None, and why there is none; how the interval was made."""
     numbers = {"value": value, "low": low, "high": high, "baseline": baseline}
     plain = {name: float(number) if math.isfinite(number) else None for name, number in numbers.items()}
-    return {**plain, "reason": reason, "interval_reason": interval_reason, "note": note}
+    return {
+        **plain,
+        "reason": reason,
+        "interval_reason": interval_reason,
+        "interval_method": interval_method,
+        "note": note,
+    }
 
 
 def estimate(
@@ -61,6 +73,9 @@ def estimate(
     result = bootstrap.run(measured.statistics, len(patient))
     for key, value in result.observed.items():
         interval = result.interval(key)
+        if interval.reason == SAME and key in measured.exact:
+            low, high = measured.exact[key]
+            interval = replace(interval, low=low, high=high, reason="", method=EXACT)
         entries[key] = entry(
             value,
             interval.low,
@@ -69,5 +84,6 @@ def estimate(
             "" if math.isfinite(value) else result.reasons.get(key, "not defined on these data"),
             interval.reason if enough else f"{patients} patients, an interval needs {FEWEST_PATIENTS}",
             measured.notes.get(key, ""),
+            interval.method,
         )
     return entries

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scangen_bundle.benchmark.catalogue import COLOUR, MEASURES, OF_SCANNER
+from scangen_bundle.benchmark.catalogue import COLOUR, KNOWN, MEASURES, OF_SCANNER
 from scangen_bundle.benchmark.leaderboard_figures import heatmap, pair_heatmap, pareto_figure
 from scangen_bundle.files import write_atomically
 from scangen_bundle.report.estimates import estimate
@@ -35,6 +35,7 @@ OVERVIEW = (
 )
 TABLES = {
     "Paired: the same tissue on two scanners": ("cosine", "retrieval", "cka", "variance", "shift"),
+    "Pairs of slides that differ in scanner, stain or both, as plism-benchmark groups them": ("stain_pairs",),
     "Unpaired: what the features know": (
         "scanner_probe",
         "silhouette",
@@ -84,7 +85,7 @@ def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) 
 def _ranking(content: Mapping[str, Any]) -> Section:
     encoders = content["encoders"]
     defined = {
-        name: [key for key in MEASURES if key.split("/")[0] in groups and _any_defined(encoders, key)]
+        name: [key for key in KNOWN if key.split("/")[0] in groups and _any_defined(encoders, key)]
         for name, groups in TABLES.items()
     }
     overview = _table("Overview", encoders, [key for key in OVERVIEW if _any_defined(encoders, key)], facts=True)
@@ -96,8 +97,8 @@ def _ranking(content: Mapping[str, Any]) -> Section:
     blocks += [_table(name, encoders, keys) for name, keys in defined.items() if keys]
     text = [
         "Second line of a cell: 95 % confidence interval (patients drawn with all of their specimens), then the baseline "
-        "[in brackets]; a scanner probe's also by colour statistics. ↑ higher is better, ↓ lower is better. Click a column's "
-        "head to sort.",
+        "[in brackets]; a scanner probe's also by colour statistics. Exact: a share that is 0 or 1 in every resample has its "
+        "binomial interval. ↑ higher is better, ↓ lower is better. Click a column's head to sort.",
         "A high cosine alone says nothing: a space where all tissue looks alike has it, too. Read the gap and the retrieval.",
     ]
     return Section("ranking", "Encoders", [*blocks, _said(content)], text)
@@ -108,7 +109,7 @@ def _table(caption: str, encoders: Mapping[str, Any], keys: Sequence[str], facts
     if facts:
         columns += [Column("D", "length of a vector"), Column("parameters, M"), Column("licence")]
         columns += [Column("tiles/s", "measured in this run, encoder only")]
-    columns += [Column(MEASURES[key].title + ARROWS[MEASURES[key].better], MEASURES[key].help) for key in keys]
+    columns += [Column(KNOWN[key].title + ARROWS[KNOWN[key].better], KNOWN[key].help) for key in keys]
     rows = []
     for name, result in encoders.items():
         known = result["encoder"]
@@ -128,7 +129,8 @@ def _figure(encoders: Mapping[str, Any], name: str, key: str) -> Cell:
     found = estimate(encoders[name], key)
     if not math.isfinite(found.value):
         return found.cell()
-    interval = f"{found.low:.3f} to {found.high:.3f}" if math.isfinite(found.low) else ""
+    method = f", {found.method}" if found.method else ""
+    interval = f"{found.low:.3f} to {found.high:.3f}{method}" if math.isfinite(found.low) else ""
     baseline = encoders[name]["figures"][key]["baseline"]
     beside = [] if baseline is None else [f"{baseline:.3f}"]
     if key.startswith("scanner_probe/") and name != COLOUR and COLOUR in encoders:
@@ -173,13 +175,13 @@ def _said_of(result: Mapping[str, Any]) -> list[str]:
     noted: dict[str, list[str]] = {}
     for key, entry in result["figures"].items():
         if entry["note"]:
-            noted.setdefault(entry["note"], []).append(MEASURES[key].title)
+            noted.setdefault(entry["note"], []).append(KNOWN[key].title)
     sentences += [f"{', '.join(titles)}: {note}." for note, titles in noted.items()]
     for kind, what in (("reason", "undefined"), ("interval_reason", "no interval")):
         keys: dict[str, list[str]] = {}
         for key, entry in result["figures"].items():
             if entry[kind] and not (kind == "interval_reason" and entry["reason"]):
-                keys.setdefault(entry[kind], []).append(MEASURES[key].title)
+                keys.setdefault(entry[kind], []).append(KNOWN[key].title)
         every = len(result["figures"])
         sentences += [
             f"{what} ({why}): {'all measures' if len(names) == every else ', '.join(names)}."

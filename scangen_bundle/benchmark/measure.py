@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.benchmark.catalogue import MEASURES
+from scangen_bundle.benchmark.catalogue import KNOWN, MEASURES
 from scangen_bundle.benchmark.clustering_measure import clustering_measure
 from scangen_bundle.benchmark.confounded_training import drop_measures
 from scangen_bundle.benchmark.downstream import HeadSettings, downstream_figures
@@ -27,6 +27,7 @@ from scangen_bundle.benchmark.paired_measures import (
     unit_places,
 )
 from scangen_bundle.benchmark.sources import EncoderFeatures
+from scangen_bundle.benchmark.stain_pairs import slide_pairs, stain_measures
 from scangen_bundle.benchmark.unpaired_measures import INDICES, Points, index_measures, label_probe, scanner_measures
 from scangen_bundle.metrics.bootstrap import Statistic
 from scangen_bundle.metrics.paired_features import linear_cka
@@ -64,6 +65,7 @@ def measure(
     seed: int = 0,
     head: HeadSettings | None = None,
     device: str = "cpu",
+    robustness_k: int | None = None,
 ) -> dict[str, Any]:
     """Measure one encoder.
 
@@ -75,9 +77,10 @@ def measure(
         seed: of every draw.
         head: of the downstream measure; None takes the default.
         device: for the head and the retrieval.
+        robustness_k: a number of neighbours at which the indices are wanted besides `unpaired_measures.KS`.
 
     Returns:
-        `figures`: {key: {value, low, high, baseline, reason, interval_reason, note}}, see `catalogue.MEASURES`;
+        `figures`: {key: entry}, see `entries.entry` and `catalogue.KNOWN`;
         `scanners`: {key: {scanner: the same}}; `by_k`: {index: {k: the same}} and `best_k`, of which `settle_k` makes
         figures; `pairs`: {key: {"a | b": value}}; `map`: points of tiles; `level`; `counts`; None for what is undefined.
     """
@@ -86,21 +89,23 @@ def measure(
     figures, pairs = _paired_figures(paired, resamples, seed, device)
     tiles, scans = tile_points(features, known, MOST_TILES, seed), scan_points(features, known)
     patients = int(scans.patient.max()) + 1
-    indices, best_k = index_measures(scans, patients)
+    neighbours = tile_points(features, known, None) if features.labelled_tiles else scans
+    indices, best_k = index_measures(neighbours, patients, robustness_k)
     for points, measured in (
         (tiles, scanner_measures(tiles, patients, seed)),
         (scans, label_probe(scans, patients, seed)),
-        (scans, indices),
+        (neighbours, indices),
         (scans, clustering_measure(scans, patients, seed)),
         (scans, drop_measures(scans, seed)),
     ):
         figures.update(estimate(measured, points.patient, resamples, seed))
     downstream, _ = downstream_figures(features.tiles, known, head or HeadSettings(), resamples, seed, device)
     figures.update(downstream)
+    figures.update(_stain_figures(features, known, resamples, seed, device))
     names = {str(code): str(name) for code, name in enumerate(sorted(known["scanner"].unique()))}
     of_scanner, by_k = _details(figures, names)
     return {
-        "figures": {key: figures[key] for key in MEASURES if key in figures},
+        "figures": {key: figures[key] for key in KNOWN if key in figures},
         "scanners": of_scanner,
         "by_k": by_k,
         "best_k": best_k,
@@ -153,7 +158,7 @@ def settle_k(results: Mapping[str, dict[str, Any]], fixed: int | None = None) ->
             if chosen is None:
                 chosen = entry(reason=f"k = {k} is not among {', '.join(result['by_k'][name])}")
             result["figures"][name] = {**chosen, "note": f"k = {k}, {why}; this encoder's best is {result['best_k']}"}
-        result["figures"] = {key: result["figures"][key] for key in MEASURES if key in result["figures"]}
+        result["figures"] = {key: result["figures"][key] for key in KNOWN if key in result["figures"]}
 
 
 def pair_places(features: EncoderFeatures, manifest: pd.DataFrame, scanners: list[str]) -> Paired:
@@ -239,6 +244,17 @@ def _paired_figures(
     return figures, pairs
 
 
+def _stain_figures(
+    features: EncoderFeatures, manifest: pd.DataFrame, resamples: int, seed: int, device: str
+) -> dict[str, dict[str, Any]]:
+    """The figures of pairs of slides that differ in scanner, stain or both; {} where all slides are not of one frame."""
+    if not features.one_frame or "stain" not in manifest or manifest["stain"].nunique() < 2:
+        return {}
+    slides = [features.tiles[slide_id] for slide_id in manifest["slide_id"]]
+    pairs = slide_pairs(slides, manifest["stain"].tolist(), manifest["scanner"].tolist(), device)
+    return estimate(*stain_measures(pairs, slides), resamples, seed)
+
+
 def _observed(statistic: Statistic, patient: np.ndarray) -> dict[str, float]:
     """The figures of the data themselves."""
     values = statistic(np.ones((1, int(patient.max()) + 1), dtype=np.int32))
@@ -252,10 +268,10 @@ def scan_points(features: EncoderFeatures, manifest: pd.DataFrame) -> Points:
     return Points(means, *(table[name] for name in ("patient_id", "specimen_id", "scanner", "label")))
 
 
-def tile_points(features: EncoderFeatures, manifest: pd.DataFrame, most: int, seed: int = 0) -> Points:
-    """At most about `most` tiles, equally many of each scan where there are as many."""
+def tile_points(features: EncoderFeatures, manifest: pd.DataFrame, most: int | None, seed: int = 0) -> Points:
+    """At most about `most` tiles, equally many of each scan where there are as many; None: all."""
     generator = np.random.default_rng(seed)
-    each = max(1, most // max(1, len(manifest)))
+    each = sum(map(len, features.tiles.values())) if most is None else max(1, most // max(1, len(manifest)))
     rows, owner = [], []
     for position, slide_id in enumerate(manifest["slide_id"]):
         values = features.tiles[slide_id]

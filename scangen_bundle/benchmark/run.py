@@ -15,12 +15,13 @@ import pandas as pd
 from PIL import Image
 
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
-from scangen_bundle.benchmark.catalogue import COLOUR, MEASURES, OF_SCANNER
+from scangen_bundle.benchmark.catalogue import COLOUR
 from scangen_bundle.benchmark.downstream import HeadSettings
-from scangen_bundle.benchmark.leaderboard import write_leaderboard
 from scangen_bundle.benchmark.matching import Matching, MatchSettings, match_specimens, read_overviews, shared_scanners
 from scangen_bundle.benchmark.measure import measure, settle_k
+from scangen_bundle.benchmark.pictures import is_picture
 from scangen_bundle.benchmark.registration_overlay import registration_overlay
+from scangen_bundle.benchmark.results import compare_encoders, write_results
 from scangen_bundle.benchmark.sources import EncoderFeatures, encode_slides, load_features, read_bags, save_features
 from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError
@@ -31,16 +32,16 @@ from scangen_bundle.slides.resolution import resolve_mpp
 
 logger = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OVERLAYS = 3  # specimens of which pictures are written
 
 
 class BenchmarkJob:
     """How scanner-sensitive is each encoder on these scans?
 
-    Results are in `output_dir`: `results.json` (see docs/benchmark.md), `results.csv`, `leaderboard.html`, pictures of some
-    registrations, and what a later session continues from: an encoder that was measured with the same settings is not
-    measured again.
+    Results are in `output_dir`: `results.json` (see docs/benchmark.md), `results.csv`, `leaderboard.html`, its first table as
+    `leaderboard.md`, pictures of some registrations, and what a later session continues from: an encoder that was measured
+    with the same settings is not measured again.
 
     Args:
         manifest: see `cohort.load_manifest`.
@@ -55,7 +56,7 @@ class BenchmarkJob:
         registration: further options of `matching.MatchSettings`.
         allow_upsampling: see `slides.TileReader`.
         encoder_options: options of `encoders.create_encoder`, by name.
-        max_tiles: tiles taken of each scan of a folder of feature bags, evenly spread; None takes all.
+        max_tiles: tiles taken of each scan of a folder of feature bags or of pictures, evenly spread; None takes all.
         head: options of `downstream.HeadSettings`.
         robustness_k: neighbours of the robustness index, for all encoders; None takes the median of their best ones.
         device: for the MIL head and the retrieval; encoders have their own in `encoder_options`.
@@ -110,7 +111,8 @@ class BenchmarkJob:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         made = {name: self._encoder(name) for name, folder in self.folders.items() if not folder}
         settings = self._settings(made)
-        matching = match_specimens(self.manifest, settings, self.scanners) if made and self.scanners else None
+        slides = self.manifest[~self.manifest["slide_path"].map(is_picture)]  # pictures correspond without registration
+        matching = match_specimens(slides, settings, self.scanners) if made and self.scanners and len(slides) else None
         if matching:
             self._write_overlays(matching, settings)
         parent = self._tracker("benchmark", None)  # before the long work: a store that cannot be reached ends it here
@@ -126,7 +128,7 @@ class BenchmarkJob:
                 logger.warning("%s is not measured: %s", name, error)
         settle_k(results, self.robustness_k)
         content = self._content(results, failed, matching, settings)
-        self._write(content)
+        write_results(self.output_dir, content)
         self._track(content, parent)
         logger.info("the leaderboard is %s", self.output_dir / "leaderboard.html")
         return content
@@ -153,15 +155,25 @@ class BenchmarkJob:
         source = encoder.key if encoder else f"{folder} {_last_change(Path(str(folder)))}"
         table = pd.util.hash_pandas_object(self.manifest, index=False).sum()
         of_features = json.dumps(
-            [source, asdict(settings), self.scanners, self.allow_upsampling, str(table)], default=str
+            [source, asdict(settings), self.scanners, self.allow_upsampling, self.max_tiles, str(table)], default=str
         )
-        key = json.dumps([of_features, self.max_tiles, asdict(self.head), self.resamples, SCHEMA_VERSION, __version__])
+        how = [asdict(self.head), self.robustness_k, self.resamples, SCHEMA_VERSION, __version__]
+        key = json.dumps([of_features, *how])
         path = self.output_dir / "encoders" / f"{name}.json"
         if path.is_file() and (earlier := json.loads(path.read_text())).get("key") == key:
             logger.info("%s was measured before", name)
             return earlier["result"]
         features = self._features(name, folder, encoder, matching, settings, of_features)
-        measured = measure(features, self.manifest, self.scanners, self.resamples, self.seed, self.head, self.device)
+        measured = measure(
+            features,
+            self.manifest,
+            self.scanners,
+            self.resamples,
+            self.seed,
+            self.head,
+            self.device,
+            self.robustness_k,
+        )
         facts = {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in features.facts.items()}
         result = {"encoder": facts, **measured, "left_out": features.left_out, "warnings": features.warnings}
         with write_atomically(path) as temporary:
@@ -183,7 +195,7 @@ class BenchmarkJob:
         features = load_features(path, key)
         if features is None:
             matching = matching or Matching([], [], {})
-            features = encode_slides(self.manifest, matching, settings, encoder, self.allow_upsampling)
+            features = encode_slides(self.manifest, matching, settings, encoder, self.allow_upsampling, self.max_tiles)
             if not features.tiles:
                 first = next(iter(features.left_out.items()), ("the manifest", "it has no scan"))
                 raise InputError(f"encoder {name!r}", f"no scan could be encoded; {first[0]}: {first[1]}", "see above")
@@ -216,22 +228,6 @@ class BenchmarkJob:
             "registration": {"error_um": errors, "left_out": matching.left_out if matching else {}},
             "encoders": dict(results),
         }
-
-    def _write(self, content: Mapping[str, Any]) -> None:
-        with write_atomically(self.output_dir / "results.json") as temporary:
-            temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
-        rows = []
-        for name, result in content["encoders"].items():
-            for key, values in result["figures"].items():
-                rows.append({"encoder": name, "measure": key, "scanner": "", "title": MEASURES[key].title, **values})
-            for key, of_scanner in result["scanners"].items():
-                for scanner, values in of_scanner.items():
-                    title = OF_SCANNER[key].title
-                    rows.append({"encoder": name, "measure": key, "scanner": scanner, "title": title, **values})
-        rows += [{"encoder": name, "measure": "", "reason": reason} for name, reason in content["failed"].items()]
-        with write_atomically(self.output_dir / "results.csv") as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False)
-        write_leaderboard(self.output_dir / "leaderboard.html", content)
 
     def _write_overlays(self, matching: Matching, settings: MatchSettings) -> None:
         rows = self.manifest.set_index("slide_id")
@@ -282,28 +278,6 @@ class BenchmarkJob:
         for file in ("results.json", "results.csv", "leaderboard.html"):
             parent.log_artifact(self.output_dir / file)
         parent.finish()
-
-
-def compare_encoders(results: Mapping[str, Any]) -> list[str]:
-    """Sentences on what differs between the encoders' features, so that a reader knows what does not compare."""
-    warnings = []
-    for what, of in (
-        ("vectors of different length", lambda one: f"D = {one['encoder']['dim']}"),
-        ("different scans", lambda one: f"{one['counts']['scans']} scans"),
-        (
-            "different numbers of tiles",
-            lambda one: f"{one['counts']['tiles'] / max(one['counts']['scans'], 1):,.0f} a scan",
-        ),
-        ("different places", lambda one: f"{one['counts']['places']:,} ({one['level']})"),
-        ("different resolutions", lambda one: f"{one['encoder']['mpp'] or 'unknown'} µm/px"),
-    ):
-        found: dict[str, list[str]] = {}
-        for name, one in results.items():
-            found.setdefault(of(one), []).append(name)
-        if len(found) > 1:
-            said = "; ".join(f"{value}: {', '.join(names)}" for value, names in found.items())
-            warnings.append(f"The encoders have {what}. {said}.")
-    return warnings
 
 
 def _last_change(folder: Path) -> float:

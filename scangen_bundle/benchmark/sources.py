@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from scangen_bundle.benchmark.datasets.pathorob import PATCHES, read_patches
 from scangen_bundle.benchmark.matching import Matching, MatchSettings
+from scangen_bundle.benchmark.pictures import ARCHIVE, Tile, is_picture, picture_tiles
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag
@@ -38,6 +40,8 @@ class EncoderFeatures:
             tiles_per_second (NaN where nothing was encoded).
         left_out: reason by slide_id, for scans without vectors.
         warnings: what a reader of the results has to know.
+        one_frame: tile i is the same place on every scan, also of other specimens: serial sections that were registered.
+        labelled_tiles: every tile of a scan is of the scan's label, as PathoROB's patches are.
     """
 
     tiles: dict[str, np.ndarray]
@@ -45,6 +49,8 @@ class EncoderFeatures:
     facts: dict[str, Any]
     left_out: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    one_frame: bool = False
+    labelled_tiles: bool = False
 
 
 def encode_slides(
@@ -53,10 +59,12 @@ def encode_slides(
     settings: MatchSettings,
     encoder: Encoder,
     allow_upsampling: bool = False,
+    max_tiles: int | None = None,
 ) -> EncoderFeatures:
     """Encode the matched fields of every matched specimen, and a sample of the tissue of every other scan.
 
-    A scan that cannot be read is left out with the reason.
+    Of a scan that is a picture (`pictures.is_picture`) all tiles are encoded; they correspond as they are. A scan that cannot
+    be read is left out with the reason.
 
     Args:
         manifest: see `cohort.load_manifest`.
@@ -64,6 +72,7 @@ def encode_slides(
         settings: those of the matching.
         encoder: reads its own `tile_px` and `mpp`.
         allow_upsampling: see `slides.TileReader`.
+        max_tiles: of a scan that is a picture; None takes all.
     """
     centres = {
         slide_id: specimen.centres_um[scan]
@@ -74,7 +83,11 @@ def encode_slides(
     seconds, count = 0.0, 0
     for row in tqdm(list(manifest.itertuples()), desc=encoder.name, leave=False):
         try:
-            pictures = _read(row, centres.get(row.slide_id), settings, encoder, allow_upsampling)
+            if is_picture(row.slide_path):
+                tile = Tile(encoder.tile_px, encoder.mpp)
+                pictures = picture_tiles(row.slide_path, row.mpp, tile, max_tiles, allow_upsampling)
+            else:
+                pictures = _read(row, centres.get(row.slide_id), settings, encoder, allow_upsampling)
         except InputError as error:
             left_out[row.slide_id] = str(error)
             continue
@@ -85,13 +98,20 @@ def encode_slides(
     corresponding = {
         specimen.specimen_id for specimen in matching.specimens if all(name in tiles for name in specimen.slide_ids)
     }
+    drawn = manifest[manifest["slide_path"].map(is_picture) & manifest["slide_id"].isin(tiles)]
+    counts = drawn["slide_id"].map(lambda slide_id: len(tiles[slide_id]))
+    for specimen, group in counts.groupby(drawn["specimen_id"]):
+        if len(group) > 1 and group.nunique() == 1:
+            corresponding.add(str(specimen))
+    archives = drawn["slide_path"].map(lambda path: Path(path).suffix.lower() == ARCHIVE)
+    one_frame = len(drawn) == len(tiles) > 0 and bool(archives.all()) and counts.nunique() == 1
     facts = {
         **{key: getattr(encoder, key) for key in ("name", "revision", "pooling", "dim", "tile_px", "mpp", "licence")},
         "parameters": encoder.spec.parameters,
         "domain": encoder.domain,
         "tiles_per_second": count / seconds if count else float("nan"),
     }
-    return EncoderFeatures(tiles, corresponding, facts, left_out)
+    return EncoderFeatures(tiles, corresponding, facts, left_out, one_frame=one_frame)
 
 
 def _read(
@@ -139,6 +159,8 @@ def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles:
         raise InputError(
             folder, "there is no such folder of features", "extract the features first, or correct the path"
         )
+    if PATCHES in manifest.columns:
+        return _read_patches(manifest, folder)
     found = {path.stem: path for path in sorted(folder.iterdir())}
     tiles, coords, left_out, attributes = {}, {}, {}, {}
     for slide_id in manifest["slide_id"]:
@@ -168,7 +190,17 @@ def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles:
         if len(group) > 1 and _same_places([coords.get(slide_id) for slide_id in group])
     }
     facts = _facts(folder, next(iter(attributes.values())), next(iter(dims.values())))
-    return EncoderFeatures(tiles, corresponding, facts, left_out, _mpp_warnings(attributes))
+    one_frame = len(tiles) > 1 and _same_places(list(coords.values()))
+    return EncoderFeatures(tiles, corresponding, facts, left_out, _mpp_warnings(attributes), one_frame)
+
+
+def _read_patches(manifest: pd.DataFrame, folder: Path) -> EncoderFeatures:
+    """Features of one of PathoROB's sets."""
+    tiles, left_out, warnings = read_patches(manifest, folder)
+    if not tiles:
+        raise InputError(folder, "it has no patch of the manifest", "give the features of the same set")
+    facts = _facts(folder, {"encoder": folder.parent.name}, next(iter(tiles.values())).shape[1])
+    return EncoderFeatures(tiles, set(), facts, left_out, warnings, labelled_tiles=True)
 
 
 def _same_places(all_coords: list[Any]) -> bool:
@@ -218,6 +250,7 @@ def save_features(path: Path, features: EncoderFeatures, key: str) -> None:
         "facts": features.facts,
         "left_out": features.left_out,
         "warnings": features.warnings,
+        "one_frame": features.one_frame,
     }
     with write_atomically(path) as temporary:
         dim = features.facts["dim"]
@@ -235,4 +268,5 @@ def load_features(path: Path, key: str) -> EncoderFeatures | None:
             return None
         ends = np.cumsum(header["lengths"])[:-1]
         tiles = dict(zip(header["slides"], np.split(file["tiles"], ends), strict=True))
-    return EncoderFeatures(tiles, set(header["corresponding"]), header["facts"], header["left_out"], header["warnings"])
+    known = (header[name] for name in ("facts", "left_out", "warnings", "one_frame"))
+    return EncoderFeatures(tiles, set(header["corresponding"]), *known)

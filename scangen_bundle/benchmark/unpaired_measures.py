@@ -133,15 +133,16 @@ def _labelled(scans: Points) -> tuple[Points, str]:
     return scans, "a class has fewer than two patients" if min(per_class) < 2 else ""
 
 
-def index_measures(scans: Points, patients: int) -> tuple[Measured, int | None]:
+def index_measures(scans: Points, patients: int, fixed: int | None = None) -> tuple[Measured, int | None]:
     """Robustness and generalisation index of scans at every number of neighbours k of `KS`, as `<index>@<k>`; and the best k.
 
     The best k has the best balanced accuracy of the label's vote. PathoROB takes one k for all models, the median of their
     best ones, for with different k they do not compare: see `settle_k`. Neighbours are of other patients.
 
     Args:
-        scans: one vector per scan; unlabelled scans are left out.
+        scans: one vector per scan, or per labelled patch; those without a label are left out.
         patients: number of patients of the cohort.
+        fixed: a further number of neighbours.
     """
     scans, reason = _labelled(scans)
     if not reason and len(np.unique(scans.scanner)) < 2:
@@ -150,7 +151,7 @@ def index_measures(scans: Points, patients: int) -> tuple[Measured, int | None]:
         return Measured([], reasons=dict.fromkeys(INDICES, reason)), None
     label, patient = np.unique(scans.label, return_inverse=True)[1], scans.patient
     others = min(int((patient != one).sum()) for one in np.unique(patient))
-    ks = [k for k in KS if k <= others]
+    ks = [k for k in sorted({*KS, *([fixed] if fixed else [])}) if k <= others]
     neighbours = nearest(scans.values, patient, max(ks))
     statistics: list[Statistic] = []
     for k in ks:
@@ -165,12 +166,18 @@ def index_measures(scans: Points, patients: int) -> tuple[Measured, int | None]:
 
 def _all_others(label: np.ndarray, scanner: np.ndarray, patient: np.ndarray) -> NeighbourCounts:
     """Counts where every scan of another patient is a neighbour: what random neighbours give on average."""
-    apart = patient[:, None] != patient
-    same_label, same_scanner = label[:, None] == label, scanner[:, None] == scanner
-    return NeighbourCounts(
-        ss=(same_label & same_scanner & apart).sum(axis=1),
-        so=(same_label & ~same_scanner & apart).sum(axis=1),
-        os=(~same_label & same_scanner & apart).sum(axis=1),
-        oo=(~same_label & ~same_scanner & apart).sum(axis=1),
-        k=len(label),
-    )
+
+    def others(*names: np.ndarray) -> np.ndarray:
+        """How many scans of other patients share all these names with each scan: [N]."""
+        return _alike(*names) - _alike(*names, patient)
+
+    of_both, of_label, of_scanner = others(label, scanner), others(label), others(scanner)
+    every = len(label) - _alike(patient)
+    so, os = of_label - of_both, of_scanner - of_both
+    return NeighbourCounts(ss=of_both, so=so, os=os, oo=every - of_both - so - os, k=len(label))
+
+
+def _alike(*names: np.ndarray) -> np.ndarray:
+    """How many scans, itself included, share all these names with each scan: [N]."""
+    _, group, count = np.unique(np.stack(names, axis=1), axis=0, return_inverse=True, return_counts=True)
+    return count[group.reshape(-1)].astype(np.int64)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.metrics import balanced_accuracy_score
 
 from scangen_bundle.benchmark.confounded_training import (
@@ -11,6 +12,7 @@ from scangen_bundle.benchmark.confounded_training import (
     draw_plan,
     drop_measures,
 )
+from scangen_bundle.benchmark.entries import Measured, estimate
 from scangen_bundle.benchmark.unpaired_measures import Points
 from scangen_bundle.metrics.performance_drop import average_performance_drop
 
@@ -84,6 +86,23 @@ def test_a_planted_scanner_costs_accuracy_and_none_costs_little():
     assert robust["performance_drop/id"] == pytest.approx(0, abs=0.05)
     note = drop_measures(draw(label_effect=3.0), repeats=2).notes["performance_drop/id"]
     assert note.startswith("balanced accuracy 1.00 where label and scanner are independent; 2 repeats on")
+
+
+def test_a_drop_that_no_resample_moves_has_the_exact_interval_of_changed_guesses():
+    scans = draw(patients=24)
+    rows = np.flatnonzero(np.isin(scans.patient, np.arange(10)))
+    right = np.tile(np.arange(len(rows)) % 4 > 0, (4, 1))  # three of four are right, whatever the correlation
+    drop = PerformanceDrop({domain: [Outcome(rows, right)] for domain in DOMAINS}, scans)
+    start = drop.accuracies("id", np.ones((1, 24)))[0, 0, 0]
+    fewest = min(len(np.unique(scans.patient[rows][scans.label[rows] == c])) for c in (0, 1))
+    most = stats.binomtest(0, fewest).proportion_ci(0.95, method="exact").high / start
+    assert drop.exact["performance_drop/id"] == pytest.approx((-most, most))
+    found = estimate(Measured([drop], exact=drop.exact), scans.patient, 100, 0)["performance_drop/id"]
+    assert (found["value"], found["interval_method"]) == (pytest.approx(0), "exact")
+    assert (found["low"], found["high"]) == drop.exact["performance_drop/id"]
+    right = right.copy()
+    right[2, 0] = not right[2, 0]
+    assert PerformanceDrop({domain: [Outcome(rows, right)] for domain in DOMAINS}, scans).exact == {}
 
 
 def test_what_is_undefined_says_why():

@@ -4,28 +4,63 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 
-SHOWN = 10  # missing scans that an error lists
+SHOWN = 10  # missing parts that an error lists
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How a set lies on disk.
+class PublicSet(Protocol):
+    """A set that the benchmark knows.
 
     Attributes:
         name: of the set.
         expected: one line for people: what has to be where.
+        get: where the set is to be had.
+        licence: its owner's terms.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def expected(self) -> str: ...
+
+    @property
+    def get(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    def table(self, folder: Path) -> pd.DataFrame:
+        """One row per scan with the columns of a manifest; paths are absolute; no row where nothing follows the layout."""
+        ...
+
+    def missing(self, table: pd.DataFrame) -> list[str]:
+        """What a whole set would have besides, for people; [] where it is whole or need not be."""
+        ...
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A set whose file names tell what each scan is: a `PublicSet`.
+
+    Attributes:
+        name, expected, get, licence: see `PublicSet`.
         pattern: of a scan's path below the folder, with `/`; its named groups are handed to `row`.
-        row: `specimen_id, patient_id, scanner` and optionally `label` of the pattern's groups.
-        complete: every specimen is on every scanner that occurs.
+        row: `specimen_id, patient_id, scanner` and any further columns, of the pattern's groups.
+        specimens, scanners: of the whole set, where they are known: every specimen is on every scanner. Where only the
+            scanners are, every specimen that occurs is on all of them; where neither is, see `complete`.
+        count: of the specimens of the whole set; 0 where it is not known.
+        complete: every specimen that occurs is on every scanner that occurs.
         features: the files are features, not slides.
     """
 
@@ -33,64 +68,86 @@ class Layout:
     expected: str
     pattern: re.Pattern[str]
     row: Callable[[Mapping[str, str]], Mapping[str, str]]
-    complete: bool
+    specimens: Sequence[str] = ()
+    scanners: Sequence[str] = ()
+    count: int = 0
+    complete: bool = True
     features: bool = False
+    get: str = ""
+    licence: str = ""
+
+    def table(self, folder: Path) -> pd.DataFrame:
+        rows = []
+        for path in sorted(folder.rglob("*")):
+            found = self.pattern.fullmatch(path.relative_to(folder).as_posix())
+            if found:
+                scan = path.parent if path.name == "features.npy" else path
+                where = {"features_path" if self.features else "slide_path": str(scan)}
+                rows.append({"slide_id": scan.stem, "label": "", **self.row(found.groupdict()), **where})
+        return pd.DataFrame(rows)
+
+    def missing(self, table: pd.DataFrame) -> list[str]:
+        if not self.complete:
+            gone = sorted(set(self.specimens) - set(table["specimen_id"]))
+        else:
+            specimens = self.specimens or sorted(set(table["specimen_id"]))
+            scanners = self.scanners or sorted(set(table["scanner"]))
+            there = set(zip(table["specimen_id"], table["scanner"], strict=True))
+            gone = [
+                f"{one} on {scanner}" for one, scanner in product(specimens, scanners) if (one, scanner) not in there
+            ]
+        short = self.count - table["specimen_id"].nunique()
+        return gone + ([f"{short} of {self.count} specimens altogether"] if short > 0 else [])
 
 
-def scan_table(layout: Layout, folder: str | os.PathLike[str]) -> pd.DataFrame:
+def scan_table(dataset: PublicSet, folder: str | os.PathLike[str]) -> pd.DataFrame:
     """One row per scan of a set in `folder`, with the columns of a manifest; paths are absolute.
 
     Raises:
         InputError: there is no such folder, or nothing in it follows the layout.
     """
     folder = Path(os.path.abspath(folder))
+    expected = f"expected {dataset.expected}" + (f"; get it from {dataset.get}" if dataset.get else "")
     if not folder.is_dir():
-        raise InputError(folder, f"there is no such folder; expected {layout.name}", layout.expected)
-    rows = []
-    for path in sorted(folder.rglob("*")):
-        found = layout.pattern.fullmatch(path.relative_to(folder).as_posix())
-        if found:
-            scan = path.parent if path.name == "features.npy" else path
-            where = {"features_path" if layout.features else "slide_path": str(scan)}
-            rows.append({"slide_id": scan.stem, "label": "", **layout.row(found.groupdict()), **where})
-    if not rows:
-        raise InputError(folder, f"nothing in it looks like {layout.name}", layout.expected)
-    return pd.DataFrame(rows)
+        raise InputError(folder, f"there is no such folder of {dataset.name}", expected)
+    table = dataset.table(folder)
+    if table.empty:
+        raise InputError(folder, f"nothing in it looks like {dataset.name}", expected)
+    return table
 
 
-def missing_scans(layout: Layout, table: pd.DataFrame) -> list[str]:
-    """Scans that a complete set would have: `specimen on scanner`, sorted; [] where the set need not be complete."""
-    if not layout.complete:
-        return []
-    there = set(zip(table["specimen_id"], table["scanner"], strict=True))
-    return [
-        f"{specimen} on {scanner}"
-        for specimen in sorted(set(table["specimen_id"]))
-        for scanner in sorted(set(table["scanner"]))
-        if (specimen, scanner) not in there
-    ]
+def missing_scans(dataset: PublicSet, table: pd.DataFrame) -> list[str]:
+    """What a whole set would have besides the scans of `table`, such as `specimen on scanner`; [] where it is whole."""
+    return dataset.missing(table)
 
 
 def write_manifest(
-    layout: Layout, folder: str | os.PathLike[str], path: str | os.PathLike[str], allow_missing: bool = False
+    dataset: PublicSet,
+    folder: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    allow_missing: bool = False,
+    mpp: float | None = None,
 ) -> pd.DataFrame:
     """Write the manifest of a set; read it with `load_manifest(path, allow_outside=True)` if it lies elsewhere.
 
     Args:
-        layout: of the set.
+        dataset: one of `DATASETS`, or a `named_layout`.
         folder: where it is.
         path: of the manifest.
         allow_missing: write it also if scans are missing.
+        mpp: µm/px of all scans, where the files do not tell it.
 
     Raises:
         InputError: the folder is not the set, or scans are missing; it lists them.
     """
-    table = scan_table(layout, folder)
-    missing = missing_scans(layout, table)
+    table = scan_table(dataset, folder)
+    missing = dataset.missing(table)
     if missing and not allow_missing:
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        problem = f"{len(missing)} scans of {layout.name} are missing: {', '.join(missing[:SHOWN])}{more}"
-        raise InputError(folder, problem, f"get them, or allow_missing; expected {layout.expected}")
+        problem = f"of {dataset.name} are missing: {', '.join(missing[:SHOWN])}{more} ({len(missing)} in all)"
+        raise InputError(folder, problem, f"get them, or allow missing ones; expected {dataset.expected}")
+    if mpp is not None:
+        table["mpp"] = mpp
     with write_atomically(path) as temporary:
         table.to_csv(temporary, index=False)
     return table
