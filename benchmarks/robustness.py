@@ -1,9 +1,10 @@
 """Time and memory of the robustness measures at the size of the public benchmarks, beside the matrix products they need.
 
-    python -m benchmarks.robustness [--slides 3] [--tiles 8139] [--dim 1024] [--plism-benchmark FOLDER]
+    python -m benchmarks.robustness [--slides 91] [--sampled 3] [--tiles 8139] [--dim 1024] [--plism-benchmark FOLDER]
 
-Features are generated: registered slides share the tissue, and each has its own shift and noise. The 4,095 pairs of 91
-slides are extrapolated from the pairs of a few: each slide's own neighbours are found once, each pair costs one product.
+Features are generated: registered slides share the tissue, and each has its own shift and noise. All slides are in memory, as
+they are when `benchmark/stain_pairs.py` measures them (3.0 GB of float32 by default). The 4,095 pairs of 91 slides are
+extrapolated from the pairs of a few: each slide's own neighbours are found once, each pair costs one product.
 
 plism-benchmark's own metric functions run beside it on the same arrays where they can be imported. They are not on PyPI and
 the repository states no licence, so nothing of them is here. To get them:
@@ -30,7 +31,6 @@ from scangen_bundle.metrics.embedding import neighbour_counts, robustness_index
 from scangen_bundle.metrics.neighbours import nearest
 from scangen_bundle.metrics.paired_features import own_neighbours, paired_cosine, retrieval_hits, unit_rows
 
-SLIDES = 91
 KS = (1, 3, 5, 10)
 CHECKED = 40  # rows that are compared with a sort of all cosines
 
@@ -83,42 +83,55 @@ def largest_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
-def paired(slides: int, tiles: int, dim: int, plism: tuple[Any, Any] | None) -> None:
+def registered_slides(slides: int, tiles: int, dim: int) -> np.ndarray:
+    """Features float32 [slides, tiles, dim]: shared tissue, and of each slide a shift and noise."""
     generator = np.random.default_rng(0)
-    tissue = generator.normal(size=(tiles, dim)).astype(np.float32)
-    arrays = []
-    for _ in range(slides):
-        noise = generator.normal(size=(tiles, dim)).astype(np.float32)
-        arrays.append(unit_rows(tissue + generator.normal(size=dim).astype(np.float32) + 4.5 * noise))
+    tissue, noise = (generator.normal(size=(tiles, dim)).astype(np.float32) for _ in range(2))
+    features = np.empty((slides, tiles, dim), np.float32)
+    for slide, values in enumerate(features):
+        np.multiply(
+            np.roll(noise, 37 * slide + 1, axis=0), 4.5, out=values
+        )  # of other tiles: as good as noise of its own
+        values += tissue + generator.normal(size=dim).astype(np.float32)
+    return features
+
+
+def paired(slides: int, sampled: int, tiles: int, dim: int, plism: tuple[Any, Any] | None) -> None:
+    features = registered_slides(slides, tiles, dim)
+    arrays = [unit_rows(values) for values in features[:sampled]]
     own_time, own = seconds(lambda: [own_neighbours(array, max(KS)) for array in arrays])
-    pairs = list(combinations(range(slides), 2))
+    pairs = list(combinations(range(sampled), 2))
     one, pair_time, found = 0.0, 0.0, {}
+
+    def measured(a: int, b: int) -> np.ndarray:
+        """What `stain_pairs.slide_pairs` does for a pair: hits [n, K]."""
+        second = unit_rows(features[b])
+        paired_cosine(arrays[a], second).mean()
+        return retrieval_hits(arrays[a], second, own[a], own[b], KS)
+
     for a, b in pairs:
         time_product, _ = seconds(lambda a=a, b=b: product(arrays[a], arrays[b]))
-        time_pair, hits = seconds(
-            lambda a=a, b=b: (
-                paired_cosine(arrays[a], arrays[b]).mean(),
-                retrieval_hits(arrays[a], arrays[b], own[a], own[b], KS),
-            )[1]
-        )
+        time_pair, hits = seconds(lambda a=a, b=b: measured(a, b))
         one, pair_time = one + time_product, pair_time + time_pair
         found[a, b] = hits.mean(axis=0)
         some = np.linspace(0, tiles - 1, CHECKED).astype(int)
         difference = np.abs(hits[some] - brute_force(arrays[a], arrays[b], some)).max()
         if difference > 1e-9:
             raise SystemExit(f"pair {a}, {b}: hits differ from brute force by {difference}")
-    count = SLIDES * (SLIDES - 1) // 2
-    total = own_time / slides * SLIDES + pair_time / len(pairs) * count
+    count = slides * (slides - 1) // 2
+    total = own_time / sampled * slides + pair_time / len(pairs) * count
     products = one / len(pairs) * count
-    print(f"top-k and cosine, {tiles:,} tiles x {dim:,}-d, {len(pairs)} pairs of {slides} slides; equal to brute force")
+    print(
+        f"top-k and cosine, {tiles:,} tiles x {dim:,}-d, {len(pairs)} pairs of {sampled} slides; equal to brute force"
+    )
     print(
         f"  pair {pair_time / len(pairs):.2f} s, one product {one / len(pairs):.2f} s, "
-        f"own neighbours {own_time / slides:.2f} s a slide"
+        f"own neighbours {own_time / sampled:.2f} s a slide"
     )
     print(
-        f"  {count:,} pairs of {SLIDES} slides: {total:,.0f} s, products alone {products:,.0f} s: {total / products:.2f} times"
+        f"  {count:,} pairs of {slides} slides: {total:,.0f} s, products alone {products:,.0f} s: {total / products:.2f} times"
     )
-    print(f"  largest memory: {largest_memory():.2f} GB")
+    print(f"  largest memory, all {slides} slides in it: {largest_memory():.2f} GB")
     if plism:
         cosine, topk = plism
         time_cosine, mean = seconds(lambda: cosine.compute_metric(arrays[0], arrays[1]))
@@ -147,7 +160,8 @@ def index(samples: int, dim: int, k: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--slides", type=int, default=3)
+    parser.add_argument("--slides", type=int, default=91)
+    parser.add_argument("--sampled", type=int, default=3, help="slides whose pairs are measured")
     parser.add_argument("--tiles", type=int, default=8139)
     parser.add_argument("--dim", type=int, default=1024)
     parser.add_argument("--samples", type=int, default=20_000)
@@ -156,7 +170,7 @@ def main() -> None:
     options = parser.parse_args()
     index(options.samples, options.sample_dim, 11)
     print(f"  largest memory: {largest_memory():.2f} GB")
-    paired(options.slides, options.tiles, options.dim, plism_metrics(options.plism_benchmark))
+    paired(options.slides, options.sampled, options.tiles, options.dim, plism_metrics(options.plism_benchmark))
 
 
 if __name__ == "__main__":
