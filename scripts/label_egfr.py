@@ -9,13 +9,36 @@ from typing import get_args
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.cohort import label_manifest, load_manifest, read_egfr_table, write_manifest
 from scangen_bundle.cohort.egfr import Definition
+from scangen_bundle.cohort.manifest import UNLABELLED
 from scangen_bundle.errors import report_input_errors
+
+EXPLANATION = """
+definitions of label 1; everything else in the table is 0:
+  any                   any change of the protein, passengers such as R222L included
+  activating            L858R, exon-19 deletions, L861Q, G719X or S768I, alone or with others
+  activating_or_exon20  those, and exon-20 insertions
+
+The written manifest has a column egfr_class (L858R, exon19_deletion, exon20_insertion, other, wild_type, ...), so that
+a class can be left out. Patients who are not in the table stay without a label.
+
+the table:
+  sample_id,EGFR_protein_change,source_site
+  TCGA-05-4244-01,L858R,Indivumed
+  TCGA-05-4249-01,WT,Indivumed
+
+example:
+  python scripts/label_egfr.py --manifest my_cohort/scans.csv --table egfr.csv --definition activating \\
+      --output my_cohort/manifest.csv
+"""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXPLANATION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--manifest", required=True, help="the cohort, one row per scan, patient ids as TCGA-05-4244")
     parser.add_argument("--table", required=True, help="CSV: sample_id, EGFR_protein_change, source_site")
     parser.add_argument("--definition", choices=get_args(Definition), required=True, help="what counts as label 1")
@@ -28,10 +51,12 @@ def main() -> None:
     labelled, unmatched = label_manifest(manifest, read_egfr_table(options.table, options.definition))
     write_manifest(labelled, options.output)
 
-    print(labelled.drop_duplicates("patient_id").groupby(["egfr_class", "label"]).size().rename("patients").to_string())
+    patients = labelled[labelled["label"] != UNLABELLED].drop_duplicates("patient_id")
+    print(patients.groupby(["egfr_class", "label"]).size().rename("patients").to_string())
     if unmatched:
         print(f"without label, because not in the table ({len(unmatched)} patients): {', '.join(unmatched)}")
     print(f"wrote {options.output}")
+    print(RESEARCH_USE_ONLY)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,43 @@
+"""The commands that the README and the guides show name files, steps and settings that exist; MONAI checks no names."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from monai.bundle import ConfigParser
+
+from tests.conftest import ROOT
+
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").rglob("*.yaml")], key=str)
+OF_MONAI = {"config_file", "logging_file", "meta_file", "runner_id"}
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words after `monai.bundle run` of each command on a page, through continued lines."""
+    text = re.sub(r"\\\n[# ]*", " ", page.read_text(encoding="utf-8"))
+    return [shlex.split(found) for found in re.findall(r"-m monai\.bundle run (\w+ .*?)(?:`|\s#|$)", text, re.M)]
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_every_command_names_what_there_is(page):
+    for step, *words in commands(page):
+        pairs = takewhile(lambda pair: pair[0].startswith("--"), zip(words[::2], words[1::2], strict=False))
+        options = {name.removeprefix("--"): value for name, value in pairs}  # prose may follow
+        files = options["config_file"]
+        files = ast.literal_eval(files) if files.startswith("[") else [files]
+        config = ConfigParser.load_config_files([str(ROOT / file) for file in files])
+        assert step in config, (step, files)
+        unknown = [name for name in options.keys() - OF_MONAI if name.split("#")[0] not in config]
+        assert unknown == [], (step, files)
+
+
+def test_the_readme_shows_the_whole_way():
+    steps = [step for step, *_ in commands(ROOT / "README.md")]
+    assert steps[:4] == ["extracting", "training", "evaluating", "inferring"]
