@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.cohort import confounding_report
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.per_scanner import metric_key
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.tracking import RunTracker
 from scangen_bundle.metrics import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
@@ -49,13 +49,10 @@ def choose_threshold(validation: pd.DataFrame, where: object) -> tuple[float, fl
 
 
 def tracked_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Figures by MLflow name `test/<key>` (`test/embedding/<key>`); pairs of scanners are in metrics.json alone.
-
-    MLflow allows letters, digits and `_-. :/` in a name; anything else becomes `_`.
-    """
+    """Figures by MLflow name `test/<key>` (`test/embedding/<key>`); pairs of scanners are in metrics.json alone."""
     figures = {**metrics["figures"], **{f"embedding/{k}": v for k, v in metrics.get("embedding", {}).items()}}
     return {
-        re.sub(r"[^\w\-. :/]", "_", f"test/{key}", flags=re.ASCII): figure["value"]
+        metric_key(f"test/{key}"): figure["value"]
         for key, figure in figures.items()
         if figure["value"] is not None and " vs " not in key
     }
@@ -92,6 +89,8 @@ class EvaluationHandler:
         card: further facts for the report's model card.
         records: what the dataset was made of, with `slide_id` and `features_path`; with them the report has the
             resolution audit of these scans.
+        colours_dir: colour-statistics bags of the same scans (`run extracting` with that encoder); where all are there, the
+            scanner probes of the colours alone stand beside those of the embeddings.
         checkpoint: the file that the network's weights came from; it is tracked with the rest, so that the run can be
             packed from MLflow alone.
     """
@@ -111,12 +110,13 @@ class EvaluationHandler:
         card: Mapping[str, Any] | None = None,
         records: Sequence[Mapping[str, Any]] = (),
         checkpoint: str | None = None,
+        colours_dir: str | None = None,
     ) -> None:
         self.predictions, self.val_predictions, self.folder = predictions, Path(val_predictions), Path(folder)
         self.tracker, self.training_scanners, self.class_names = tracker, list(training_scanners), list(class_names)
         self.resamples, self.seed, self.card = resamples, seed, dict(card or {})
         self.features = {record["slide_id"]: record["features_path"] for record in records}
-        self.checkpoint = checkpoint
+        self.checkpoint, self.colours_dir = checkpoint, colours_dir
         self.metrics: dict[str, Any] = {}
         self._module = None if network is None else network.get_submodule(embedding)
         self._output: torch.Tensor | None = None
@@ -207,9 +207,25 @@ class EvaluationHandler:
             specimen=table["specimen_id"].to_numpy(dtype=str),
             scanner=table["scanner"].to_numpy(dtype=str),
             label=table["label"].to_numpy(),
+            colours=self._colours(list(table["slide_id"])),
             resamples=self.resamples,
             seed=self.seed,
         )
+
+    def _colours(self, slide_ids: Sequence[str]) -> np.ndarray | None:
+        """Mean colour statistics of each scan's tiles [n, F]; None where not all scans have them."""
+        if self.colours_dir is None:
+            return None
+        paths = [Path(self.colours_dir) / f"{slide_id}.h5" for slide_id in slide_ids]
+        missing = sum(not path.is_file() for path in paths)
+        if missing:
+            logger.info(
+                "no scanner probe of colours: %d of %d bags are not in %s", missing, len(paths), self.colours_dir
+            )
+            return None
+        from scangen_bundle.features import open_bag
+
+        return np.stack([np.asarray(open_bag(path).features, dtype=np.float64).mean(axis=0) for path in paths])
 
     def _write_html(self, table: pd.DataFrame, embeddings: np.ndarray | None) -> None:
         from scangen_bundle.report.html import write_report

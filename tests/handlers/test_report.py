@@ -11,6 +11,7 @@ from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.features import BagAttributes, write_bag
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.report import EvaluationHandler, choose_threshold, tracked_figures
 from scangen_bundle.handlers.tracking import RunTracker
@@ -102,6 +103,72 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(bund
     assert f"{metrics['figures']['auroc/A']['value']:.3f}" in printed
     assert "B *" in printed
     assert "Research use only" in printed
+
+
+def colour_bag(path, red):
+    """Two tiles around a colour that each scanner has for itself."""
+    features = np.array([[red - 0.1, 1.0], [red + 0.1, 1.0]], dtype=np.float32)
+    coords = np.array([[0, 0], [9, 0]])
+    names = ("mpp", "source_mpp_x", "source_mpp_y", "effective_mpp_x", "effective_mpp_y")
+    attributes = BagAttributes(
+        slide_id=path.stem,
+        encoder="colour-statistics",
+        revision="1",
+        pooling="own",
+        dim=2,
+        tile_px=224,
+        read_level=0,
+        **dict.fromkeys(names, 0.5),
+    )
+    write_bag(path, features, coords, attributes)
+
+
+def test_what_colours_alone_tell_of_the_scanner_stands_beside_the_embeddings(tmp_path, caplog):
+    network, table = Embedded(), cohort()
+    colours = tmp_path / "colours"
+    colours.mkdir()
+    for row in table.itertuples():
+        colour_bag(colours / f"{row.slide_id}.h5", 1.0 if row.scanner == "A" else -1.0)
+    predictions = PredictionsHandler(table, str(tmp_path / "predictions.csv"))
+    options = {"network": network, "resamples": 20, "colours_dir": str(colours)}
+    handler = EvaluationHandler(predictions, validation(tmp_path), str(tmp_path), **options)
+    make_evaluator(network, [predictions, handler]).run()
+    probe = handler.metrics["embedding"]["scanner_probe/knn_colour"]
+    assert (probe["value"], probe["chance"]) == (1, 0.5)
+    assert "Scanner probe of colours" in (tmp_path / "report.html").read_text()
+
+    (colours / "s0.h5").unlink()
+    caplog.set_level("INFO")
+    make_evaluator(network, [predictions, handler]).run()
+    assert "scanner_probe/knn_colour" not in handler.metrics["embedding"]
+    assert "1 of 8 bags are not in" in caplog.text
+
+
+class ThreeClasses(Embedded):
+    """Three logits instead of two."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(4, 3)
+
+
+def test_three_classes_have_macro_figures_and_need_no_threshold(tmp_path):
+    network = ThreeClasses()
+    table = cohort()
+    table["label"] = (table["specimen_id"].str[1:].astype(int) % 3).astype("int64")
+    predictions = PredictionsHandler(table, str(tmp_path / "predictions.csv"))
+    names = ["a", "b", "c"]
+    handler = EvaluationHandler(
+        predictions, validation(tmp_path), str(tmp_path), class_names=names, network=network, resamples=20
+    )
+    make_evaluator(network, [predictions, handler]).run()
+    written = pd.read_csv(tmp_path / "predictions.csv")
+    scans = written[written.scanner == "A"]
+    expected = np.mean([roc_auc_score(scans.label == c, scans[f"probability_{c}"]) for c in range(3)])
+    assert handler.metrics["figures"]["auroc/A"]["value"] == pytest.approx(expected, abs=1e-12)
+    assert handler.metrics["settings"]["threshold"] is None
+    page = (tmp_path / "report.html").read_text()
+    assert all(f'id="roc-{name}-a"' in page for name in names)
 
 
 def test_without_validation_predictions_the_run_stops_before_it_starts(tmp_path):

@@ -59,7 +59,15 @@ def embedding_section(context: Context, embeddings: np.ndarray) -> Section:
 # figure of `metrics.evaluate_embeddings`: (name, what it says)
 FIGURES = {
     "scanner_probe/linear": ("Scanner probe, linear", "balanced accuracy of guessing the scanner; chance is best"),
-    "scanner_probe/knn": ("Scanner probe, nearest neighbours", "the same by the nearest scans of other patients"),
+    "scanner_probe/linear_colour": ("Scanner probe of colours, linear", "the same from the scans' colours alone"),
+    "scanner_probe/knn": (
+        "Scanner probe, nearest neighbours",
+        "balanced accuracy of the nearest scans' scanner; chance is best",
+    ),
+    "scanner_probe/knn_colour": (
+        "Scanner probe of colours, nearest neighbours",
+        "the same from the scans' colours alone",
+    ),
     "silhouette/scanner": ("Silhouette by scanner", "how much scans of a scanner keep together; 0 or below is best"),
     "silhouette/label": ("Silhouette by label", "how much scans of a label keep together; 1 is best"),
     "davies_bouldin/scanner": ("Davies-Bouldin by scanner", "overlap of the scanners' clusters; the higher the better"),
