@@ -38,8 +38,9 @@ register(
         mpp=0.5,
         precision="float16",
         licence="Apache-2.0",
-        gated=False,
+        gated=True,
         parameters=1130,
+        note="Access is granted at once when its terms are accepted.",
     ),
     EncoderSpec(
         name="h-optimus-1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,14 @@ from scangen_bundle.encoders.weights import fill, find_weights, load_state_dict
 if TYPE_CHECKING:
     import torch
 
+logger = logging.getLogger(__name__)
+
 SPEC = EncoderSpec(
     name="ctranspath",
     family="Sichuan University",
     domain=PATHOLOGY,
     library="own",
-    revision="ctranspath.pth",
+    revision="sha256-7c998680060c",  # of the published ctranspath.pth; STAMP and others check the same file by it
     architecture="swin_tiny_patch4_window7_224",
     ignored_keys=("head.",),
     poolings={"mean": 768},
@@ -84,12 +87,16 @@ def make_ctranspath(spec: EncoderSpec, weights: str | Path | None = None, **opti
 
     Args:
         spec: the registered record.
-        weights: the file.
+        weights: the file. A warning tells if it is not the published one, such as CHIEF's.
         options: those of `TorchEncoder`.
     """
     from scangen_bundle.encoders.torch_encoder import TorchEncoder
 
     found = find_weights(spec, weights)
+    if found.revision != spec.revision:
+        logger.warning(
+            "%s is %s, not the published %s: vectors of another model", found.path, found.revision, spec.revision
+        )
     network = build_ctranspath()
     fill(network, modern_names(load_state_dict(found.path)), spec, found.path)
     return TorchEncoder(spec, network, revision=found.revision, **options)

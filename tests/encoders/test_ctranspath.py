@@ -12,7 +12,7 @@ from scangen_bundle.encoders.ctranspath import build_ctranspath
 from .conftest import seeded
 
 
-def test_a_file_with_the_old_names_gives_the_networks_own_features(tmp_path, histology):
+def test_a_file_with_the_old_names_gives_the_networks_own_features(tmp_path, histology, caplog):
     network = seeded(build_ctranspath)
     old = {
         re.sub(r"layers\.(\d)\.downsample", lambda stage: f"layers.{int(stage[1]) - 1}.downsample", key): value
@@ -29,3 +29,6 @@ def test_a_file_with_the_old_names_gives_the_networks_own_features(tmp_path, his
         expected = network(pixels)
     assert expected.shape == (2, 768)
     np.testing.assert_allclose(encoder.encode(histology), expected, atol=1e-4)
+    # It is not the published file, whose checksum many tools state, and that is told.
+    assert "not the published sha256-7c998680060c" in caplog.text
+    assert encoder.revision in caplog.text

@@ -34,6 +34,37 @@ PATHOLOGY_MODELS = [
 ]
 
 
+# What the survey of TRIDENT, STAMP, slide2vec and plism-benchmark found of each model: default pooling and its D, px of the
+# network, mean of the red channel, precision on a GPU, whether its repository is gated.
+IMAGENET, HALF, H_OPTIMUS, HIBOU, LUNIT, CLIP = 0.485, 0.5, 0.707223, 0.7068, 0.70322989, 0.48145466
+FIELD = {
+    "resnet50": ("gap", 1024, 224, IMAGENET, "float32", False),
+    "uni": ("cls", 1024, 224, IMAGENET, "float16", True),
+    "uni2-h": ("cls", 1536, 224, IMAGENET, "float16", True),
+    "virchow": ("cls+mean", 2560, 224, IMAGENET, "float16", True),
+    "virchow2": ("cls+mean", 2560, 224, IMAGENET, "float16", True),
+    "prov-gigapath": ("cls", 1536, 224, IMAGENET, "float16", True),
+    "h-optimus-0": ("cls", 1536, 224, H_OPTIMUS, "float16", True),
+    "h-optimus-1": ("cls", 1536, 224, H_OPTIMUS, "float16", True),
+    "h0-mini": ("cls", 768, 224, H_OPTIMUS, "float16", True),
+    "conch": ("own", 512, 448, CLIP, "float32", True),
+    "conch-v1.5": ("own", 768, 448, IMAGENET, "float16", True),
+    "phikon": ("cls", 768, 224, IMAGENET, "float32", False),
+    "phikon-v2": ("cls", 1024, 224, IMAGENET, "float32", False),
+    "hibou-b": ("pooler", 768, 224, HIBOU, "float16", False),
+    "hibou-l": ("pooler", 1024, 224, HIBOU, "float16", True),
+    "midnight-12k": ("cls+mean", 3072, 224, HALF, "float16", False),
+    "gpfm": ("cls", 1024, 224, IMAGENET, "float32", False),
+    "ctranspath": ("mean", 768, 224, IMAGENET, "float32", False),
+    "kaiko-vits16": ("cls", 384, 224, HALF, "float32", False),
+    "kaiko-vits8": ("cls", 384, 224, HALF, "float32", False),
+    "kaiko-vitb16": ("cls", 768, 224, HALF, "float32", False),
+    "kaiko-vitb8": ("cls", 768, 224, HALF, "float32", False),
+    "kaiko-vitl14": ("cls", 1024, 224, HALF, "float32", False),
+    "lunit-vits8": ("cls", 384, 224, LUNIT, "float32", False),
+}
+
+
 @pytest.fixture
 def uni() -> EncoderSpec:
     return ENCODERS["uni"].spec
@@ -48,6 +79,14 @@ def test_the_registry_holds_the_encoders_of_the_field_and_the_controls():
         "resnet50",
         "dinov2-vitb14",
     }
+
+
+@pytest.mark.parametrize("name", FIELD)
+def test_each_encoder_of_the_field_is_what_the_field_makes_of_it(name):
+    spec = ENCODERS[name].spec
+    found = (spec.pooling, spec.poolings[spec.pooling], spec.input_px, spec.mean[0], spec.precision, spec.gated)
+    assert found == FIELD[name]
+    assert spec.mpp == 0.5
 
 
 @pytest.mark.parametrize(
