@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -98,6 +100,11 @@ def scale_top(heatmap: Heatmap) -> float:
     return max(2.0, float(np.percentile(known, 99))) if len(known) else 2.0
 
 
+def scale_end(heatmaps: Iterable[Heatmap], top: float) -> Literal["max", "neither"]:
+    """How a colour bar ends at `top`: with a point where a tile has more attention than that."""
+    return "max" if any((heatmap.values > top).any() for heatmap in heatmaps) else "neither"
+
+
 def overlay(heatmap: Heatmap, thumbnail: np.ndarray, top: float | None = None, alpha: float = 0.5) -> np.ndarray:
     """Blend the heatmap over a thumbnail of the whole slide.
 
@@ -140,9 +147,10 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
     axes = figure.add_axes((0.7 / across, 0.75 / down, wide / across, high / down))
     axes.imshow(picture, extent=(0, wide_mm, high_mm, 0), interpolation="nearest")
     axes.set(title=title, xlabel="mm", ylabel="mm")
-    scale = ScalarMappable(Normalize(0, scale_top(heatmap)), "viridis")
+    top = scale_top(heatmap)
+    scale = ScalarMappable(Normalize(0, top), "viridis")
     bar = figure.add_axes(((wide + 0.9) / across, (0.75 + 0.15 * high) / down, 0.2 / across, 0.7 * high / down))
-    figure.colorbar(scale, cax=bar, label="attention (1 = average tile)")
+    figure.colorbar(scale, cax=bar, label="attention (1 = average tile)", extend=scale_end([heatmap], top))
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120)

@@ -9,7 +9,7 @@ import numpy as np
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
-from scangen_bundle.report.heatmap import Heatmap, overlay, scale_top
+from scangen_bundle.report.heatmap import Heatmap, overlay, scale_end, scale_top
 
 COLUMNS = 4
 
@@ -59,7 +59,8 @@ def write_side_by_side(
         axes.set(title=name, xlim=(0, wide), ylim=(high, 0), xlabel="mm", aspect="equal")
     colours = ScalarMappable(Normalize(0, top), "viridis")
     bar = figure.add_axes((1 - 0.95 / across, 0.15, 0.2 / across, 0.7))
-    figure.colorbar(colours, cax=bar, label="attention (1 = average tile)")
+    end = scale_end((heatmap for heatmap, _ in scans.values()), top)
+    figure.colorbar(colours, cax=bar, label="attention (1 = average tile)", extend=end)
     figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7, y=0.06 / down)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120)

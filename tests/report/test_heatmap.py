@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from scangen_bundle.report.heatmap import attention_heatmap, nifti_bytes, overlay, scale_top, write_overlay
+from scangen_bundle.report.heatmap import attention_heatmap, nifti_bytes, overlay, scale_end, scale_top, write_overlay
 
 
 def brute_force(coords, attention, tile, size, per_tile):
@@ -70,6 +70,16 @@ def test_the_overlay_colours_tiles_and_leaves_the_rest_alone(tmp_path):
     assert (picture[:, 100:] == 200).all()
     write_overlay(heatmap, thumbnail, tmp_path / "a.png", "slide")
     assert (tmp_path / "a.png").stat().st_size > 1000
+
+
+def test_the_scale_is_open_where_a_tile_has_more_attention_than_its_top():
+    coords = np.array([[100 * i, 0] for i in range(400)])
+    attention = np.full(400, 0.5 / 399)
+    attention[7] = 0.5  # 200 times the mean, beyond the 99th percentile
+    peaked = attention_heatmap(coords, attention, (100, 100), (40_000, 200), (0.5, 0.5))
+    level = attention_heatmap(coords, np.full(400, 1 / 400), (100, 100), (40_000, 200), (0.5, 0.5))
+    assert scale_end([level, peaked], scale_top(peaked)) == "max"
+    assert scale_end([level], scale_top(level)) == "neither"
 
 
 def test_a_weight_without_a_tile_is_refused():
