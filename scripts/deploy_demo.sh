@@ -13,7 +13,7 @@ echo "$packed"
 
 work=outputs/deploy
 rm -rf "$work"
-mkdir -p "$work/input/dicom" "$work/models/scangen_mil"
+mkdir -p "$work/input" "$work/models/scangen_mil"
 cp "$(tail -n 1 <<<"$packed")" "$work/models/scangen_mil/model.ts"
 slide=$(.venv/bin/python - data/phantom "$run" <<'PY'
 import sys
