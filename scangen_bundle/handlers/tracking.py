@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -50,7 +51,8 @@ class RunTracker:
         experiment: MLflow experiment.
         run_name: name shown in MLflow.
         tracking_uri: a server or database; None for the default store.
-        tracking_required: False: an unreachable server is a warning and the default store is used.
+        tracking_required: False: a server that cannot be reached at the start is a warning and the default store is used; one
+            that fails later is a warning, and what it did not take is left out.
         params: plain values logged once when the run is made.
         tags: tags of the run.
     """
@@ -147,18 +149,29 @@ class RunTracker:
         now = int(time.time() * 1000)
         points = [Metric(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
         for first in range(0, len(points), 900):  # MLflow takes at most 1,000 in a batch
-            self._client.log_batch(self._run_id, metrics=points[first : first + 900])
+            self._tell("log_batch", metrics=points[first : first + 900])
 
     def log_artifact(self, path: str | os.PathLike[str], folder: str | None = None) -> None:
         """Copy a file into the run."""
         if self.active:
             self.start()
-            self._client.log_artifact(self._run_id, str(path), folder)
+            self._tell("log_artifact", str(path), folder)
 
     def finish(self, status: str = "FINISHED") -> None:
         """Mark the run as ended; a later session opens it again."""
         if self._client is not None:
-            self._client.set_terminated(self._run_id, status=status)
+            self._tell("set_terminated", status=status)
+
+    def _tell(self, what: str, *args: Any, **options: Any) -> None:
+        """Call the client's method for this run; what fails half-way is a warning where tracking is not required."""
+        try:
+            getattr(self._client, what)(self._run_id, *args, **options)
+        except Exception as error:  # as in `start`
+            problem = f"the MLflow store no longer takes what is logged ({type(error).__name__})"
+            if self.required:
+                remedy = "mend it and give the same command again, which goes on from the last checkpoint"
+                raise InputError(self.uri, problem, f"{remedy}; or set --tracking_required false") from error
+            logger.warning("%s: %s; going on without it", self.uri, problem)
 
 
 def _is_number(value: object) -> bool:
@@ -216,5 +229,6 @@ class TrainingTracker:
         self.tracker.log_metrics(metrics, step=engine.state.epoch)
 
     def fail(self, engine: Engine, error: BaseException) -> None:
-        self.tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        with contextlib.suppress(InputError):  # a store that fails as well must not hide this error
+            self.tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise error

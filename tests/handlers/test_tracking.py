@@ -8,6 +8,7 @@ from ignite.engine import Events
 from mlflow import MlflowClient
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.handlers.checkpoint import CheckpointHandler, read_checkpoint
 from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker, local_store
 
 from .engines import Network, make_evaluator, make_trainer
@@ -65,6 +66,52 @@ def test_a_dead_server_falls_back_to_the_local_store_where_allowed(tmp_path, cap
     tracker.log_metrics({"x": 2.0}, step=3)
     assert history(tmp_path, tracker.run_id, "x") == [(3, 2.0)]
     assert "cannot be reached" in caplog.text
+
+
+class DiesAfter:
+    """An MLflow client whose store takes this many batches of metrics and then nothing any more."""
+
+    def __init__(self, client, batches):
+        self.client, self.left = client, batches
+
+    def log_batch(self, *args, **options):
+        self.left -= 1
+        self._answer()
+        self.client.log_batch(*args, **options)
+
+    def set_terminated(self, *args, **options):
+        self._answer()
+        self.client.set_terminated(*args, **options)
+
+    def _answer(self):
+        if self.left < 0:
+            raise ConnectionError("nobody there")
+
+
+def train_with_dying_store(folder, required):
+    network = Network()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.25)
+    tracker = RunTracker(folder, folder / "run", tracking_required=required)
+    tracker.start()
+    tracker._client = DiesAfter(tracker._client, batches=1)
+    checkpoint = CheckpointHandler(folder, network, {"optimizer": optimizer})
+    trainer = make_trainer(network, optimizer, [checkpoint, TrainingTracker(tracker)], 3)
+    return tracker, trainer
+
+
+def test_a_store_that_dies_half_way_stops_training_with_its_epochs_kept(tmp_path):
+    _, trainer = train_with_dying_store(tmp_path, required=True)
+    with pytest.raises(InputError, match=r"mlflow\.db.*no longer takes.*ConnectionError.*last checkpoint"):
+        trainer.run()
+    assert read_checkpoint(tmp_path / "last.pt")["meta"]["epoch"] == 2  # its second epoch could not be logged
+
+
+def test_a_store_that_dies_half_way_is_a_warning_where_tracking_is_not_required(tmp_path, caplog):
+    tracker, trainer = train_with_dying_store(tmp_path, required=False)
+    trainer.run()
+    assert trainer.state.epoch == 3
+    assert "ConnectionError" in caplog.text
+    assert [step for step, _ in history(tmp_path, tracker.run_id, "train/loss")] == [1]
 
 
 def test_the_environment_names_the_server(tmp_path, monkeypatch):
