@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import FeatureBag, open_bag
+
+logger = logging.getLogger(__name__)
 
 # What has to be the same in all bags of a cohort, where the files tell it.
 IDENTITY = ("encoder", "revision", "pooling", "tile_px", "mpp")
@@ -50,6 +53,8 @@ def make_records(
         raise InputError(
             "manifest", f"no scan is in the split {split!r}", "give more patients or other split_fractions"
         )
+    if split == "val":
+        _name_new_scanners(manifest, rows)
     records = []
     for row in rows.to_dict("records"):
         records.append(
@@ -78,6 +83,14 @@ def make_records(
     for record, bag in zip(records, bags, strict=True):
         record["num_tiles"] = len(bag)
     return records
+
+
+def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None:
+    """Say which scanners validation has and training has not: allowed, but they take part in choosing the model."""
+    trained = set(manifest.loc[manifest["split"] == "train", "scanner"])
+    new = sorted(set(validation["scanner"]) - trained)
+    if trained and new:
+        logger.warning("validation has scans of scanners that training never sees: %s", ", ".join(new))
 
 
 def _check_bags(bags: Sequence[FeatureBag], num_features: int) -> None:

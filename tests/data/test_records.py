@@ -28,6 +28,16 @@ def test_specimens_and_scanners_have_the_same_numbers_in_every_split(manifest):
         assert all(everything[r["slide_id"]] == (r["specimen"], r["scanner"]) for r in records)
 
 
+def test_a_scanner_that_only_validation_has_is_allowed_and_named(manifest, caplog):
+    patient_split = manifest.assign(split=["train" if name < "p003" else "val" for name in manifest.specimen_id])
+    make_records(patient_split, "", "val", **SIZES)
+    assert "never sees" not in caplog.text
+    table = patient_split.copy()
+    table.loc[(table.split == "train") & (table.scanner == "scanner 2"), "split"] = "excluded"
+    assert len(make_records(table, "", "val", **SIZES)) == 9
+    assert "scanners that training never sees: scanner 2" in caplog.text
+
+
 def test_a_bag_without_a_path_lies_in_the_features_folder(manifest):
     folder = manifest.features_path[0].rsplit("/", 1)[0]
     records = make_records(manifest.assign(features_path=""), folder, **SIZES)
