@@ -261,6 +261,33 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_slides_and_keeps_the_c
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
 
 
+def test_a_network_in_mixed_precision_has_its_term_computed_in_float32_inside_the_autocast():
+    network, kept = make_network(), []
+
+    def half(module, inputs, output):
+        kept.append(output.bfloat16())
+        return kept[-1]
+
+    network.embedding.register_forward_hook(half)  # what autocast makes of a product
+
+    class Autocast:
+        """MONAI's own is CUDA's; here the CPU's surrounds the loss and its handlers in the same way."""
+
+        context = torch.autocast("cpu", dtype=torch.bfloat16)
+
+        def attach(self, engine):
+            engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, lambda _: self.context.__enter__())
+            engine.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda _: self.context.__exit__(None, None, None))
+
+    network.myfc.bfloat16()
+    _, (found,) = train([ScanGenLossHandler(), Autocast()], network, batch_size=8)
+    batch = collate_bags(items())
+    expected = scangen_oracle(kept[0].detach().double(), batch["specimen"], batch["scanner"])[0]
+    assert found["loss_scangen"] == pytest.approx(float(expected), abs=1e-6)
+    assert found["loss_scangen"] != pytest.approx(float(expected.bfloat16()), abs=1e-6)
+    assert network.net[0].weight.grad.abs().max() > 0
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="MONAI's mixed precision is CUDA's only")
 def test_mixed_precision_gives_the_oracles_value_within_half_precision():
