@@ -7,6 +7,7 @@ agrees over its scanners. Takes the folder of the slides:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ CYTOLOGY = {
     "563479": {"A": 1.0, "N1": 0.94728, "N2": 1.12479, "Z": 0.98059},
     "574162": {"A": 1.0, "N1": 0.66861, "N2": 0.94488, "Z": 0.85512},
 }
-MASK_MPP = 8.0
+MASK_MPP, COARSE_MASK_MPP = 8.0, 32.0
 
 
 def bench_readers(folder: Path) -> None:
@@ -65,22 +66,30 @@ def differences(
 
 
 def bench_tissue(folder: Path) -> None:
-    """Tissue area of each cytology specimen on its scanners, by the closing."""
-    print("\nspecimen | closing, µm | mm² on " + ", ".join(CYTOLOGY["563479"]) + " | largest over smallest")
-    print("---|---|---|---|")
-    for specimen, scales in CYTOLOGY.items():
-        overviews = []
-        for scanner, scale in scales.items():
-            (path,) = folder.glob(f"multiscanner_cytology/{scanner}_BB_{specimen}_1.*")
-            with open_slide(path) as reader:
-                step = MASK_MPP / (CYTOLOGY_MPP / scale)
-                overviews.append(read_overview(reader, (step, step)))
-        for closing in (24, 100, 200, 250, 300, 400):
-            least = 2000 if closing == 24 else 200_000
-            masks = [find_tissue(picture, (MASK_MPP,) * 2, 0.25, closing, least) for picture in overviews]
-            areas = [float(mask.sum() * MASK_MPP**2 * 1e-6) for mask in masks]
-            listed = ", ".join(f"{area:.2f}" for area in areas)
-            print(f"{specimen} | {closing} | {listed} | {max(areas) / min(areas):.3f}", flush=True)
+    """Tissue area of each cytology specimen on its scanners, by the size of a mask px and the closing."""
+    print(
+        "\nspecimen | mask px, µm | closing, µm | mm² on " + ", ".join(CYTOLOGY["563479"]) + " | largest over smallest"
+    )
+    print("---|---|---|---|---|")
+    for specimen in CYTOLOGY:
+        for mask_mpp, closings in ((MASK_MPP, (24, 100, 200, 250, 300, 400)), (COARSE_MASK_MPP, (24,))):
+            overviews = list(read_overviews(folder, specimen, mask_mpp))
+            for closing in closings:
+                least = 2000 if closing == 24 else 200_000
+                masks = [find_tissue(picture, (mask_mpp,) * 2, 0.25, closing, least) for picture in overviews]
+                areas = [float(mask.sum() * mask_mpp**2 * 1e-6) for mask in masks]
+                listed = ", ".join(f"{area:.2f}" for area in areas)
+                ratio = max(areas) / min(areas)
+                print(f"{specimen} | {mask_mpp:g} | {closing} | {listed} | {ratio:.3f}", flush=True)
+
+
+def read_overviews(folder: Path, specimen: str, mask_mpp: float) -> Iterator[np.ndarray]:
+    """The specimen's scans at one resolution, in the order of `CYTOLOGY`."""
+    for scanner, scale in CYTOLOGY[specimen].items():
+        (path,) = folder.glob(f"multiscanner_cytology/{scanner}_BB_{specimen}_1.*")
+        with open_slide(path) as reader:
+            step = mask_mpp / (CYTOLOGY_MPP / scale)
+            yield read_overview(reader, (step, step))
 
 
 def main() -> None:

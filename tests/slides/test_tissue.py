@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from monai.bundle import ConfigParser
 from scipy import ndimage
 
+from scangen_bundle.cohort.phantom import make_phantom_cohort
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import TissueMask, open_slide, tissue_mask
 from scangen_bundle.slides.tissue import find_tissue, glass_white
+from tests.conftest import ROOT
 from tests.slides.fake_reader import FakeReader
 
 MPP = (8.0, 8.0)
@@ -178,14 +182,28 @@ CYTOLOGY_SCALE = {
 @pytest.mark.parametrize("specimen", CYTOLOGY_SCALE)
 def test_cytology_area_of_one_specimen_agrees_over_four_scanners_within_5_percent(real_data, specimen: str) -> None:
     """The cells of a cytospin lie apart, so its area is where cells are less than 400 µm apart: a wide closing."""
+    smear = ConfigParser.load_config_files([ROOT / "configs" / "tissue" / "smear.yaml"])["tissue"]
     areas = []
     for scanner, scale in CYTOLOGY_SCALE[specimen].items():
         (path,) = (real_data / "multiscanner_cytology").glob(f"{scanner}_BB_{specimen}_1.*")
         with open_slide(path) as reader:
-            mask = tissue_mask(reader, source_mpp=CYTOLOGY_MPP / scale, closing_um=200, min_area_um2=200_000)
+            mask = tissue_mask(reader, source_mpp=CYTOLOGY_MPP / scale, **smear)
         areas.append(mask.area_mm2)
     assert max(areas) / min(areas) < 1.05
     assert min(areas) > 20  # a dot of 6 mm has 28 mm²
+
+
+def test_phantom_area_of_one_specimen_agrees_over_its_scanners_within_5_percent(tmp_path) -> None:
+    """Six scanners with their own colours, white points, sharpness, noise and mpp; the settings for sections."""
+    scans = pd.read_csv(make_phantom_cohort(tmp_path, specimens=2, workers=2))
+    assert scans.groupby("specimen_id").scanner.nunique().tolist() == [6, 6]
+    for _, specimen in scans.groupby("specimen_id"):
+        areas = []
+        for path in specimen.slide_path:
+            with open_slide(tmp_path / path) as reader:
+                areas.append(tissue_mask(reader).area_mm2)
+        assert max(areas) / min(areas) < 1.05
+        assert 0.1 < min(areas) < 0.56**2
 
 
 def test_real_slides_hold_the_tissue_that_is_seen_on_them(real_data) -> None:
