@@ -69,7 +69,7 @@ def bag_row(row: Any, bag: FeatureBag) -> dict[str, Any]:
         "identified": about.get("scanner", ""),
         "agreement": compare_scanner(ScannerIdentity(vendor, model), row.scanner),
         "tool": bag.tool,
-        "reader": json.loads(about.get("versions", "{}")).get("reader", ""),
+        "reader": _reader(about.get("versions", "{}")),
         "encoder": about.get("encoder", ""),
         "pooling": about.get("pooling", ""),
         "dim": bag.dim,
@@ -83,3 +83,11 @@ def bag_row(row: Any, bag: FeatureBag) -> dict[str, Any]:
         "tissue_mm2": about.get("tissue_mm2", math.nan),
         "sharpness": about.get("sharpness", math.nan),
     }
+
+
+def _reader(versions: str) -> str:
+    """The reader that a bag names among the software that made it; "" if it names none."""
+    try:
+        return str(json.loads(versions).get("reader", ""))
+    except (ValueError, AttributeError):  # whoever writes bags by hand may have put any text there
+        return ""

@@ -135,7 +135,9 @@ def test_the_magnification_buckets_of_trident_show(tmp_path):
 
 def test_own_and_imported_bags_in_one_audit(tmp_path, capsys):
     features, coords = make_bag_arrays(5, disk.D)
-    attributes = make_attributes(slide_id="own", dim=disk.D, tissue_mm2=1.5, sharpness=30.0)
+    attributes = make_attributes(
+        slide_id="own", dim=disk.D, tissue_mm2=1.5, sharpness=30.0, versions='{"reader": "openslide"}'
+    )
     write_bag(tmp_path / "bags" / "own.h5", features, coords, attributes)
     manifest = manifest_of(
         [
@@ -148,6 +150,7 @@ def test_own_and_imported_bags_in_one_audit(tmp_path, capsys):
     table = pd.read_csv(tmp_path / "out" / "audit.csv").set_index("scanner")
     assert table.effective_mpp.to_dict() == pytest.approx({"a": 0.5, "b": 256 / 224}, rel=1e-4)
     assert table.tissue_mm2["a"] == 1.5
+    assert table.reader["a"] == "openslide"
     assert len(pd.read_csv(tmp_path / "out" / "audit_slides.csv")) == 2
     assert any("1 scans have no features: none" in flag for flag in report.flags)
     assert "more than one tool" in capsys.readouterr().out
