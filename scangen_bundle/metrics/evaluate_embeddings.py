@@ -93,7 +93,9 @@ def evaluate_embeddings(
         add(key, _silhouette(key, embeddings[rows], cluster, owner[rows], len(patients)))
         value = davies_bouldin(embeddings[rows], cluster) if len(rows) else math.nan
         found[f"davies_bouldin/{name}"] = _entry(
-            value, reason="needs at least two clusters" if math.isnan(value) else None
+            value,
+            reason="needs at least two clusters" if math.isnan(value) else None,
+            interval_reason="the clusters' centres would have to be found anew in every resample",
         )
     retrieval = specimen_retrieval(embeddings, glass, machine, RETRIEVAL_KS)
     for position, k in enumerate(RETRIEVAL_KS):

@@ -29,6 +29,7 @@ def test_a_planted_scanner_shows_in_every_figure():
             assert index["low"] <= index["value"] <= index["high"]
         else:  # every neighbour is of the planted scanner
             assert (index["value"], index["low"]) == (0, None)
+        assert all((figure["low"] is None) == bool(figure["interval_reason"]) for figure in results[-1].values())
     clean, marked = results
     for key in ("scanner_probe/linear", "scanner_probe/knn", "silhouette/scanner"):
         assert marked[key]["value"] > clean[key]["value"]
