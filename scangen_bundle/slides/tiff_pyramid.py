@@ -53,15 +53,17 @@ class TiffLevel:
         if count == 0:
             return None
         data = os.pread(file, count, self.offsets[index])
-        if len(data) < count or not self.is_complete(data[-64:]):
+        if len(data) < count or not self.is_complete(data):
             raise InputError(
                 path, f"the image data of tile {index} of {self.size[0]} px wide level is cut short", DAMAGED
             )
         return data
 
-    def is_complete(self, tail: bytes) -> bool:
-        """Whether the last bytes of a tile (its data may be followed by padding) end it as its coding demands."""
-        return self.compression not in MARKED_COMPRESSIONS or END_MARKER in tail
+    def is_complete(self, data: bytes) -> bool:
+        """Whether a tile ends as its coding demands; a few bytes of any padding may follow, or any number of zeros."""
+        if self.compression not in MARKED_COMPRESSIONS or END_MARKER in data[-64:]:
+            return True
+        return data.rstrip(b"\0").endswith(END_MARKER)
 
 
 @dataclass(frozen=True)

@@ -78,3 +78,14 @@ def test_a_directory_that_points_beyond_the_end_is_named(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(InputError, match=rf"directory 1 should be at byte {cut}"):
         read_tiff_pyramid(path)
+
+
+@pytest.mark.parametrize("padding", [b"", b"\x20" * 30, bytes(5000)], ids=["none", "some", "many zeros"])
+def test_a_padded_tile_is_whole_and_a_tile_cut_short_is_not(tmp_path: Path, padding: bytes) -> None:
+    path = write_slide(tmp_path / "slide.tif", IMAGE, levels=1)
+    level = read_tiff_pyramid(path).levels[0]
+    with open(path, "rb") as file:
+        data = level.read_tile(file.fileno(), 0, path)
+    assert data is not None
+    assert level.is_complete(data + padding)
+    assert not level.is_complete(data[: len(data) // 2] + padding)
