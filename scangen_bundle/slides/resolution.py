@@ -52,7 +52,7 @@ def resolve_mpp(
             where,
             f"the file says {metadata[0]:g} x {metadata[1]:g} µm/px, expected {PLAUSIBLE_MPP[0]:g} to "
             f"{PLAUSIBLE_MPP[1]:g}: a wrong value",
-            remedy,
+            f"{remedy}; where it is right, ask for a resolution near it (--mpp)",
         )
     return float(metadata[0]), float(metadata[1])
 
