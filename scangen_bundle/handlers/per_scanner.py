@@ -6,7 +6,7 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import ignite.distributed as idist
 import numpy as np
@@ -15,14 +15,16 @@ import torch
 from ignite.engine import Engine
 from ignite.metrics import Metric
 
+from scangen_bundle.errors import InputError
 from scangen_bundle.metrics import agreement, calibration, discrimination
 from scangen_bundle.metrics.bootstrap import Statistic
+from scangen_bundle.metrics.definitions import DEFINITIONS
 from scangen_bundle.metrics.predictions import IDENTITY, Predictions, check_predictions
 
 logger = logging.getLogger(__name__)
 
 NAMES = tuple(dict.fromkeys((*discrimination.FIGURES, *calibration.FIGURES, *agreement.FIGURES)))
-TIE_BREAK = 1e-6  # what the largest possible CoV takes off the key; smaller differences of AUROC count as ties
+TIE_BREAK = 1e-6  # what the largest possible CoV takes off the key; smaller differences of the figure count as ties
 
 
 class _PerScanner(Metric):
@@ -130,32 +132,53 @@ class PerScannerMetrics(_PerScanner):
         return {metric_key(key): value for key, value in figures(predictions, self.names, self.threshold).items()}
 
 
-class PerScannerROCAUC(_PerScanner):
-    """One number to choose a model by: the AUROC of the worst scanner, or their mean, equal ones ordered by lower CoV.
+class ModelChoiceMetric(_PerScanner):
+    """One number to choose a model by, higher is better: a figure of `PerScannerMetrics`, equal ones ordered by lower CoV.
 
-    For `key_val_metric` of an evaluator. A scanner with one class only is left out. Where no scanner's AUROC is defined
-    the key is minus infinity, as MONAI keeps a NaN that came first as the best for ever.
+    For `key_val_metric` of an evaluator. A figure of which less is better counts with a minus, one that should be near 0 or 1
+    as minus its distance from there. Where it is undefined the number is minus infinity, as MONAI keeps a NaN that came first
+    as the best for ever. For "auroc/worst" a scanner with one class only is left out.
 
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
-        over_scanners: "worst" or "mean".
-        break_ties: take up to a millionth off for the CoV, so that of two equal AUROCs the steadier one is better.
+        metric: key of the figure, such as "auroc/worst", "auroc/mean", "auroc/<scanner>", "icc" or "brier/worst".
+        threshold: of the probability of class 1, for figures of the class.
+        break_ties: take up to a millionth off for the CoV, so that of two equal figures the steadier model is better.
     """
 
     def __init__(
-        self, manifest: pd.DataFrame, over_scanners: Literal["worst", "mean"] = "worst", break_ties: bool = True
+        self,
+        manifest: pd.DataFrame,
+        metric: str = "auroc/worst",
+        threshold: float = 0.5,
+        break_ties: bool = True,
     ) -> None:
-        if over_scanners not in ("worst", "mean"):
-            raise ValueError(f"expected over_scanners 'worst' or 'mean', got {over_scanners!r}")
+        self.figure = metric.split("/")[0]
+        if self.figure not in NAMES:
+            raise ValueError(f"unknown metric {metric!r}; known: {', '.join(NAMES)}, with /worst, /mean or /<scanner>")
         super().__init__(manifest)
-        self.over_scanners, self.break_ties = over_scanners, break_ties
+        self.metric, self.threshold, self.break_ties = metric, threshold, break_ties
 
     def compute(self) -> float:
         predictions = self.predictions()
-        values = {} if predictions is None else figures(predictions, ("auroc", "cov"))
-        auroc, cov = values.get(f"auroc/{self.over_scanners}", math.nan), values.get("cov", math.nan)
-        if not math.isfinite(auroc):
+        if predictions is None:
             return -math.inf
+        values = figures(predictions, (self.figure, "cov"), self.threshold)
+        if self.metric not in values:
+            known = [key for key in values if key.split("/")[0] == self.figure]
+            raise InputError("model choice", f"there is no figure {self.metric!r} here", f"take one of {known}")
+        value, cov = values[self.metric], values.get("cov", math.nan)
+        if not math.isfinite(value):
+            return -math.inf
+        score = _higher_is_better(value, self.figure)
         if not self.break_ties:
-            return auroc
-        return auroc - TIE_BREAK * (cov / (1 + cov) if math.isfinite(cov) else 1.0)
+            return score
+        return score - TIE_BREAK * (cov / (1 + cov) if math.isfinite(cov) else 1.0)
+
+
+def _higher_is_better(value: float, figure: str) -> float:
+    better = DEFINITIONS[figure].better
+    target = {"zero": 0.0, "one": 1.0}.get(better)
+    if target is not None:
+        return -abs(value - target)
+    return value if better == "higher" else -value

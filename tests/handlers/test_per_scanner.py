@@ -9,7 +9,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from scangen_bundle.handlers.per_scanner import PerScannerMetrics, PerScannerROCAUC
+from scangen_bundle.errors import InputError
+from scangen_bundle.handlers.per_scanner import ModelChoiceMetric, PerScannerMetrics
 
 from .engines import make_evaluator
 
@@ -78,17 +79,41 @@ def test_a_scan_repeated_by_a_sampler_counts_once():
 
 
 def test_the_key_is_the_worst_scanner_and_equal_ones_are_ordered_by_cov():
-    plain = run(PerScannerROCAUC(manifest(), break_ties=False)).state.metrics["key"]
+    plain = run(ModelChoiceMetric(manifest(), break_ties=False)).state.metrics["key"]
     assert plain == min(roc_auc_score([0, 1, 0, 1], LOGITS[k::2]) for k in (0, 1))
     steady, shaky = [-1, -1, 1, 1, -1, -1, 1, 1], [-1, -3, 1, 3, -1, -3, 1, 3]
-    keys = [run(PerScannerROCAUC(manifest()), Fixed(list(map(float, x)))).state.metrics["key"] for x in (steady, shaky)]
+    keys = [
+        run(ModelChoiceMetric(manifest()), Fixed(list(map(float, x)))).state.metrics["key"] for x in (steady, shaky)
+    ]
     assert keys[0] == 1.0
     assert 1 - 1e-6 < keys[1] < keys[0]
 
 
+def test_a_named_figure_chooses_and_less_is_better_where_it_is():
+    steady, shaky = [-1.0, -1, 1, 1, -1, -1, 1, 1], [-1.0, -3, 1, 3, -1, -3, 1, 3]
+
+    def key(metric, logits):
+        return run(ModelChoiceMetric(manifest(), metric, break_ties=False), Fixed(logits)).state.metrics["key"]
+
+    assert key("auroc/GT450", LOGITS) == roc_auc_score([0, 1, 0, 1], LOGITS[1::2])
+    assert key("icc", steady) == pytest.approx(1.0)
+    assert key("icc", shaky) < 0.9
+    assert key("cov", steady) == 0 > key("cov", shaky)
+    off = run(PerScannerMetrics(manifest(), ["calibration_slope"]), Fixed(LOGITS)).state.metrics
+    slope = off["calibration_slope/mean"]
+    assert key("calibration_slope/mean", LOGITS) == pytest.approx(-abs(slope - 1))
+
+
+def test_a_figure_that_is_not_there_is_refused_with_those_that_are():
+    with pytest.raises(ValueError, match="unknown metric 'auc/worst'; known: auroc, "):
+        ModelChoiceMetric(manifest(), "auc/worst")
+    with pytest.raises(InputError, match=r"no figure 'auroc/wurst'.*auroc/worst"):
+        run(ModelChoiceMetric(manifest(), "auroc/wurst"))
+
+
 def test_an_undefined_key_is_never_kept_as_the_best():
     network = Fixed([math.nan] * 8)
-    evaluator = make_evaluator(network.eval(), key={"key": PerScannerROCAUC(manifest())})
+    evaluator = make_evaluator(network.eval(), key={"key": ModelChoiceMetric(manifest())})
     evaluator.run(1)
     network.logits = torch.tensor(LOGITS)
     evaluator.run(2)
@@ -120,7 +145,7 @@ def test_an_unknown_figure_is_refused_with_the_known_ones():
 
 def one_process_of_two(rank, port, results):
     torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    metrics = PerScannerMetrics(manifest()), PerScannerROCAUC(manifest())
+    metrics = PerScannerMetrics(manifest()), ModelChoiceMetric(manifest())
     mine = [0, 1, 2, 3, 4] if rank == 0 else [5, 6, 7, 0]  # unequal shares, one scan in both
     logits = torch.stack([torch.zeros(8), torch.tensor(LOGITS)], dim=1)[mine]
     for metric in metrics:
@@ -130,7 +155,7 @@ def one_process_of_two(rank, port, results):
 
 
 def test_two_processes_equal_one_with_all_scans():
-    expected = [run(PerScannerMetrics(manifest())), run(PerScannerROCAUC(manifest()))]
+    expected = [run(PerScannerMetrics(manifest())), run(ModelChoiceMetric(manifest()))]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
