@@ -141,23 +141,3 @@ def stain_measures(pairs: pd.DataFrame, slides: Sequence[np.ndarray]) -> tuple[M
             f"; the published leaderboard has {PUBLISHED_PLACES:,}, and fewer are easier to tell apart"
         )
     return Measured([PairMedians(pairs, stains)], baselines, {}, notes), np.arange(len(stains))
-
-
-def summary(pairs: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
-    """Mean, standard deviation, median and interquartile range by group and column, as plism-benchmark prints them."""
-    columns = [name for name in pairs.columns if name == "cosine" or name.startswith("top")]
-    groups = {ALL: pairs, **{name: pairs[pairs["group"] == name] for name in GROUPS[1:]}}
-    return {
-        name: {
-            column: {
-                "pairs": len(some),
-                "mean": float(some[column].mean()),
-                "sd": float(some[column].std(ddof=0)),
-                "median": float(some[column].median()),
-                "iqr": float(some[column].quantile(0.75) - some[column].quantile(0.25)),
-            }
-            for column in columns
-        }
-        for name, some in groups.items()
-        if len(some)
-    }
