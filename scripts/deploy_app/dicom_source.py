@@ -21,6 +21,8 @@ TAKEN_OVER = (
     "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "StudyID", "StudyDate", "StudyTime",
     "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
+# Attributes that a slide must have (type 1 of a VL Whole Slide Microscopy image) and a result is placed by.
+PLACED_BY = ("SeriesInstanceUID", "TotalPixelMatrixColumns", "ImageOrientationSlide", "SharedFunctionalGroupsSequence")
 
 
 def read_header(path: Path) -> Dataset:
@@ -57,7 +59,7 @@ def find_slide(paths: list[Path]) -> tuple[Path, Dataset]:
         paths: DICOM files of one study.
 
     Raises:
-        InputError: none is a whole-slide image, or there are two slides.
+        InputError: none is a whole-slide image, there are two slides, or a header lacks what a result is placed by.
     """
     headers = [(path, read_header(path)) for path in paths]
     slides = [(path, header) for path, header in headers if header.get("SOPClassUID") == WHOLE_SLIDE]
@@ -68,6 +70,10 @@ def find_slide(paths: list[Path]) -> tuple[Path, Dataset]:
     volumes = [(path, header) for path, header in slides if "VOLUME" in header.get("ImageType", [])]
     if not volumes:
         raise InputError(where, "has only label or overview images", "send the slide's VOLUME images")
+    for path, header in volumes:
+        if missing := [name for name in PLACED_BY if name not in header]:
+            problem = f"has no {', '.join(missing)}, by which a result is placed on the slide"
+            raise InputError(path.name, problem, "convert the slide again: DICOM asks for it")
     series = {header.SeriesInstanceUID for _, header in volumes}
     if len(series) > 1:
         raise InputError(where, f"is a study with {len(series)} slides", "give one slide at a time")

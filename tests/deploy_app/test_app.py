@@ -15,7 +15,7 @@ REFUSED = {
     "empty_bag": "empty",
     "forbidden_date": "its PatientBirthDate is not as DICOM wants it",
     "half_file": "half_file.dcm",
-    "no_orientation": "unexpected AttributeError",
+    "no_orientation": "has no ImageOrientationSlide, by which a result is placed",
     "no_room": "File exists",
     "other_encoder": "encoder is 'uni'",
     "other_length": "D = 7, the model takes 1280",

@@ -65,6 +65,17 @@ def test_a_failed_case_passes_later_steps_untouched():
     assert case.problem == "file: is broken"
 
 
+def test_an_unexpected_error_costs_the_case_its_result_and_quotes_nothing():
+    from case import BAG, Case, attempt
+
+    def fail(case):
+        raise ValueError("invalid value for PN: SECRETNAME^JANE")
+
+    problem = attempt(fail, Case("x", BAG, [])).problem
+    assert problem.startswith("unexpected ValueError in fail (test_steps.py:")
+    assert "SECRET" not in problem
+
+
 def test_an_unwritable_place_costs_the_case_its_result_only(tmp_path):
     from case import BAG, Case, attempt
 
