@@ -14,6 +14,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+# For the same bytes each time: TorchScript writes a module's constants in the order of a set of strings, and sums over
+# several threads differ in the last digit with their number.
+REPEATABLE = {"PYTHONHASHSEED": "0"} | {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 from scangen_bundle.errors import report_input_errors  # noqa: E402
 
@@ -47,7 +50,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # TorchScript writes a module's constants in the order of a set of strings, which only a fixed hash seed repeats.
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+    if any(os.environ.get(name) != value for name, value in REPEATABLE.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **REPEATABLE})
     main()
