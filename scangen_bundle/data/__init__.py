@@ -5,7 +5,7 @@ from scangen_bundle.data.bags import BagDataset
 from scangen_bundle.data.collate import collate_bags
 from scangen_bundle.data.loader import PrefetchLoader
 from scangen_bundle.data.prepare import PrepareBagBatch
-from scangen_bundle.data.records import class_weights, make_records
+from scangen_bundle.data.records import class_weights, feature_identity, make_records
 from scangen_bundle.data.sampler import LengthBucketSampler, SpecimenScannerSampler
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "SpecimenScannerSampler",
     "class_weights",
     "collate_bags",
+    "feature_identity",
     "make_records",
 ]

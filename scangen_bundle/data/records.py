@@ -40,7 +40,7 @@ def make_records(
 
     Returns:
         Dictionaries with `slide_id, specimen_id, patient_id, scanner_name` (str), `specimen, scanner, label, num_tiles`
-        (int), `features_path, slide_path` (str).
+        (int), `features_path, slide_path` (str), and `made_by`: what the bag tells of `IDENTITY`.
 
     Raises:
         InputError: no scan, missing bags (all of them are named), bags that do not fit each other or the network, a bag
@@ -82,7 +82,15 @@ def make_records(
     _check_bags(bags, num_features)
     for record, bag in zip(records, bags, strict=True):
         record["num_tiles"] = len(bag)
+        record["made_by"] = {name: bag.attributes[name] for name in IDENTITY if bag.attributes.get(name) is not None}
     return records
+
+
+def feature_identity(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How the features of these scans were made: of `IDENTITY`, what at least one bag tells (they agree, `make_records` saw
+    to it). It travels in the checkpoint, so that a network is not used on features of another encoder or resolution.
+    """
+    return {name: value for record in reversed(records) for name, value in record["made_by"].items()}
 
 
 def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None:

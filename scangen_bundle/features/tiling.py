@@ -124,7 +124,10 @@ def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlideFacts
         )
         if not len(coords):
             found = f"{mask.area_mm2:.3g} mm² of tissue were found, enough for no tile of {settings.tile_px} px"
-            remedy = "look at the slide; give a mask file, lower tiling's min_tissue, or take the row out"
+            remedy = (
+                "look at the slide; for smears and cytospins add configs/tissue/smear.yaml; give a mask file, lower "
+                "tiling's min_tissue, or take the row out"
+            )
             raise InputError(task.path, f"no tissue: {found} at {settings.mpp:g} µm/px", remedy)
         yield SlideFacts(
             coords,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+LISTED = 5
+
 
 @dataclass(frozen=True)
 class _Drawn:
@@ -91,7 +93,8 @@ class AttentionMapHandler:
         """Draw what is not there yet."""
         from scangen_bundle.report.side_by_side import write_side_by_side
 
-        with tqdm(total=len(self._weights), desc="attention maps", unit="slide") as bar:
+        drawable, unknown = len(self._weights), []
+        with tqdm(total=drawable, desc="attention maps", unit="slide") as bar:
             for specimen, titles in self._specimens.items():
                 scans: dict[str, tuple[Heatmap, np.ndarray | None]] = {}
                 finished = True
@@ -99,12 +102,23 @@ class AttentionMapHandler:
                     if slide_id in self._weights:
                         drawn = self._write_slide(slide_id, self._weights.pop(slide_id))
                         bar.update()
-                        if drawn is not None:
-                            scans[title] = drawn.heatmap, drawn.thumbnail
-                            finished &= drawn.was_there
+                        if drawn is None:
+                            unknown.append(slide_id)
+                            continue
+                        scans[title] = drawn.heatmap, drawn.thumbnail
+                        finished &= drawn.was_there
                 path = self.folder / f"{specimen}_scanners.png"
                 if len(scans) > 1 and not (finished and path.exists()):
                     write_side_by_side(scans, path, title=specimen)
+        if unknown:
+            logger.warning(
+                "no attention map of %d slides, whose bags do not tell the size of their tiles: %s%s",
+                len(unknown),
+                ", ".join(unknown[:LISTED]),
+                " ..." if len(unknown) > LISTED else "",
+            )
+        if drawable > len(unknown):
+            print(f"wrote attention maps of {drawable - len(unknown)} slides to {self.folder}")
 
     def _write_slide(self, slide_id: str, weights: np.ndarray) -> _Drawn | None:
         """The slide's files; None where the size of its tiles is not known."""
@@ -118,7 +132,6 @@ class AttentionMapHandler:
         mpp = bag.source_mpp or self._mpp(slide_id, slide_path)
         tile = bag.tile_size_level0(mpp)
         if mpp is None or tile is None:
-            logger.warning("%s: no attention map, because %s does not tell the size of its tiles", slide_id, bag.path)
             return None
         coords = bag.coords_level0(mpp)  # an inference run takes whole bags, in their order
         thumbnail, size = None, tuple(coords.max(axis=0) + tile)

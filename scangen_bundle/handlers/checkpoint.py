@@ -58,18 +58,20 @@ def load_weights(
     Args:
         network: the module to fill.
         path: a checkpoint that this bundle wrote.
-        expected: entries of the description that must be equal, for example the encoder and the class names.
+        expected: entries of the description that must be equal, for example the encoder and the class names; of an entry
+            that is a mapping, what both sides know.
 
     Raises:
-        InputError: another architecture, encoder or class list.
+        InputError: another architecture, encoder, resolution or class list.
     """
     content = read_checkpoint(path)
     meta = dict(content.get("meta", {}))
-    for name, value in (expected or {}).items():
-        if name in meta and meta[name] != value:
+    ours, theirs = _flat(expected or {}), _flat(meta)
+    for name in sorted(ours.keys() & theirs.keys()):
+        if ours[name] != theirs[name]:
             raise InputError(
                 path,
-                f"was trained with {name} {meta[name]!r}, this run has {value!r}",
+                f"was trained with {name} {theirs[name]!r}, this run has {ours[name]!r}",
                 "use the matching features or checkpoint",
             )
     target = unwrap(network)
@@ -86,6 +88,14 @@ def load_weights(
         )
     target.load_state_dict(content["network"])
     return meta
+
+
+def _flat(description: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries by name, those of a mapping as `name.entry`."""
+    flat: dict[str, Any] = {}
+    for name, value in description.items():
+        flat.update({f"{name}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {name: value})
+    return flat
 
 
 class CheckpointHandler:
@@ -122,6 +132,7 @@ class CheckpointHandler:
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.STARTED, self.restore)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+        engine.add_event_handler(Events.COMPLETED, self.tell)
 
     def restore(self, engine: Engine) -> None:
         """Go on where `last.pt` ended, or start anew where there is none."""
@@ -173,6 +184,16 @@ class CheckpointHandler:
                 "stopped": bool(engine.should_terminate),
             },
         )
+
+
+    def tell(self, engine: Engine) -> None:
+        """Say where the networks are."""
+        if idist.get_rank() != 0:
+            return
+        if (self.folder / BEST).is_file():
+            print(f"wrote {self.folder / BEST} (chosen by the validation patients) and {LAST}")
+        else:
+            print(f"wrote {self.folder / LAST}")
 
 
 class WeightsLoader:

@@ -74,3 +74,5 @@ class PredictionsHandler:
         is_best = engine.state.best_metric_epoch == engine.state.epoch
         if idist.get_rank() == 0 and (is_best or not self.only_best):
             write_predictions(self.table, self.path)
+            if not self.only_best:
+                print(f"wrote {self.path} and {self.path.with_suffix('.parquet').name}")

@@ -169,6 +169,7 @@ class EvaluationHandler:
             self._track_files(self.tracker)
             self.tracker.finish()
         print(headline_table({self.folder.resolve().name: self.metrics}))
+        print(f"wrote {self.folder / 'report.html'} and metrics.json")
         print(RESEARCH_USE_ONLY)
 
     def _track_files(self, tracker: RunTracker) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
 from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from monai.bundle import ConfigParser
 
+from scangen_bundle.settings import load_config, options_of, unknown_settings
 from tests.conftest import ROOT
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").rglob("*.yaml")], key=str)
-OF_MONAI = {"config_file", "logging_file", "meta_file", "runner_id"}
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -26,16 +24,14 @@ def commands(page: Path) -> list[list[str]]:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if commands(page)], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_every_command_names_what_there_is(page):
+def test_every_command_names_what_there_is(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
     for step, *words in commands(page):
         pairs = takewhile(lambda pair: pair[0].startswith("--"), zip(words[::2], words[1::2], strict=False))
-        options = {name.removeprefix("--"): value for name, value in pairs}  # prose may follow
-        files = options["config_file"]
-        files = ast.literal_eval(files) if files.startswith("[") else [files]
-        config = ConfigParser.load_config_files([str(ROOT / file) for file in files])
-        assert step in config, (step, files)
-        unknown = [name for name in options.keys() - OF_MONAI if name.split("#")[0] not in config]
-        assert unknown == [], (step, files)
+        options = options_of([word for pair in pairs for word in pair])  # prose may follow
+        config = load_config(options["config_file"])
+        assert step in config, (step, options)
+        assert unknown_settings(options, config) == [], (step, options)
 
 
 def test_the_readme_shows_the_whole_way():

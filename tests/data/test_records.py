@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scangen_bundle.data import class_weights, make_records
+from scangen_bundle.data import class_weights, feature_identity, make_records
 from scangen_bundle.errors import InputError
 
 from .cohort import FEATURES, write_cohort_bag
@@ -62,6 +62,15 @@ def test_a_bag_that_does_not_fit_is_named(manifest, tmp_path, attributes, featur
     with pytest.raises(InputError, match=said) as error:
         make_records(table, "", **SIZES)
     assert "odd.h5" in str(error.value)
+
+
+def test_the_features_identity_is_what_any_of_the_bags_tells(manifest):
+    records = make_records(manifest, "", **SIZES)
+    told = {"encoder": "fake", "revision": "1", "pooling": "cls", "tile_px": 224, "mpp": 0.5}
+    assert feature_identity(records) == told
+    records[0]["made_by"] = {}  # such as a tensor file, which tells nothing
+    assert feature_identity(records) == told
+    assert feature_identity([{"made_by": {}}]) == {}
 
 
 def test_all_missing_bags_are_counted_and_the_first_are_named(manifest):

@@ -82,6 +82,13 @@ def test_a_checkpoint_of_another_encoder_is_refused(tmp_path):
         load_weights(Network(), tmp_path / LAST, expected={"encoder": "virchow"})
 
 
+def test_features_of_another_resolution_are_refused_and_what_they_do_not_tell_is_not_compared(tmp_path):
+    train(tmp_path, 1, meta={"features": {"encoder": "uni", "mpp": 0.5}})
+    with pytest.raises(InputError, match=r"trained with features\.mpp 0\.5, this run has 28\.97"):
+        load_weights(Network(), tmp_path / LAST, expected={"features": {"encoder": "uni", "mpp": 28.97}})
+    load_weights(Network(), tmp_path / LAST, expected={"features": {"encoder": "uni", "tile_px": 224}})
+
+
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError, match="no such checkpoint"):
         read_checkpoint(tmp_path / "absent.pt")

@@ -1,0 +1,60 @@
+"""Settings on the command line that no config file has are refused: MONAI adds them, and nothing reads them."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scangen_bundle.errors import InputError
+
+
+def options_of(words: Sequence[str]) -> dict[str, str]:
+    """`--name value` and `--name=value` of a command's words, by name; words without a name are passed over."""
+    found: dict[str, str] = {}
+    following = [*words[1:], ""]
+    for word, value in zip(words, following, strict=True):
+        if word.startswith("--"):
+            name, equals, given = word.removeprefix("--").partition("=")
+            found[name] = given if equals else value
+    return found
+
+
+def load_config(files: str) -> Mapping[str, Any]:
+    """The content of `--config_file`, one path or a list of them, merged as MONAI does."""
+    from monai.bundle import ConfigParser
+
+    return ConfigParser.load_config_files(ast.literal_eval(files) if files.startswith("[") else [files])
+
+
+def unknown_settings(options: Mapping[str, str], config: Mapping[str, Any]) -> list[str]:
+    """Names among `options` that are neither an argument of `monai.bundle run` nor an entry of `config`.
+
+    Only the first part of a nested name is looked at (`train#trainer#max_epochs`): below it a name may be a new argument.
+    """
+    from monai.bundle import run
+
+    own = inspect.signature(run).parameters
+    return [name for name in options if name not in own and name.replace("::", "#").split("#")[0] not in config]
+
+
+def check_command_line() -> None:
+    """Refuse this process's `python -m monai.bundle run ...` if it sets what its config files do not have.
+
+    Raises:
+        InputError: it does; the message names what is meant, perhaps.
+    """
+    program, *words = sys.argv
+    options = options_of(words)
+    # MONAI's own experiment tracking takes settings of its own
+    if not Path(program).parent.match("monai/bundle") or "config_file" not in options or "tracking" in options:
+        return
+    config = load_config(options["config_file"])
+    for name in unknown_settings(options, config):
+        near = difflib.get_close_matches(name, list(config), n=3)
+        hint = f"did you mean {' or '.join('--' + one for one in near)}?" if near else "see the config file for what there is"
+        raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)

@@ -1,0 +1,47 @@
+"""A mistyped setting ends a run before it begins."""
+
+import sys
+
+import pytest
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.settings import check_command_line, options_of, unknown_settings
+from tests.conftest import ROOT
+
+PROGRAM = "/somewhere/site-packages/monai/bundle/__main__.py"
+TRAINING = ["run", "training", "--config_file", str(ROOT / "configs" / "train.yaml")]
+
+
+def test_options_are_read_in_both_forms():
+    words = ["run", "training", "--config_file", "a.yaml", "--seed=3", "--folds", "-1"]
+    assert options_of(words) == {"config_file": "a.yaml", "seed": "3", "folds": "-1"}
+
+
+def test_a_nested_name_is_known_by_its_first_part():
+    config = {"train": {"trainer": {}}, "seed": 0}
+    options = dict.fromkeys(["train#trainer#max_epochs", "train::anything", "seed", "meta_file", "trian#trainer"], "1")
+    assert unknown_settings(options, config) == ["trian#trainer"]
+
+
+def test_a_mistyped_setting_is_named_with_what_was_meant(monkeypatch):
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--max_epoch", "3"])
+    with pytest.raises(InputError, match=r"--max_epoch: .*train\.yaml has no such setting -> did you mean --max_epochs"):
+        check_command_line()
+
+
+def test_settings_of_any_of_several_files_are_known(monkeypatch):
+    files = [str(ROOT / "configs" / name) for name in ("train.yaml", "evaluate.yaml")]
+    monkeypatch.setattr(sys, "argv", [PROGRAM, "run", "evaluating", "--config_file", str(files), "--resamples", "9"])
+    check_command_line()
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        pytest.param(["/usr/bin/pytest", "--max_epoch", "3", "--config_file", "absent.yaml"], id="another program"),
+        pytest.param([PROGRAM, *TRAINING, "--tracking", "mlflow", "--experiment_name", "a"], id="MONAI's own tracking"),
+    ],
+)
+def test_what_is_not_ours_to_judge_passes(monkeypatch, argv):
+    monkeypatch.setattr(sys, "argv", argv)
+    check_command_line()
