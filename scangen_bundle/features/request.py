@@ -75,10 +75,31 @@ class ExtractionRequest:
         for name, value in {**self.expected(), "dtype": self.dtype}.items():
             found = str(bag.features.dtype) if name == "dtype" else bag.attributes.get(name)
             if found != value:
-                yield f"{name} is {found}, asked for {value}"
+                yield from _settings_differences(found, value) if name == "settings" else _difference(name, found, value)
         stated = bag.attributes.get("source_mpp_x")
         if not math.isnan(source_mpp) and (stated is None or not math.isclose(stated, source_mpp, rel_tol=1e-6)):
             yield f"the slide was read as {stated} µm/px, the manifest now says {source_mpp:g}"
+
+
+def _difference(name: str, found: object, wanted: object) -> list[str]:
+    return [f"{name} is {found}, asked for {wanted}"] if found != wanted else []
+
+
+def _settings_differences(found: str | None, wanted: str) -> list[str]:
+    """The entries of two `ExtractionRequest.settings` that differ, each by its name, such as `tiling.overlap`."""
+    try:
+        theirs, ours = json.loads(found or "{}"), json.loads(wanted)
+    except ValueError:
+        return _difference("settings", found, wanted)
+    texts = []
+    for name in sorted(theirs.keys() | ours.keys()):
+        one, other = theirs.get(name), ours.get(name)
+        if isinstance(one, dict) and isinstance(other, dict):
+            for key in sorted(one.keys() | other.keys()):
+                texts += _difference(f"{name}.{key}", one.get(key, "its default"), other.get(key, "its default"))
+        else:
+            texts += _difference(name, one, other)
+    return texts
 
 
 def software() -> dict[str, str]:

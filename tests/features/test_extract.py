@@ -145,7 +145,7 @@ def test_finished_bags_are_not_touched(tmp_path):
         ({"tile_px": 32}, {}, "tile_px is 64, asked for 32"),
         ({}, {"mpp": 1.0}, "mpp is 0.5, asked for 1"),
         ({}, {"dtype": "float32"}, "dtype is float16, asked for float32"),
-        ({}, {"tiling": {"overlap": 0.5}}, "settings is"),
+        ({}, {"tiling": {"overlap": 0.5}}, r"tiling\.overlap is its default, asked for 0\.5"),
     ],
 )
 def test_bags_of_another_request_are_refused_before_any_work(finished, encoder, options, text):
