@@ -56,5 +56,9 @@ def check_command_line() -> None:
     config = load_config(options["config_file"])
     for name in unknown_settings(options, config):
         near = difflib.get_close_matches(name, list(config), n=3)
-        hint = f"did you mean {' or '.join('--' + one for one in near)}?" if near else "see the config file for what there is"
+        hint = (
+            f"did you mean {' or '.join('--' + one for one in near)}?"
+            if near
+            else "see the config file for what there is"
+        )
         raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)

@@ -25,7 +25,9 @@ def test_a_nested_name_is_known_by_its_first_part():
 
 def test_a_mistyped_setting_is_named_with_what_was_meant(monkeypatch):
     monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--max_epoch", "3"])
-    with pytest.raises(InputError, match=r"--max_epoch: .*train\.yaml has no such setting -> did you mean --max_epochs"):
+    with pytest.raises(
+        InputError, match=r"--max_epoch: .*train\.yaml has no such setting -> did you mean --max_epochs"
+    ):
         check_command_line()
 
 

@@ -75,7 +75,9 @@ class ExtractionRequest:
         for name, value in {**self.expected(), "dtype": self.dtype}.items():
             found = str(bag.features.dtype) if name == "dtype" else bag.attributes.get(name)
             if found != value:
-                yield from _settings_differences(found, value) if name == "settings" else _difference(name, found, value)
+                yield from (
+                    _settings_differences(found, value) if name == "settings" else _difference(name, found, value)
+                )
         stated = bag.attributes.get("source_mpp_x")
         if not math.isnan(source_mpp) and (stated is None or not math.isclose(stated, source_mpp, rel_tol=1e-6)):
             yield f"the slide was read as {stated} µm/px, the manifest now says {source_mpp:g}"

@@ -94,7 +94,9 @@ def _flat(description: Mapping[str, Any]) -> dict[str, Any]:
     """Entries by name, those of a mapping as `name.entry`."""
     flat: dict[str, Any] = {}
     for name, value in description.items():
-        flat.update({f"{name}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {name: value})
+        flat.update(
+            {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {name: value}
+        )
     return flat
 
 
@@ -184,7 +186,6 @@ class CheckpointHandler:
                 "stopped": bool(engine.should_terminate),
             },
         )
-
 
     def tell(self, engine: Engine) -> None:
         """Say where the networks are."""
