@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -145,6 +145,18 @@ def resident(kind: str) -> float:
     return float("nan")
 
 
+def waiting_share(loader: Iterable[dict]) -> float:
+    """How much of an epoch a loop with a model of 5 ms a bag waits for its data."""
+    waiting, start, batches = 0.0, time.perf_counter(), iter(loader)
+    while True:
+        before = time.perf_counter()
+        batch = next(batches, None)
+        waiting += time.perf_counter() - before
+        if batch is None:
+            return waiting / (time.perf_counter() - start)
+        time.sleep(0.005 * len(batch["label"]))
+
+
 def bench_data(folder: Path) -> list[Row]:
     records = write_bags(folder)
     data = BagDataset(records, DRAWN)
@@ -166,19 +178,11 @@ def bench_data(folder: Path) -> list[Row]:
     text = f"{ours:.2f} beside {theirs:.2f} ms a bag: {theirs / ours:.1f} times faster"
     rows.append(("the same, warm, processor time", text, ">= 5 times"))
 
-    loader = PrefetchLoader(data, batch_size=BATCH, collate_fn=collate_bags)
-    waiting, start = 0.0, time.perf_counter()
-    for _ in range(4):
-        batches = iter(loader)
-        while True:
-            before = time.perf_counter()
-            batch = next(batches, None)
-            waiting += time.perf_counter() - before
-            if batch is None:
-                break
-            time.sleep(0.005 * len(batch["label"]))
-    share = waiting / (time.perf_counter() - start)
-    rows.append(("waiting for data, model of 5 ms a bag, 4 epochs of 3 batches", f"{share:.1%} of the time", "< 10 %"))
+    # every epoch begins by waiting for its first batch, so its length matters: that of a cohort of 192 scans
+    loader = PrefetchLoader(BagDataset(8 * records, DRAWN), batch_size=BATCH, collate_fn=collate_bags)
+    first, *later = (waiting_share(loader) for _ in range(4))
+    text = f"{np.mean(later):.1%} of the time (first epoch, which opens the {BAGS} bags: {first:.1%})"
+    rows.append((f"waiting for data, model of 5 ms a bag, epochs of {len(loader)} batches", text, "< 10 %"))
 
     memory = []
     for bags in (4, BAGS):
