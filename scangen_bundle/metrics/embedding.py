@@ -174,18 +174,19 @@ def specimen_retrieval(
         query = np.flatnonzero((scanner != target) & (last > first))
         candidates = torch.from_numpy(unit[pool]).T.contiguous()
         rows = max(1, BLOCK_ELEMENTS // len(pool))
+        memory = torch.empty((min(rows, len(query)), len(pool)))
         for start in range(0, len(query), rows):
             some = query[start : start + rows]
-            block = torch.from_numpy(unit[some]) @ candidates
+            block = torch.mm(torch.from_numpy(unit[some]), candidates, out=memory[: len(some)]).numpy()
             mates_found = last[some] - first[some]
             starts = np.cumsum(mates_found) - mates_found
-            row = torch.from_numpy(np.repeat(np.arange(len(some)), mates_found))
-            column = torch.from_numpy(np.arange(len(row)) - np.repeat(starts - first[some], mates_found))
-            mates = block[row, column].numpy()
-            best = torch.from_numpy(np.maximum.reduceat(mates, starts))[:, None]
-            block[row, column] = -torch.inf  # mates do not compete
-            nearer = (block > best).sum(dim=1).numpy()
-            ties = (block == best).sum(dim=1).numpy()
+            row = np.repeat(np.arange(len(some)), mates_found)
+            column = np.arange(len(row)) - np.repeat(starts - first[some], mates_found)
+            best = np.maximum.reduceat(block[row, column], starts)[:, None]
+            block[row, column] = -np.inf  # mates do not compete
+            # counted by NumPy: ten times as fast as PyTorch sums truth values
+            nearer = np.count_nonzero(block > best, axis=1)
+            ties = np.count_nonzero(block == best, axis=1)
             queries.append(some)
             targets.append(np.full(len(some), target))
             hits.append(np.clip((steps - nearer[:, None]) / (ties[:, None] + 1), 0, 1))
