@@ -16,8 +16,7 @@ from scangen_bundle.errors import InputError
 def options_of(words: Sequence[str]) -> dict[str, str]:
     """`--name value` and `--name=value` of a command's words, by name; words without a name are passed over."""
     found: dict[str, str] = {}
-    following = [*words[1:], ""]
-    for word, value in zip(words, following, strict=True):
+    for word, value in zip(words, [*words, ""][1:], strict=True):
         if word.startswith("--"):
             name, equals, given = word.removeprefix("--").partition("=")
             found[name] = given if equals else value
@@ -48,8 +47,7 @@ def check_command_line() -> None:
     Raises:
         InputError: it does; the message names what is meant, perhaps.
     """
-    program, *words = sys.argv
-    options = options_of(words)
+    program, options = sys.argv[0], options_of(sys.argv[1:])
     # MONAI's own experiment tracking takes settings of its own
     if not Path(program).parent.match("monai/bundle") or "config_file" not in options or "tracking" in options:
         return

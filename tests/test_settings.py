@@ -15,6 +15,7 @@ TRAINING = ["run", "training", "--config_file", str(ROOT / "configs" / "train.ya
 def test_options_are_read_in_both_forms():
     words = ["run", "training", "--config_file", "a.yaml", "--seed=3", "--folds", "-1"]
     assert options_of(words) == {"config_file": "a.yaml", "seed": "3", "folds": "-1"}
+    assert options_of([]) == {}
 
 
 def test_a_nested_name_is_known_by_its_first_part():
@@ -41,6 +42,7 @@ def test_settings_of_any_of_several_files_are_known(monkeypatch):
     "argv",
     [
         pytest.param(["/usr/bin/pytest", "--max_epoch", "3", "--config_file", "absent.yaml"], id="another program"),
+        pytest.param(["-c"], id="a program without arguments"),
         pytest.param([PROGRAM, *TRAINING, "--tracking", "mlflow", "--experiment_name", "a"], id="MONAI's own tracking"),
     ],
 )
