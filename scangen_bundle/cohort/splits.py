@@ -140,7 +140,7 @@ def check_splits(manifest: pd.DataFrame, unseen_scanner: str | Sequence[str] = (
     ]
     for key in ("patient_id", "specimen_id"):
         splits = used.groupby(key)["split"].agg(lambda values: " and ".join(sorted(set(values))))
-        leaks = used[used[key].map(splits).str.contains(" and ")]
+        leaks = used[used[key].map(splits).astype(str).str.contains(" and ")]
         problems += [
             f"slide {slide}: its {key.removesuffix('_id')} is in {splits[name]}"
             for slide, name in zip(leaks["slide_id"], leaks[key], strict=True)
