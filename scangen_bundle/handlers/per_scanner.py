@@ -6,9 +6,7 @@ import logging
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
-import ignite.distributed as idist
 import numpy as np
 import pandas as pd
 import torch
@@ -16,6 +14,7 @@ from ignite.engine import Engine
 from ignite.metrics import Metric
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.handlers.gather import gather
 from scangen_bundle.metrics import agreement, calibration, discrimination
 from scangen_bundle.metrics.bootstrap import Statistic
 from scangen_bundle.metrics.definitions import DEFINITIONS
@@ -59,11 +58,7 @@ class _PerScanner(Metric):
         """All scans of the run; None where there is none, or where a probability is not finite."""
         rows = np.concatenate([rows for rows, _ in self._batches]) if self._batches else np.zeros(0, dtype=np.int64)
         local = rows, np.concatenate([p for _, p in self._batches]) if self._batches else None
-        parts: list[Any] = [local]
-        if idist.get_world_size() > 1:
-            parts = [None] * idist.get_world_size()
-            torch.distributed.all_gather_object(parts, local)
-        parts = [part for part in parts if len(part[0])]
+        parts = [part for part in gather(local) if len(part[0])]
         if not parts:
             logger.warning("no scan was evaluated: the per-scanner metrics are undefined")
             return None

@@ -11,6 +11,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.gather import gather
 
 IDENTITY = ["slide_id", "specimen_id", "patient_id", "scanner", "label"]
 
@@ -62,14 +63,13 @@ class PredictionsHandler:
         self._rows.append(pd.DataFrame(rows))
 
     def write(self, engine: Engine) -> None:
-        local = pd.concat(self._rows, ignore_index=True) if self._rows else pd.DataFrame()
-        if idist.get_world_size() > 1:
-            parts: list[pd.DataFrame | None] = [None] * idist.get_world_size()
-            torch.distributed.all_gather_object(parts, local)
-            local = pd.concat([part for part in parts if part is not None])
-        local = local.drop_duplicates("slide_id")  # a distributed sampler repeats scans to fill its last batch
-        identity = self.manifest.loc[local["slide_id"], IDENTITY].reset_index(drop=True)
-        table = pd.concat([identity, local.drop(columns="slide_id").reset_index(drop=True)], axis=1)
+        batches = [batch for part in gather(self._rows) for batch in part]
+        if not batches:
+            raise ValueError(f"no scan was evaluated: there is nothing to write to {self.path}")
+        scans = pd.concat(batches)
+        scans = scans.drop_duplicates("slide_id")  # a distributed sampler repeats scans to fill its last batch
+        identity = self.manifest.loc[scans["slide_id"], IDENTITY].reset_index(drop=True)
+        table = pd.concat([identity, scans.drop(columns="slide_id").reset_index(drop=True)], axis=1)
         self.table = table.sort_values("slide_id", ignore_index=True)
         is_best = engine.state.best_metric_epoch == engine.state.epoch
         if idist.get_rank() == 0 and (is_best or not self.only_best):

@@ -18,6 +18,7 @@ from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.cohort import confounding_report
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.gather import gather
 from scangen_bundle.handlers.per_scanner import metric_key
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.tracking import RunTracker
@@ -260,11 +261,8 @@ class EvaluationHandler:
         """Embeddings of all processes in the order of the predictions, [n, E]."""
         if self._module is None:
             return None
-        if idist.get_world_size() > 1:
-            parts: list[dict[str, np.ndarray]] = [{}] * idist.get_world_size()
-            torch.distributed.all_gather_object(parts, self._embeddings)
-            self._embeddings = {name: vector for part in parts for name, vector in part.items()}
-        return np.stack([self._embeddings[name] for name in self.predictions.table["slide_id"]])
+        found = {name: vector for part in gather(self._embeddings) for name, vector in part.items()}
+        return np.stack([found[name] for name in self.predictions.table["slide_id"]])
 
     def _fail(self, engine: Engine, error: BaseException) -> None:
         if self.tracker is not None:

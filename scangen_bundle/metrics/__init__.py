@@ -14,9 +14,9 @@ from scangen_bundle.metrics.discrimination import (
     youden_threshold,
 )
 from scangen_bundle.metrics.embedding import (
+    DaviesBouldin,
     Retrieval,
     choose_k,
-    davies_bouldin,
     knn_probe,
     linear_probe,
     neighbour_counts,
@@ -36,6 +36,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Agreement",
     "Calibration",
+    "DaviesBouldin",
     "Definition",
     "Discrimination",
     "Interval",
@@ -51,7 +52,6 @@ __all__ = [
     "choose_k",
     "coefficient_of_variation",
     "compare_predictions",
-    "davies_bouldin",
     "delong_interval",
     "delong_test",
     "evaluate_embeddings",

@@ -21,11 +21,13 @@ from typing import Protocol
 
 import numpy as np
 from scipy.special import ndtr, ndtri
+from tqdm import tqdm
 
 from scangen_bundle.metrics.exact import EXACT, exact_interval
 
 JACKKNIFE_GROUPS = 400  # acceleration is then good to about 0.65 / 400, far below what the end points show
 BLOCK_ELEMENTS = 1_500_000  # weights of a block: its temporaries stay near the cache
+BAR_AFTER = 5  # seconds: work that is done before has no progress bar
 LEAST_DEFINED = 0.95  # an interval needs this share of resamples in which the figure is defined
 ROUNDING = 1e-12  # figures that differ by less are the same
 SAME = "it is the same in every resample"
@@ -167,9 +169,14 @@ class PatientBootstrap:
         threads = threads or min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
         blocks = self.blocks(int(np.clip(BLOCK_ELEMENTS // max(scans, self.patients), 1, 256)))
         parts: list[dict[str, np.ndarray]] = []
-        with ThreadPoolExecutor(threads) as pool:
+        total = 1 + self.resamples + len(self.groups)
+        with (
+            ThreadPoolExecutor(threads) as pool,
+            tqdm(total=total, desc="resampling patients", unit="resample", delay=BAR_AFTER, leave=False) as bar,
+        ):
             while some := list(islice(blocks, threads)):
                 parts.extend(pool.map(lambda block: _all(statistics, block), some))
+                bar.update(sum(map(len, some)))
         values = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         reasons = {key: reason for statistic in statistics for key, reason in statistic.reasons.items()}
         last = 1 + self.resamples

@@ -2,7 +2,7 @@
 
 Every neighbour of a scan is of another patient: on paired scans the same glass on another scanner is too easy a
 neighbour, and a patient's other slides are not independent. Intervals come from `PatientBootstrap` over the statistics
-given here; they take the neighbours and the fitted probes as fixed.
+given here; they take the neighbours, the fitted probes and the clusters' centres as fixed.
 """
 
 from __future__ import annotations
@@ -116,16 +116,47 @@ def silhouette_values(embeddings: np.ndarray, cluster: np.ndarray) -> np.ndarray
     return np.where(own > 1, np.nan_to_num(ratio(b - a, np.maximum(a, b))), 0.0)
 
 
-def davies_bouldin(embeddings: np.ndarray, cluster: np.ndarray) -> float:
-    """Davies-Bouldin index of unit embeddings [N, E] for clusters [N], 0 = well apart; NaN with one cluster or one scan each.
+class DaviesBouldin:
+    """Davies-Bouldin index of unit embeddings as a statistic of patient weights, 0 = clusters well apart.
 
-    D. Davies, D. Bouldin, IEEE Trans. Pattern Anal. 1, 1979, as scikit-learn computes it, with Euclidean distance.
+    The mean over clusters of the largest (S_a + S_b) / M_ab: S the mean Euclidean distance of a cluster's scans to its
+    centre, M the distance of two centres (D. Davies, D. Bouldin, IEEE Trans. Pattern Anal. 1, 1979), as scikit-learn has it.
+    The centres are those of all patients in every resample: found anew they would lie nearer to the drawn scans, each of
+    which counts twice or more, and the index would fall.
+
+    Args:
+        key: of the figure.
+        embeddings: [N, E].
+        cluster: [N] names of clusters.
+        patient: [N] int64.
+        patients: P.
+
+    Raises:
+        ValueError: fewer than two clusters, or every scan is its own.
     """
-    from sklearn.metrics import davies_bouldin_score
 
-    if not 2 <= len(np.unique(cluster)) < len(cluster):
-        return float("nan")
-    return float(davies_bouldin_score(finite_unit_rows(embeddings), cluster))
+    def __init__(
+        self, key: str, embeddings: np.ndarray, cluster: np.ndarray, patient: np.ndarray, patients: int
+    ) -> None:
+        names, cluster = np.unique(cluster, return_inverse=True)
+        if not 2 <= len(names) < len(cluster):
+            raise ValueError("needs at least two clusters, and more scans than clusters")
+        self.key = key
+        unit = finite_unit_rows(embeddings).astype(np.float64)
+        centres = np.stack([unit[cluster == c].mean(axis=0) for c in range(len(names))])
+        distance = np.linalg.norm(unit - centres[cluster], axis=1)
+        member = cluster[:, None] == np.arange(len(names))
+        self._scans = patient_sums(member.astype(np.float64), patient, patients)
+        self._spread = patient_sums(member * distance[:, None], patient, patients)
+        self._apart = np.linalg.norm(centres[:, None] - centres, axis=2)
+        np.fill_diagonal(self._apart, np.inf)  # a cluster is not compared with itself
+        coincide = bool((self._apart == 0).any())
+        self.reasons = {key: "two clusters have the same centre"} if coincide else {}
+
+    def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        spread = ratio(weights @ self._spread, weights @ self._scans)
+        overlap = ratio(spread[:, :, None] + spread[:, None], self._apart[None])
+        return {self.key: overlap.max(axis=2).mean(axis=1)}
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from scangen_bundle.metrics.bootstrap import PatientBootstrap, Statistic
 from scangen_bundle.metrics.embedding import (
+    DaviesBouldin,
     MeanOfRatios,
     balanced_accuracy,
     choose_k,
-    davies_bouldin,
     knn_probe,
     linear_probe,
     neighbour_counts,
@@ -46,7 +47,7 @@ def evaluate_embeddings(
 
     - `scanner_probe/linear`, `scanner_probe/knn`: balanced accuracy; `scanner_probe/linear_colour`, `/knn_colour`: the same of
       the colour statistics, which say how much any scan's colours give away.
-    - `silhouette/scanner`, `silhouette/label`, `davies_bouldin/scanner`, `davies_bouldin/label` (the latter without interval).
+    - `silhouette/scanner`, `silhouette/label`, `davies_bouldin/scanner`, `davies_bouldin/label`.
     - `retrieval/top<k>`: the same specimen on another scanner.
     - `robustness_index`: with `k`, of `ks` the one with the best vote for the label, over the labelled scans.
 
@@ -91,26 +92,22 @@ def evaluate_embeddings(
     for name, rows, cluster in (("scanner", np.arange(len(label)), machine), ("label", known, label[known])):
         key = f"silhouette/{name}"
         add(key, _silhouette(key, embeddings[rows], cluster, owner[rows], len(patients)))
-        value = davies_bouldin(embeddings[rows], cluster) if len(rows) else math.nan
-        found[f"davies_bouldin/{name}"] = _entry(
-            value,
-            reason="needs at least two clusters" if math.isnan(value) else None,
-            interval_reason="the clusters' centres would have to be found anew in every resample",
-        )
+        key = f"davies_bouldin/{name}"
+        add(key, partial(DaviesBouldin, key, embeddings[rows], cluster, owner[rows], len(patients)))
     retrieval = specimen_retrieval(embeddings, glass, machine, RETRIEVAL_KS)
     for position, k in enumerate(RETRIEVAL_KS):
         key, hits = f"retrieval/top{k}", retrieval.hit[:, position]
         chance = float(retrieval.chance[:, position].mean()) if len(hits) else None
-        add(key, _mean(key, hits, np.ones(len(hits)), owner[retrieval.query], len(patients)), chance)
+        add(key, partial(MeanOfRatios, key, hits, np.ones(len(hits)), owner[retrieval.query], len(patients)), chance)
     found["robustness_index"] = _entry(math.nan, reason="fewer than two labelled scans")
     if len(known) > 1:
         neighbours = nearest(embeddings[known], owner[known], max(ks))
         classes = np.unique(label[known], return_inverse=True)[1]
         counts = neighbour_counts(neighbours, classes, machine[known], choose_k(neighbours, classes, ks))
-        sums = counts.so, counts.so + counts.os, owner[known], len(patients)
-        chance = robustness_chance(classes, machine[known], owner[known])
-        add("robustness_index", _mean("robustness_index", *sums), None if math.isnan(chance) else chance)
-        found["robustness_index"]["k"] = counts.k
+        key, chance = "robustness_index", robustness_chance(classes, machine[known], owner[known])
+        make = partial(MeanOfRatios, key, counts.so, counts.so + counts.os, owner[known], len(patients))
+        add(key, make, None if math.isnan(chance) else chance)
+        found[key]["k"] = counts.k
     return found
 
 
@@ -132,12 +129,6 @@ def _silhouette(
         return MeanOfRatios(key, silhouette_values(values, cluster), np.ones(len(cluster)), patient, patients)
 
     return make
-
-
-def _mean(
-    key: str, numerator: np.ndarray, denominator: np.ndarray, patient: np.ndarray, patients: int
-) -> Callable[[], Statistic]:
-    return lambda: MeanOfRatios(key, numerator, denominator, patient, patients)
 
 
 def _entry(

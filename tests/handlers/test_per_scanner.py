@@ -1,8 +1,6 @@
 """Per-scanner metrics inside MONAI's evaluator."""
 
 import math
-import multiprocessing
-import socket
 
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from scangen_bundle.errors import InputError
 from scangen_bundle.handlers.per_scanner import ModelChoiceMetric, PerScannerMetrics
 
+from ..two_processes import in_two_processes
 from .engines import make_evaluator
 
 LOGITS = [0.3, -0.2, 0.9, 0.1, -0.4, 0.6, 1.5, 0.2]
@@ -143,31 +142,17 @@ def test_an_unknown_figure_is_refused_with_the_known_ones():
         PerScannerMetrics(manifest(), names=["auc"])
 
 
-def one_process_of_two(rank, port, results):
-    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def compute_share(rank):
     metrics = PerScannerMetrics(manifest()), ModelChoiceMetric(manifest())
     mine = [0, 1, 2, 3, 4] if rank == 0 else [5, 6, 7, 0]  # unequal shares, one scan in both
     logits = torch.stack([torch.zeros(8), torch.tensor(LOGITS)], dim=1)[mine]
     for metric in metrics:
         metric.update(([f"s{i}" for i in mine], logits))
-    results.put([metric.compute() for metric in metrics])
-    torch.distributed.destroy_process_group()
+    return [metric.compute() for metric in metrics]
 
 
 def test_two_processes_equal_one_with_all_scans():
     expected = [run(PerScannerMetrics(manifest())), run(ModelChoiceMetric(manifest()))]
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    workers = [context.Process(target=one_process_of_two, args=(rank, port, results)) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    answers = [results.get(timeout=180) for _ in workers]
-    for worker in workers:
-        worker.join(timeout=60)
-        assert worker.exitcode == 0
-    for every, key in answers:
+    for every, key in in_two_processes(compute_share):
         assert every == pytest.approx({name: expected[0].state.metrics[name] for name in every}, abs=1e-7)
         assert key == pytest.approx(expected[1].state.metrics["key"], abs=1e-7)

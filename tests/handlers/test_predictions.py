@@ -51,6 +51,13 @@ def test_while_training_only_the_best_epoch_is_kept(tmp_path):
     assert kept[0] == kept[1] > kept[2]
 
 
+def test_a_run_of_no_scan_is_an_error_that_names_the_file(tmp_path):
+    handler = PredictionsHandler(manifest(), str(tmp_path / "predictions.csv"))
+    with pytest.raises(ValueError, match=r"no scan was evaluated.*predictions\.csv"):
+        handler.write(make_evaluator(Network(), []))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_more_than_two_classes_have_a_column_each():
     columns = probability_columns(torch.tensor([[0.2, 0.3, 0.5]]))
     assert list(columns) == ["probability_0", "probability_1", "probability_2"]

@@ -1,14 +1,12 @@
 """The ScanGen handler inside MONAI's trainer."""
 
 import logging
-import socket
 
 import pytest
 import torch
 from ignite.engine import Events
 from ignite.handlers import LambdaStateScheduler
 from monai.engines import IterationEvents, SupervisedTrainer
-from torch import multiprocessing
 from torch.utils.data import DataLoader
 
 from scangen_bundle.data import PrepareBagBatch, collate_bags
@@ -18,6 +16,7 @@ from scangen_bundle.losses import MaskedCrossEntropy, ScanGenLoss
 from scangen_bundle.networks import MaskedMILModel
 
 from ..losses.oracle import scangen_oracle
+from ..two_processes import in_two_processes
 
 COORDS = torch.arange(12).reshape(6, 2)
 
@@ -310,8 +309,7 @@ def test_mixed_precision_gives_the_oracles_value_within_half_precision():
     assert watch.seen[0]["loss_scangen"] == pytest.approx(float(loss), abs=1e-2)
 
 
-def one_process_of_two(rank, port, results):
-    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+def gradient_of_share(rank):
     network = make_network()
     model = torch.nn.parallel.DistributedDataParallel(network)
     share = items()[:3] if rank == 0 else items()[3:]  # specimen 1 lies in both
@@ -329,23 +327,10 @@ def one_process_of_two(rank, port, results):
         decollate=False,
     )
     trainer.run()
-    results.put([value.grad.numpy() for value in network.parameters()])
-    torch.distributed.destroy_process_group()
+    return [value.grad.numpy() for value in network.parameters()]
 
 
 def test_two_processes_with_unequal_shares_have_the_gradient_of_one():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    workers = [context.Process(target=one_process_of_two, args=(rank, port, results)) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    answers = [results.get(timeout=180) for _ in workers]
-    for worker in workers:
-        worker.join(timeout=60)
-        assert worker.exitcode == 0
-    for answer in answers:
+    for answer in in_two_processes(gradient_of_share):
         for ours, theirs in zip(answer, gradient_by_hand(items(), 2.0), strict=True):
             torch.testing.assert_close(torch.from_numpy(ours), theirs, atol=1e-6, rtol=1e-5)

@@ -1,13 +1,11 @@
 """ScanGenLoss beside an oracle that goes from pair to pair."""
 
-import socket
-
 import pytest
 import torch
-from torch import multiprocessing
 
 from scangen_bundle.losses import ScanGenLoss
 
+from ..two_processes import in_two_processes
 from .oracle import scangen_oracle
 
 KINDS = [(distance, repel) for distance in ("cosine", "euclidean") for repel in ("scanner", "label")]
@@ -138,15 +136,12 @@ def test_repelling_by_label_needs_labels():
         ScanGenLoss(repel="label")(z, specimen, scanner)
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+SHARES = [(8, "scanner"), (5, "label"), (15, "scanner")]
 
 
-def one_process_of_two(rank, port, shares, results):
-    torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    for number, (share, repel) in enumerate(shares):
+def loss_of_shares(rank):
+    answers = []
+    for share, repel in SHARES:
         start, stop = (0, share) if rank == 0 else (share, 16)
         z, specimen, scanner, label = (values[start:stop] for values in draw(10, size=16))
         linear = torch.nn.Linear(6, 6, dtype=torch.float64)
@@ -155,31 +150,20 @@ def one_process_of_two(rank, port, shares, results):
         model = torch.nn.parallel.DistributedDataParallel(linear)
         loss = ScanGenLoss(repel=repel, gather=True)(model(z), specimen, scanner, label)
         loss.backward()
-        results.put((rank, number, loss.item(), linear.weight.grad.numpy(), linear.bias.grad.numpy()))
-    torch.distributed.destroy_process_group()
+        answers.append((loss.item(), linear.weight.grad.numpy(), linear.bias.grad.numpy()))
+    return answers
 
 
 def test_two_processes_equal_one_with_the_whole_batch_also_with_unequal_shares():
-    shares = [(8, "scanner"), (5, "label"), (15, "scanner")]
     expected = []
-    for _, repel in shares:
+    for _, repel in SHARES:
         z, specimen, scanner, label = draw(10, size=16)
         weight, bias = torch.eye(6, dtype=torch.float64).requires_grad_(), torch.zeros(6).double().requires_grad_()
         loss = scangen_oracle(z @ weight.T + bias, specimen, scanner, label, repel=repel)[0]
         loss.backward()
-        expected.append((loss, weight.grad, bias.grad))
-    context = multiprocessing.get_context("spawn")
-    results = context.Queue()
-    port = free_port()
-    workers = [context.Process(target=one_process_of_two, args=(rank, port, shares, results)) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    answers = [results.get(timeout=120) for _ in range(2 * len(shares))]
-    for worker in workers:
-        worker.join(timeout=60)
-        assert worker.exitcode == 0
-    for _, number, value, weight, bias in answers:
-        loss, weight_expected, bias_expected = expected[number]
-        assert value == pytest.approx(loss.item(), abs=1e-6)
-        torch.testing.assert_close(torch.from_numpy(weight), weight_expected, atol=1e-6, rtol=0)
-        torch.testing.assert_close(torch.from_numpy(bias), bias_expected, atol=1e-6, rtol=0)
+        expected.append((loss.item(), weight.grad, bias.grad))
+    for answers in in_two_processes(loss_of_shares):
+        for (value, weight, bias), (loss, weight_expected, bias_expected) in zip(answers, expected, strict=True):
+            assert value == pytest.approx(loss, abs=1e-6)
+            torch.testing.assert_close(torch.from_numpy(weight), weight_expected, atol=1e-6, rtol=0)
+            torch.testing.assert_close(torch.from_numpy(bias), bias_expected, atol=1e-6, rtol=0)

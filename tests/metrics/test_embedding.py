@@ -11,10 +11,10 @@ from sklearn.metrics.pairwise import cosine_similarity
 from scangen_bundle.metrics import embedding, neighbours
 from scangen_bundle.metrics.bootstrap import PatientBootstrap
 from scangen_bundle.metrics.embedding import (
+    DaviesBouldin,
     MeanOfRatios,
     balanced_accuracy,
     choose_k,
-    davies_bouldin,
     knn_probe,
     linear_probe,
     neighbour_counts,
@@ -171,10 +171,42 @@ def test_silhouette_equals_scikit_learns_with_cosine_distance():
 
 
 def test_davies_bouldin_equals_scikit_learns_of_unit_rows():
-    values, _, _, scanner, _ = draw()
+    values, _, patient, scanner, _ = draw()
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
-    assert davies_bouldin(values, scanner) == pytest.approx(davies_bouldin_score(unit, scanner), abs=1e-6)
-    assert np.isnan(davies_bouldin(values, np.zeros(len(values))))
+    index = DaviesBouldin("d", values, scanner, patient, patient.max() + 1)
+    everyone = np.ones((1, patient.max() + 1), dtype=np.int32)
+    assert index(everyone)["d"][0] == pytest.approx(davies_bouldin_score(unit, scanner), abs=1e-6)
+
+
+def test_davies_bouldin_of_weighted_patients_counts_their_scans_as_often_about_the_same_centres():
+    values, _, patient, scanner, _ = draw()
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    weights = np.random.default_rng(3).integers(0, 4, (5, patient.max() + 1)).astype(np.int32)
+    found = DaviesBouldin("d", values, scanner, patient, patient.max() + 1)(weights)["d"]
+    names = np.unique(scanner)
+    centres = [unit[scanner == name].mean(axis=0) for name in names]
+    for row, value in zip(weights, found, strict=True):
+        spread = []
+        for name, centre in zip(names, centres, strict=True):
+            scans = np.repeat(np.flatnonzero(scanner == name), row[patient[scanner == name]])
+            spread.append(np.mean([np.linalg.norm(unit[scan] - centre) for scan in scans]))
+        worst = [
+            max((spread[a] + spread[b]) / np.linalg.norm(centres[a] - centres[b]) for b in range(len(names)) if b != a)
+            for a in range(len(names))
+        ]
+        assert value == pytest.approx(np.mean(worst), abs=1e-6)
+
+
+def test_davies_bouldin_needs_clusters_and_centres_that_differ():
+    values, _, patient, *_ = draw()
+    with pytest.raises(ValueError, match="two clusters"):
+        DaviesBouldin("d", values, np.zeros(len(values)), patient, patient.max() + 1)
+    with pytest.raises(ValueError, match="more scans than clusters"):
+        DaviesBouldin("d", values, np.arange(len(values)), patient, patient.max() + 1)
+    twice, cluster = np.concatenate([values, values]), np.repeat([0, 1], len(values))
+    index = DaviesBouldin("d", twice, cluster, np.concatenate([patient, patient]), patient.max() + 1)
+    assert np.isnan(index(np.ones((1, patient.max() + 1), dtype=np.int32))["d"]).all()
+    assert "same centre" in index.reasons["d"]
 
 
 @pytest.mark.parametrize("block", [10**7, 200])
