@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from tqdm import tqdm
 
 from benchmarks.evidence.cohort import draw_cohort, fit_scanner_model
 from benchmarks.evidence.experiment import Setting, as_items, choose_rows, number_ids, train
@@ -187,7 +188,8 @@ def run(work: Mapping[str, Any], workers: int) -> pd.DataFrame:
     count, folds = work["manifest"]["scanner"].nunique(), range(work["config"]["folds"])
     settings = [Setting(count - 1, left, fold, 0, *work["scangen"]) for left in range(count) for fold in folds]
     with get_context("fork").Pool(workers, _prepare, (work,)) as pool:
-        return pd.concat(pool.map(measure, settings, chunksize=1), ignore_index=True)
+        tables = tqdm(pool.imap(measure, settings), total=len(settings), desc="scanner left out, fold", unit="training")
+        return pd.concat(tables, ignore_index=True)
 
 
 def main() -> None:

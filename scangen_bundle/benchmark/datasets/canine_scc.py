@@ -13,6 +13,6 @@ CANINE_SCC = Layout(
     row=lambda name: {"specimen_id": name["sample"], "patient_id": name["sample"], "scanner": name["scanner"]},
     specimens=tuple(f"scc_{n:02d}" for n in range(1, 45)),
     scanners=("cs2", "gt450", "nz20", "nz210", "p1000"),
-    get="doi.org/10.5281/zenodo.7418554",
-    licence="as the Zenodo record says",
+    get="doi.org/10.5281/zenodo.7418555",
+    licence="CC BY 4.0 by what its users write; read the Zenodo record",
 )

@@ -20,5 +20,5 @@ SCORPION = Layout(
     scanners=("AT2", "DP200", "GT450", "P1000", "Philips"),
     count=480,
     get="doi.org/10.5281/zenodo.16517924",
-    licence="as the Zenodo record says",
+    licence="CC BY 4.0 by what its users write; read the Zenodo record",
 )
