@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from skimage.feature import SIFT, match_descriptors
 from skimage.measure import ransac
-from skimage.transform import AffineTransform, SimilarityTransform
+from skimage.transform import AffineTransform, SimilarityTransform, estimate_transform
 
 MIN_INLIERS = 12
 
@@ -96,10 +95,10 @@ def register(
     source, target = points[0][pairs[:, 0]], points[1][pairs[:, 1]]
     if len(pairs) < MIN_INLIERS:
         raise RegistrationError(f"only {len(pairs)} features match, at least {MIN_INLIERS} are needed")
-    kind = AffineTransform if affine else SimilarityTransform
+    kind = "affine" if affine else "similarity"
     _, agree = ransac(
         (source, target),
-        kind,
+        AffineTransform if affine else SimilarityTransform,
         min_samples=3,
         residual_threshold=tolerance_um,
         max_trials=5000,
@@ -114,15 +113,12 @@ def register(
     order = np.random.default_rng(seed).permutation(inliers)
     distances = np.concatenate(
         [
-            np.linalg.norm(_fit(kind, source[train], target[train])(source[test]) - target[test], axis=1)
+            np.linalg.norm(estimate_transform(kind, source[train], target[train])(source[test]) - target[test], axis=1)
             for train, test in ((order[::2], order[1::2]), (order[1::2], order[::2]))
         ]
     )
-    return Registration(_fit(kind, source, target).params, float(np.median(distances)), inliers, len(pairs))
-
-
-def _fit(kind: Any, source: np.ndarray, target: np.ndarray) -> AffineTransform | SimilarityTransform:
-    return kind.from_estimate(source, target)
+    found = estimate_transform(kind, source, target)
+    return Registration(found.params, float(np.median(distances)), inliers, len(pairs))
 
 
 def _features(overview: np.ndarray, um: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
