@@ -67,6 +67,9 @@ MODEL_FIELDS = (
     "tiff.Model",
 )
 ZEISS_FIELD = re.compile(r"zeiss\..*Microscopes?\.Microscope.*\.(System|Name)$")
+MIRAX_FIELD = re.compile(r"mirax\.(.*\.)?SCANNER_HARDWARE_VERSION$")  # its section's number differs between files
+# These may also hold the number of one machine or of a version: they count only where they hold a model that we know.
+LOOSE_FIELDS = re.compile(rf"aperio\.ScanScope ID$|{MIRAX_FIELD.pattern}")
 FORMATS = {"mirax": "3dhistech", "generic-tiff": "", "dicom": "", "ome-tiff": "", "": ""}
 
 
@@ -103,20 +106,20 @@ def identify_scanner(properties: Mapping[str, str]) -> ScannerIdentity:
     """The scanner of a slide from its reader's `properties`.
 
     The file format counts as the vendor only where one vendor alone writes it. A model that is not in our list is kept as
-    it is written, except an Aperio ScanScope ID, which is mostly the number of one machine.
+    it is written, except in `LOOSE_FIELDS`.
     """
     written_by = properties.get("openslide.vendor", "")
     maker = FORMATS.get(written_by, written_by)
     for field in VENDOR_FIELDS:
         maker = recognise(properties.get(field, "")).vendor or maker
-    fields = [*MODEL_FIELDS, *sorted(key for key in properties if ZEISS_FIELD.match(key))]
+    fields = [*MODEL_FIELDS, *sorted(key for key in properties if ZEISS_FIELD.match(key) or MIRAX_FIELD.match(key))]
     known = [recognise(f"{maker} {properties[field]}") for field in fields if properties.get(field)]
     header = recognise(properties.get("tiff.ImageDescription", "").partition("|")[0]) if maker == "aperio" else None
     for identity in [*known, *([header] if header else [])]:
         if identity.model:
             return identity
     spelled = next(
-        (properties[field] for field in fields if field != "aperio.ScanScope ID" and properties.get(field)), ""
+        (properties[field] for field in fields if properties.get(field) and not LOOSE_FIELDS.match(field)), ""
     )
     model = normalise(spelled)
     maker = maker or recognise(spelled).vendor

@@ -29,6 +29,22 @@ from tests.slides.generated import aperio_description, picture, write_slide
         ({"openslide.vendor": "ventana", "ventana.ScannerModel": "VENTANA DP 200"}, "ventana-dp200"),
         ({"openslide.vendor": "leica", "leica.device-model": "Leica SCN400;Leica SCN"}, "leica-scn400"),
         ({"openslide.vendor": "mirax"}, "3dhistech"),
+        (
+            {
+                "openslide.vendor": "mirax",
+                "mirax.NONHIERLAYER_1_SECTION.SCANNER_HARDWARE_VERSION": "PANNORAMIC MIDI II",
+            },
+            "3dhistech-pmidi",
+        ),
+        (
+            {"openslide.vendor": "mirax", "mirax.NONHIERLAYER_0_SECTION.SCANNER_HARDWARE_VERSION": "P1000"},
+            "3dhistech-p1000",
+        ),
+        # the version of the machine, not a model
+        (
+            {"openslide.vendor": "mirax", "mirax.NONHIERLAYER_1_SECTION.SCANNER_HARDWARE_VERSION": "1,18,2"},
+            "3dhistech",
+        ),
         ({"openslide.vendor": "philips", "philips.DICOM_MANUFACTURER": "PHILIPS"}, "philips"),
         (
             {
