@@ -114,9 +114,11 @@ def main() -> None:
     found = subprocess.run(["bash", "scripts/make_deploy_env.sh"], cwd=ROOT, check=True, capture_output=True, text=True)
     python = Path(found.stdout.strip(), "bin", "python")
     app = [python, "-W", "ignore", APP, "-m", args.demo.resolve() / "models"]
-    files = sorted(path.resolve() for path in (args.demo / "input").iterdir() if path.is_file())
-    bag = next(path for path in files if path.suffix == ".h5")
-    slide = next(path for path in files if path.suffix != ".h5")
+    files = sorted(path.resolve() for path in args.demo.glob("input/*.*"))
+    bag = next((path for path in files if path.suffix == ".h5"), None)
+    slide = next((path for path in files if path.suffix != ".h5"), None)
+    if not bag or not slide:
+        parser.error(f"{args.demo / 'input'} holds no bag and slide; run 'make deploy-demo' first")
     print("| what | measured | asked |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -24,7 +24,9 @@ print(manifest.set_index("slide_id").loc[unseen, "slide_path"], unseen)
 PY
 )
 cp "data/phantom/${slide% *}" "$work/input/"
-bag=$(find "$features" -name '*.h5' ! -name "${slide#* }.h5" | sort | head -1)
+for bag in "$features"/*.h5; do # the first that is not the slide's own
+  [ "$bag" = "$features/${slide#* }.h5" ] || break
+done
 cp "$bag" "$work/input/"
 # A slide of the unseen scanner may be called far from training: the demo shows its result with that warning.
 export SCANGEN_ALLOW=far_from_training
