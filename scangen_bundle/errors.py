@@ -20,6 +20,10 @@ class InputError(ValueError):
         self.where, self.problem, self.remedy = str(where), problem, remedy
         super().__init__(f"{where}: {problem}" + (f" -> {remedy}" if remedy else ""))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        """An exception is else pickled by its message alone, and could not come back from another process."""
+        return type(self), (self.where, self.problem, self.remedy)
+
 
 def find_input_error(error: BaseException | None) -> InputError | None:
     """The InputError behind an exception, through the wrappers that a config parser or an engine put around it."""

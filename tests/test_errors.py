@@ -1,5 +1,6 @@
 """Errors that a user can mend end a command with one message."""
 
+import pickle
 import subprocess
 import sys
 
@@ -65,3 +66,9 @@ def test_the_input_error_is_found_behind_wrappers():
     outer.__context__ = middle
     assert find_input_error(outer) is inner
     assert find_input_error(KeyError()) is None
+
+
+def test_an_error_comes_back_whole_from_another_process():
+    sent = InputError("a.svs", "is cut short", "copy it again")
+    came = pickle.loads(pickle.dumps(sent))
+    assert (str(came), came.where, came.problem, came.remedy) == (str(sent), "a.svs", "is cut short", "copy it again")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,31 +17,24 @@ import torch
 from ignite.engine import Engine, Events
 from tqdm import tqdm
 
-from scangen_bundle.files import write_atomically
-
 if TYPE_CHECKING:
-    from scangen_bundle.report.heatmap import Heatmap
+    from scangen_bundle.report.attention_files import AttendedScan
 
 logger = logging.getLogger(__name__)
 
 LISTED = 5
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """A slide's map for the picture of its specimen; `was_there`: an earlier run had drawn it."""
-
-    heatmap: Heatmap
-    thumbnail: np.ndarray | None
-    was_there: bool
+PER_PROCESS = 12  # slides that pay for starting a process to draw them
 
 
 class AttentionMapHandler:
     """Write where the network looked on each slide, and each specimen's maps on all its scanners side by side.
 
     The weights come from a forward hook on the network's attention submodule, which outputs [B, N]. They are kept until all
-    bags are predicted, so that predictions do not wait for pictures; then the maps are drawn, specimen by specimen. A slide's
-    NIfTI file is written last: where it is there with the same attention, an earlier run has finished the slide.
+    bags are predicted, so that predictions do not wait for pictures; then the maps are drawn, specimen by specimen, in
+    several processes. What an earlier run has finished with the same attention is kept.
+
+    Many slides are drawn in processes that are started afresh: a script that does so needs the usual
+    `if __name__ == "__main__":`.
 
     Args:
         network: the network that the evaluator runs.
@@ -52,6 +48,7 @@ class AttentionMapHandler:
         thumbnail_px: longest side of the thumbnail below a map.
         geojson: write the tiles for QuPath.
         top_tiles: tiles on the contact sheet; 0 for no sheet.
+        workers: most processes that draw; None takes one per processor, at most 4.
     """
 
     def __init__(
@@ -64,10 +61,12 @@ class AttentionMapHandler:
         thumbnail_px: int = 1000,
         geojson: bool = True,
         top_tiles: int = 12,
+        workers: int | None = None,
     ) -> None:
         self.records = {record["slide_id"]: record for record in records}
         self.folder = Path(folder)
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
+        self.workers = workers or min(4, os.cpu_count() or 1)
         self._module = network.get_submodule(attention)
         self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records)
@@ -91,25 +90,15 @@ class AttentionMapHandler:
 
     def write(self, engine: Engine) -> None:
         """Draw what is not there yet."""
-        from scangen_bundle.report.side_by_side import write_side_by_side
-
-        drawable, unknown = len(self._weights), []
+        specimens = {
+            specimen: scans for specimen, titles in self._specimens.items() if (scans := self._attended(titles))
+        }
+        self._weights = {}
+        drawable, unknown = sum(map(len, specimens.values())), []
         with tqdm(total=drawable, desc="attention maps", unit="slide") as bar:
-            for specimen, titles in self._specimens.items():
-                scans: dict[str, tuple[Heatmap, np.ndarray | None]] = {}
-                finished = True
-                for slide_id, title in titles.items():
-                    if slide_id in self._weights:
-                        drawn = self._write_slide(slide_id, self._weights.pop(slide_id))
-                        bar.update()
-                        if drawn is None:
-                            unknown.append(slide_id)
-                            continue
-                        scans[title] = drawn.heatmap, drawn.thumbnail
-                        finished &= drawn.was_there
-                path = self.folder / f"{specimen}_scanners.png"
-                if len(scans) > 1 and not (finished and path.exists()):
-                    write_side_by_side(scans, path, title=specimen)
+            for scans, left_out in zip(specimens.values(), self._draw(specimens), strict=True):
+                unknown += left_out
+                bar.update(len(scans))
         if unknown:
             logger.warning(
                 "no attention map of %d slides, whose bags do not tell the size of their tiles: %s%s",
@@ -120,68 +109,36 @@ class AttentionMapHandler:
         if drawable > len(unknown):
             print(f"wrote attention maps of {drawable - len(unknown)} slides to {self.folder}")
 
-    def _write_slide(self, slide_id: str, weights: np.ndarray) -> _Drawn | None:
-        """The slide's files; None where the size of its tiles is not known."""
-        from scangen_bundle.features import open_bag
-        from scangen_bundle.report.geojson import write_geojson
-        from scangen_bundle.report.heatmap import attention_heatmap, nifti_bytes, write_overlay
-        from scangen_bundle.slides import read_thumbnail
+    def _attended(self, titles: Mapping[str, str]) -> list[AttendedScan]:
+        """Those of a specimen's scans that were predicted."""
+        from scangen_bundle.report.attention_files import AttendedScan
 
-        slide_path = self.records[slide_id].get("slide_path") or ""
-        bag = open_bag(self.records[slide_id]["features_path"])
-        mpp = bag.source_mpp or self._mpp(slide_id, slide_path)
-        tile = bag.tile_size_level0(mpp)
-        if mpp is None or tile is None:
-            return None
-        coords = bag.coords_level0(mpp)  # an inference run takes whole bags, in their order
-        thumbnail, size = None, tuple(coords.max(axis=0) + tile)
-        if slide_path:
-            thumbnail, size = read_thumbnail(slide_path, self.thumbnail_px)
-        heatmap = attention_heatmap(coords, weights, tile, size, mpp)
-        nifti, content = self.folder / f"{slide_id}.nii.gz", nifti_bytes(heatmap)
-        small = (
-            None if thumbnail is None else thumbnail[:: (step := max(1, max(thumbnail.shape) // 600)), ::step].copy()
-        )
-        if nifti.exists() and nifti.read_bytes() == content:
-            return _Drawn(heatmap, small, was_there=True)
-        write_overlay(heatmap, thumbnail, self.folder / f"{slide_id}.png", title=slide_id)
-        if self.geojson:
-            write_geojson(self.folder / f"{slide_id}.geojson", slide_id, coords, weights, tile)
-        if self.top_tiles and slide_path:
-            tile_px = int(bag.attributes["tile_px"])
-            self._write_tiles(slide_id, slide_path, coords, weights, tile_px, tile[0] * mpp[0] / tile_px, mpp)
-        with write_atomically(nifti) as temporary:
-            temporary.write_bytes(content)
-        return _Drawn(heatmap, small, was_there=False)
+        return [
+            AttendedScan(
+                slide_id,
+                title,
+                self.records[slide_id]["features_path"],
+                self.records[slide_id].get("slide_path") or "",
+                self._stated_mpp.get(slide_id, float("nan")),
+                self._weights[slide_id],
+            )
+            for slide_id, title in titles.items()
+            if slide_id in self._weights
+        ]
 
-    def _mpp(self, slide_id: str, slide_path: str) -> tuple[float, float] | None:
-        """Resolution of level 0 where the bag does not tell: the manifest's, or else the slide's own."""
-        from scangen_bundle.slides import open_slide
+    def _draw(self, specimens: Mapping[str, Sequence[AttendedScan]]) -> Iterator[list[str]]:
+        """Draw them; gives for each specimen, in order, the slides that could not be drawn."""
+        from scangen_bundle.report.attention_files import AttentionFiles, write_specimen
 
-        stated = self._stated_mpp.get(slide_id, float("nan"))
-        if stated == stated:
-            return stated, stated
-        if not slide_path:
-            return None
-        with open_slide(slide_path) as reader:
-            return reader.mpp
-
-    def _write_tiles(
-        self,
-        slide_id: str,
-        slide_path: str,
-        coords: np.ndarray,
-        weights: np.ndarray,
-        tile_px: int,
-        mpp: float,
-        source_mpp: tuple[float, float],
-    ) -> None:
-        from scangen_bundle.report.contact_sheet import read_tiles, top_tiles, write_contact_sheet
-
-        best = top_tiles(weights, self.top_tiles)
-        tiles = read_tiles(slide_path, coords[best], mpp, tile_px, source_mpp)
-        path = self.folder / f"{slide_id}_tiles.png"
-        write_contact_sheet(tiles, weights[best] * len(weights), coords[best], mpp, path, title=slide_id)
+        files = AttentionFiles(self.folder, self.thumbnail_px, self.geojson, self.top_tiles)
+        work = partial(write_specimen, files=files)
+        workers = min(self.workers, sum(map(len, specimens.values())) // PER_PROCESS)
+        if workers < 2:
+            yield from map(work, specimens.keys(), specimens.values())
+            return
+        # Fresh processes: forking one that runs threads of torch may hang.
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            yield from pool.map(work, specimens.keys(), specimens.values())
 
 
 def _specimens(manifest: pd.DataFrame | None, slides: Mapping[str, object]) -> dict[str, dict[str, str]]:

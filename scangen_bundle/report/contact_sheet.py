@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 
+import matplotlib
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from PIL.Image import Resampling
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
+from scangen_bundle.report.heatmap import FAST_PNG
 from scangen_bundle.slides import TileReader, open_slide
 
 COLUMNS = 4
+SIDE, GAP, LABEL, HEAD, FOOT = 224, 12, 36, 44, 36  # px
+STEP = SIDE + GAP, SIDE + LABEL + GAP
+LEAST_WIDTH = 2 * STEP[0] + GAP
 
 
 def top_tiles(attention: np.ndarray, count: int) -> np.ndarray:
@@ -44,6 +51,8 @@ def write_contact_sheet(
 ) -> None:
     """Write tiles as a PNG grid, each with its rank, attention and place, and one scale bar.
 
+    Tiles of 224 px are shown pixel by pixel, others are scaled to that size.
+
     Args:
         tiles: [n, h, w, 3] uint8, best first.
         relative: [n] attention, 1 = average tile.
@@ -52,30 +61,29 @@ def write_contact_sheet(
         path: of the PNG.
         title: above the grid.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
-    wide, high = max(2.4 * columns, 4.8), 2.75 * rows + 0.8
-    figure = Figure(figsize=(wide, high))
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, y=1 - 0.1 / high, verticalalignment="top")
-    # A fixed layout: matplotlib's own draws everything several times to find one, and this is done for every slide.
-    places = {"left": 0.02, "right": 0.98, "bottom": 0.3 / high, "top": 1 - 0.75 / high, "wspace": 0.05, "hspace": 0.2}
-    grid = figure.subplots(rows, columns, squeeze=False, gridspec_kw=places).ravel()
-    for axes in grid:
-        axes.set_axis_off()
-    for rank, (axes, tile) in enumerate(zip(grid, tiles, strict=False)):
-        axes.imshow(tile, interpolation="nearest")
-        x, y = coords[rank]
-        axes.set_title(f"{rank + 1}: {relative[rank]:.2f} x mean\n({x}, {y}) px", fontsize=8)
-    side = tiles.shape[2]
-    bar_um = max((um for um in (5, 10, 20, 50, 100, 200, 500) if um / mpp <= side / 2), default=1)
-    grid[0].plot([0.05 * side, 0.05 * side + bar_um / mpp], [0.93 * side] * 2, color="black", linewidth=3)
-    grid[0].text(0.05 * side, 0.9 * side, f"{bar_um} µm", fontsize=8, bbox={"color": "white", "alpha": 0.7, "pad": 1})
-    figure.supxlabel(
-        f"attention relative to the mean tile, place in level-0 px. {RESEARCH_USE_ONLY}", fontsize=7, y=0.06 / high
-    )
+    sheet = Image.new("RGB", (max(columns * STEP[0] + GAP, LEAST_WIDTH), HEAD + rows * STEP[1] + FOOT), "white")
+    draw = ImageDraw.Draw(sheet)
+    # Pillow's own font has no µ; matplotlib brings one that has, and most scripts that a slide may be named in.
+    font = os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    heading, label, note = (ImageFont.truetype(font, size) for size in (17, 12, 10))
+    draw.text((GAP, GAP), title, "black", heading)
+    grow = tiles.shape[1] < SIDE
+    for rank, (tile, share, (x, y)) in enumerate(zip(tiles, relative, coords, strict=True)):
+        row, column = divmod(rank, columns)
+        left, top = GAP + column * STEP[0], HEAD + row * STEP[1]
+        draw.text((left, top), f"{rank + 1}: {share:.2f} x mean\n({x}, {y}) px", "black", label)
+        picture = Image.fromarray(tile).resize((SIDE, SIDE), Resampling.NEAREST if grow else Resampling.LANCZOS)
+        sheet.paste(picture, (left, top + LABEL))
+    px_um = mpp * tiles.shape[2] / SIDE
+    bar_um = max((um for um in (5, 10, 20, 50, 100, 200, 500) if um / px_um <= SIDE / 2), default=1)
+    left, bottom = GAP + SIDE // 20, HEAD + LABEL + SIDE - SIDE // 20
+    text = f"{bar_um} µm"
+    draw.rectangle(draw.textbbox((left, bottom - 22), text, label), "white")
+    draw.text((left, bottom - 22), text, "black", label)
+    draw.rectangle((left, bottom - 3, left + round(bar_um / px_um), bottom), "black")
+    below = f"attention relative to the mean tile, place in level-0 px\n{RESEARCH_USE_ONLY}"
+    draw.text((GAP, HEAD + rows * STEP[1]), below, "black", note)
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=120)
+        sheet.save(temporary, **FAST_PNG)

@@ -1,6 +1,7 @@
 """Every slide of an inference run gets its pictures, and every specimen one of all its scanners."""
 
 import json
+import shutil
 
 import nibabel
 import numpy as np
@@ -11,7 +12,9 @@ from monai.engines import SupervisedEvaluator
 from PIL import Image
 
 from scangen_bundle.data import BagDataset, PrepareBagBatch, collate_bags, make_records
+from scangen_bundle.errors import InputError
 from scangen_bundle.features import BagAttributes, write_bag
+from scangen_bundle.handlers import attention
 from scangen_bundle.handlers.attention import AttentionMapHandler
 from scangen_bundle.networks import MaskedMILModel
 
@@ -122,3 +125,21 @@ def test_a_second_run_keeps_finished_slides_and_draws_what_is_missing_or_has_oth
     drawn = {path.name for path in maps.iterdir() if path.stat().st_mtime_ns != before.get(path.name)}
     again = {f"{slide_id}{kind}" for slide_id in ("s1-B", "s2-A") for kind in (".png", ".nii.gz", ".geojson")}
     assert drawn == again | {"s1_scanners.png"}
+
+
+def test_several_processes_draw_what_one_does(tmp_path, monkeypatch, real_data):
+    manifest = write_cohort(tmp_path, str(real_data / "slides" / "cmu-1-small-region.svs"))
+    run(manifest, tmp_path)
+    expected = {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()}
+    shutil.rmtree(tmp_path / "maps")
+    monkeypatch.setattr(attention, "PER_PROCESS", 1)
+    run(manifest, tmp_path, workers=2)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()} == expected
+
+
+def test_a_slide_that_another_process_cannot_read_is_one_clear_error(tmp_path, monkeypatch):
+    slide = tmp_path / "cut.svs"
+    slide.write_bytes(b"no slide")
+    monkeypatch.setattr(attention, "PER_PROCESS", 1)
+    with pytest.raises(InputError, match=r"cut\.svs"):
+        run(write_cohort(tmp_path, str(slide)), tmp_path, workers=2)

@@ -1,6 +1,7 @@
 """The contact sheet shows the tiles that the encoder saw."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from scangen_bundle.report.contact_sheet import read_tiles, top_tiles, write_contact_sheet
@@ -19,6 +20,27 @@ def test_tiles_are_read_at_the_bags_resolution(real_data):
         mpp = reader.mpp
         expected = TileReader(reader, 1.0, 96).read(coords)
     np.testing.assert_array_equal(read_tiles(path, coords, 1.0, 96, mpp), expected)
+
+
+def test_a_tile_is_shown_pixel_by_pixel(tmp_path):
+    tiles = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    write_contact_sheet(tiles, np.ones(2), np.zeros((2, 2), int), 0.5, tmp_path / "a.png", "slide")
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"))
+    second = np.flatnonzero((picture == tiles[1, 0, 0]).all(axis=2))
+    places = [divmod(place, picture.shape[1]) for place in second]
+    assert any((picture[y : y + 224, x : x + 224] == tiles[1]).all() for y, x in places if y < 200)
+
+
+def test_the_bar_is_as_long_as_it_says(tmp_path):
+    tiles = np.full(
+        (1, 112, 112, 3), 200, dtype=np.uint8
+    )  # 0.5 µm/px, shown twice as large: 50 µm are 200 px, too long
+    write_contact_sheet(tiles, np.ones(1), np.zeros((1, 2), int), 0.5, tmp_path / "a.png", "slide")
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
+    longest = max(
+        len(run) for row in picture for run in bytes(row).replace(b"\0", b"#").split(b"\xc8") if set(run) == {35}
+    )
+    assert longest == pytest.approx(20 / 0.25, abs=1)
 
 
 def test_the_sheet_shows_every_tile(tmp_path):
