@@ -11,7 +11,7 @@ from PIL.Image import Resampling
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
-from scangen_bundle.report.heatmap import FAST_PNG
+from scangen_bundle.report.heatmap import PNG_LEVEL
 from scangen_bundle.slides import TileReader, open_slide
 
 COLUMNS = 4
@@ -86,4 +86,4 @@ def write_contact_sheet(
     below = f"attention relative to the mean tile, place in level-0 px\n{RESEARCH_USE_ONLY}"
     draw.text((GAP, HEAD + rows * STEP[1]), below, "black", note)
     with write_atomically(path) as temporary:
-        sheet.save(temporary, **FAST_PNG)
+        sheet.save(temporary, compress_level=PNG_LEVEL)

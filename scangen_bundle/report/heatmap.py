@@ -13,7 +13,7 @@ import numpy as np
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
 
-FAST_PNG = {"compress_level": 3}  # half the time of Pillow's default for a tenth more bytes
+PNG_LEVEL = 3  # half the time of Pillow's default for a tenth more bytes
 
 
 @dataclass(frozen=True)
@@ -155,4 +155,4 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
     figure.colorbar(scale, cax=bar, label="attention (1 = average tile)", extend=scale_end([heatmap], top))
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=120, pil_kwargs=FAST_PNG)
+        figure.savefig(temporary, dpi=120, pil_kwargs={"compress_level": PNG_LEVEL})

@@ -9,7 +9,7 @@ import numpy as np
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
-from scangen_bundle.report.heatmap import FAST_PNG, Heatmap, overlay, scale_end, scale_top
+from scangen_bundle.report.heatmap import PNG_LEVEL, Heatmap, overlay, scale_end, scale_top
 
 COLUMNS = 4
 
@@ -63,4 +63,4 @@ def write_side_by_side(
     figure.colorbar(colours, cax=bar, label="attention (1 = average tile)", extend=end)
     figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7, y=0.06 / down)
     with write_atomically(path) as temporary:
-        figure.savefig(temporary, dpi=120, pil_kwargs=FAST_PNG)
+        figure.savefig(temporary, dpi=120, pil_kwargs={"compress_level": PNG_LEVEL})
