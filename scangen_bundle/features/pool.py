@@ -11,6 +11,7 @@ import os
 import signal
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import NamedTuple
@@ -41,7 +42,7 @@ def serve(pipe: Connection, settings: TilingSettings) -> None:
     """Read the slides that come through the pipe until it closes; runs in a process of its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the job, which closes the pipe
     os.environ["OMP_NUM_THREADS"] = "1"  # the processes are the parallelism
-    try:
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the job has ended
         while True:
             task = pipe.recv()
             try:
@@ -51,8 +52,6 @@ def serve(pipe: Connection, settings: TilingSettings) -> None:
             except Exception as error:
                 problem = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
                 pipe.send(Failure(problem, traceback.format_exc()))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        pass  # the job has ended
 
 
 def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> None:

@@ -15,6 +15,8 @@ import numpy as np
 from scangen_bundle.metrics.bootstrap import patient_sums, ratio
 from scangen_bundle.metrics.neighbours import BLOCK_ELEMENTS, finite_unit_rows, nearest, vote
 
+SAME_PLACE = 1e-6  # unit rows are float32: centres nearer than this differ by rounding
+
 
 class MeanOfRatios:
     """A statistic of patient weights: the mean over classes of sum(numerator) / sum(denominator).
@@ -148,10 +150,10 @@ class DaviesBouldin:
         member = cluster[:, None] == np.arange(len(names))
         self._scans = patient_sums(member.astype(np.float64), patient, patients)
         self._spread = patient_sums(member * distance[:, None], patient, patients)
-        self._apart = np.linalg.norm(centres[:, None] - centres, axis=2)
-        np.fill_diagonal(self._apart, np.inf)  # a cluster is not compared with itself
-        coincide = bool((self._apart == 0).any())
-        self.reasons = {key: "two clusters have the same centre"} if coincide else {}
+        apart = np.linalg.norm(centres[:, None] - centres, axis=2)
+        np.fill_diagonal(apart, np.inf)  # a cluster is not compared with itself
+        self._apart = np.where(apart < SAME_PLACE, np.nan, apart)
+        self.reasons = {key: "two clusters have the same centre"} if (apart < SAME_PLACE).any() else {}
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         spread = ratio(weights @ self._spread, weights @ self._scans)

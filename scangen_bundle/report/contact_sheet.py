@@ -17,7 +17,7 @@ from scangen_bundle.slides import TileReader, open_slide
 COLUMNS = 4
 SIDE, GAP, LABEL, HEAD, FOOT = 224, 12, 36, 44, 36  # px
 STEP = SIDE + GAP, SIDE + LABEL + GAP
-LEAST_WIDTH = 2 * STEP[0] + GAP
+SCALES = "attention relative to the mean tile, place in level-0 px"
 
 
 def top_tiles(attention: np.ndarray, count: int) -> np.ndarray:
@@ -63,11 +63,13 @@ def write_contact_sheet(
     """
     columns = min(COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
-    sheet = Image.new("RGB", (max(columns * STEP[0] + GAP, LEAST_WIDTH), HEAD + rows * STEP[1] + FOOT), "white")
-    draw = ImageDraw.Draw(sheet)
     # Pillow's own font has no µ; matplotlib brings one that has, and most scripts that a slide may be named in.
     font = os.path.join(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     heading, label, note = (ImageFont.truetype(font, size) for size in (17, 12, 10))
+    texts = max(heading.getlength(title), note.getlength(RESEARCH_USE_ONLY))
+    wide = GAP + max(columns * STEP[0], round(texts) + GAP)
+    sheet = Image.new("RGB", (wide, HEAD + rows * STEP[1] + FOOT), "white")
+    draw = ImageDraw.Draw(sheet)
     draw.text((GAP, GAP), title, "black", heading)
     grow = tiles.shape[1] < SIDE
     for rank, (tile, share, (x, y)) in enumerate(zip(tiles, relative, coords, strict=True)):
@@ -83,7 +85,6 @@ def write_contact_sheet(
     draw.rectangle(draw.textbbox((left, bottom - 22), text, label), "white")
     draw.text((left, bottom - 22), text, "black", label)
     draw.rectangle((left, bottom - 3, left + round(bar_um / px_um), bottom), "black")
-    below = f"attention relative to the mean tile, place in level-0 px\n{RESEARCH_USE_ONLY}"
-    draw.text((GAP, HEAD + rows * STEP[1]), below, "black", note)
+    draw.text((GAP, HEAD + rows * STEP[1]), f"{SCALES}\n{RESEARCH_USE_ONLY}", "black", note)
     with write_atomically(path) as temporary:
         sheet.save(temporary, compress_level=PNG_LEVEL)

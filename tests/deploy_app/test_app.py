@@ -7,6 +7,7 @@ import subprocess
 
 import pandas as pd
 import pytest
+from jsonschema import Draft202012Validator
 from PIL import Image
 
 from tests.deploy_app.conftest import APP, PATIENT
@@ -93,11 +94,9 @@ def test_slide_has_the_probability_of_extraction_and_bundle(app_run, packed_mode
 
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_result_follows_its_schema(app_run, name):
-    jsonschema = pytest.importorskip("jsonschema")
-
     schema = json.loads((APP / "result.schema.json").read_text())
     result = json.loads((app_run[1] / name / "result.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(result)
+    Draft202012Validator(schema).validate(result)
     assert "Research use only" in result["notice"]
     assert result["scanner"]["known_to_training"] is (name == "good_bag")
     assert (app_run[1] / name / "attention.png").stat().st_size > 10_000

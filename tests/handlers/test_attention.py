@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 
 import nibabel
 import numpy as np
@@ -133,7 +134,15 @@ def test_several_processes_draw_what_one_does(tmp_path, monkeypatch, real_data):
     expected = {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()}
     shutil.rmtree(tmp_path / "maps")
     monkeypatch.setattr(attention, "PER_PROCESS", 1)
+    started = []
+
+    def start(workers, context):
+        started.append(workers)
+        return ProcessPoolExecutor(workers, context)
+
+    monkeypatch.setattr(attention, "ProcessPoolExecutor", start)
     run(manifest, tmp_path, workers=2)
+    assert started == [2]
     assert {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()} == expected
 
 

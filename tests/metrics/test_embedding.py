@@ -203,10 +203,15 @@ def test_davies_bouldin_needs_clusters_and_centres_that_differ():
         DaviesBouldin("d", values, np.zeros(len(values)), patient, patient.max() + 1)
     with pytest.raises(ValueError, match="more scans than clusters"):
         DaviesBouldin("d", values, np.arange(len(values)), patient, patient.max() + 1)
-    twice, cluster = np.concatenate([values, values]), np.repeat([0, 1], len(values))
-    index = DaviesBouldin("d", twice, cluster, np.concatenate([patient, patient]), patient.max() + 1)
-    assert np.isnan(index(np.ones((1, patient.max() + 1), dtype=np.int32))["d"]).all()
-    assert "same centre" in index.reasons["d"]
+    cluster, both = np.repeat([0, 1], len(values)), np.concatenate([patient, patient])
+    for twice in (
+        np.concatenate([values, values]),
+        np.concatenate([values, values[::-1] * np.float32(1.7)]),  # the same but for rounding
+        np.ones((2 * len(values), 12), np.float32) / 3,  # a collapsed space
+    ):
+        index = DaviesBouldin("d", twice, cluster, both, patient.max() + 1)
+        assert np.isnan(index(np.ones((1, patient.max() + 1), dtype=np.int32))["d"]).all()
+        assert "same centre" in index.reasons["d"]
 
 
 @pytest.mark.parametrize("block", [10**7, 200])

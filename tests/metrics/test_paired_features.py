@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 
 from scangen_bundle.metrics.paired_features import (
@@ -62,7 +63,6 @@ def test_retrieval_equals_brute_force_also_with_ties(generator, duplicates):
 
 @pytest.mark.cuda
 def test_retrieval_on_a_gpu_equals_that_on_the_cpu(generator):
-    torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
     a, b = (unit_rows(x) for x in generator.normal(size=(2, 300, 32)))

@@ -32,15 +32,23 @@ def test_a_tile_is_shown_pixel_by_pixel(tmp_path):
 
 
 def test_the_bar_is_as_long_as_it_says(tmp_path):
-    tiles = np.full(
-        (1, 112, 112, 3), 200, dtype=np.uint8
-    )  # 0.5 µm/px, shown twice as large: 50 µm are 200 px, too long
+    # 0.5 µm/px, shown twice as large: 50 µm would be 200 px, more than half a tile
+    tiles = np.full((1, 112, 112, 3), 200, dtype=np.uint8)
     write_contact_sheet(tiles, np.ones(1), np.zeros((1, 2), int), 0.5, tmp_path / "a.png", "slide")
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("L"))
     longest = max(
         len(run) for row in picture for run in bytes(row).replace(b"\0", b"#").split(b"\xc8") if set(run) == {35}
     )
     assert longest == pytest.approx(20 / 0.25, abs=1)
+
+
+def test_a_long_name_is_not_cut(tmp_path):
+    tiles = np.zeros((1, 64, 64, 3), dtype=np.uint8)
+    write_contact_sheet(tiles, np.ones(1), np.zeros((1, 2), int), 0.5, tmp_path / "a.png", 100 * "W" + " |")
+    dark = np.asarray(Image.open(tmp_path / "a.png").convert("L"))[:40] < 128
+    columns = np.flatnonzero(dark.any(axis=0))
+    assert columns[-1] < dark.shape[1] - 5  # a margin is left
+    assert dark[:, columns[-1]].sum() > 10  # and what stands before it is the upright stroke at the name's end
 
 
 def test_the_sheet_shows_every_tile(tmp_path):
