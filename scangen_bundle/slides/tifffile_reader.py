@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +20,11 @@ LEAST_TILES = 160
 
 
 class TileCache:
-    """The decoded native tiles of one level that were used last, in buffers that are used again.
+    """The decoded native tiles of one level that may be needed again, in buffers that are used again.
 
-    It stays small while that is enough (for tiles in raster order), because touching fresh memory costs up to half as much
+    A tile whose pixels have all been given out, as many as it has, is done with: regions side by side need each pixel once.
+    The next tile is decoded over it while it is still in the processor's cache. Without such a tile, the one not used for
+    longest makes room. The cache stays small while that is enough, because touching fresh memory costs up to half as much
     as decoding into it. It doubles once as many tiles were decoded a second time as it holds: the waste pays for the memory.
 
     Args:
@@ -35,9 +39,13 @@ class TileCache:
         self.capacity = min(self.limit, LEAST_TILES)
         self._shape = (tile[1], tile[0], 3)
         self._tiles: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._seen: set[int] = set()
+        self._given: dict[int, int] = {}
+        self._done: list[int] = []
         self._missed = 0
         self._free: list[np.ndarray] = []
+
+    def __len__(self) -> int:
+        return len(self._tiles)
 
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` tiles, or for as many as allowed."""
@@ -48,7 +56,7 @@ class TileCache:
         tile = self._tiles.get(index)
         if tile is not None:
             self._tiles.move_to_end(index)
-        elif index in self._seen:
+        elif index in self._given:
             self._missed += 1
             if self._missed >= self.capacity:
                 self._missed = 0
@@ -56,7 +64,11 @@ class TileCache:
         return tile
 
     def buffer(self) -> np.ndarray:
-        """Memory for one more tile: once the cache is full, that of the tile not used for longest."""
+        """Memory for one more tile."""
+        while self._done:
+            index = self._done.pop()
+            if index in self._tiles and self._all_given(index):
+                return self._tiles.pop(index)
         if len(self._tiles) >= self.capacity:
             return self._tiles.popitem(last=False)[1]
         if not self._free:
@@ -66,7 +78,16 @@ class TileCache:
     def put(self, index: int, tile: np.ndarray) -> None:
         """Keep a decoded tile."""
         self._tiles[index] = tile
-        self._seen.add(index)
+        self._given[index] = 0
+
+    def give(self, index: int, pixels: int) -> None:
+        """Count pixels of a tile that were given out. More than it has: regions overlap, and it may be needed once more."""
+        self._given[index] += pixels
+        if self._all_given(index):
+            self._done.append(index)
+
+    def _all_given(self, index: int) -> bool:
+        return self._given[index] == self._shape[0] * self._shape[1]
 
 
 class TiffHandle:
@@ -119,17 +140,18 @@ class TifffileReader(PyramidReader):
             return
         out[beyond] = WHITE
         cache = self._cache(handle, level, height)
-        index, tile = -1, out[0]
-        for cell, row, x, y, source_x, source_y, across, down in tile_pieces(corners, (width, height), grid):
-            if cell != index:
-                index, kept = cell, cache.get(cell)
-                if kept is None:
-                    kept = cache.buffer()
-                    self._decode(handle, grid, cell, kept)
-                    cache.put(cell, kept)
-                tile = kept
-            # One row of pixels is one run of bytes in both arrays, which NumPy copies in one go.
-            out[row, y : y + down, x : x + across] = tile[source_y : source_y + down, source_x : source_x + across]
+        for cell, pieces in groupby(tile_pieces(corners, (width, height), grid), key=itemgetter(0)):
+            tile = cache.get(cell)
+            if tile is None:
+                tile = cache.buffer()
+                self._decode(handle, grid, cell, tile)
+                cache.put(cell, tile)
+            given = 0
+            for _, row, x, y, source_x, source_y, across, down in pieces:
+                # One row of pixels is one run of bytes in both arrays, which NumPy copies in one go.
+                out[row, y : y + down, x : x + across] = tile[source_y : source_y + down, source_x : source_x + across]
+                given += across * down
+            cache.give(cell, given)
 
     def _cache(self, handle: TiffHandle, level: int, height: int) -> TileCache:
         """The cache of this level, with room for the native tiles that one row of regions touches."""
