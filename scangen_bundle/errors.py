@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 
 
@@ -23,6 +24,11 @@ class InputError(ValueError):
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
         """An exception is else pickled by its message alone, and could not come back from another process."""
         return type(self), (self.where, self.problem, self.remedy)
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and how many more there are, for a message that has to stay short."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:

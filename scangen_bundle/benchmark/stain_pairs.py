@@ -26,7 +26,7 @@ from scangen_bundle.metrics.paired_features import (
 )
 
 KS = (1, 3, 5, 10)
-ALL, INTER_SCANNER, INTER_STAINING, BOTH = GROUPS = ("all", "inter_scanner", "inter_staining", "both")
+ALL, INTER_SCANNER, INTER_STAINING, BOTH = ("all", "inter_scanner", "inter_staining", "both")
 MEDIANS = {  # key: (column, group)
     "stain_pairs/cosine_all": ("cosine", ALL),
     "stain_pairs/top10_inter_scanner": ("top10", INTER_SCANNER),

@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from scangen_bundle.cohort.manifest import SPLITS, UNLABELLED, listed
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, some
 from scangen_bundle.files import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -287,10 +287,9 @@ def _keep_or_write(manifest: pd.DataFrame, path: Path) -> None:
     now = table.set_index("slide_id")["split"].to_dict()
     changed = sorted(str(slide) for slide in before.keys() | now.keys() if before.get(slide) != now.get(slide))
     if changed:
-        named = ", ".join(changed[:5]) + (" ..." if len(changed) > 5 else "")
         raise InputError(
             path,
-            f"the splits have changed for {len(changed)} scans ({named}); a model trained with the file may have seen "
+            f"the splits have changed for {len(changed)} scans ({some(changed)}); a model trained with the file may have seen "
             "scans that are now test scans",
             "give another output folder, or remove this one to train anew; or undo the change of seed or manifest",
         )

@@ -1,4 +1,4 @@
-"""Read a few rows of a bag many times without opening its HDF5 file again."""
+"""Read a few rows of a bag many times without opening its file again."""
 
 from __future__ import annotations
 
@@ -10,27 +10,25 @@ import h5py
 import numpy as np
 
 from scangen_bundle.features import FeatureBag, open_bag
+from scangen_bundle.features.arrays import dataset_rows
 
 MOST_MAPS = 16384  # Linux lets a process have 65,530
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MappedBag:
-    """Where a bag's arrays lie in its file, of a file that is still the one that was opened.
+    """A bag's arrays where they lie in its file, of a file that is still the one that was opened.
 
-    Opening an HDF5 file and checking its attributes takes longer than reading a thousand rows, and so does mapping it anew:
+    Opening a feature file and checking what it says takes longer than reading a thousand rows, and so does mapping it anew:
     each page of a fresh map faults once. So the map is kept. Its pages are the system's file cache, which it takes back when
-    memory is short; this process owns nothing that grows with the number of bags.
+    memory is short; this process owns nothing that grows with the number of bags, but for coordinates that a file does not
+    store as they are used.
     """
 
     path: str
     stamp: tuple[int, int]
-    shape: tuple[int, int]
-    dtype: np.dtype
-    offset: int
-    coords_dtype: np.dtype
-    coords_offset: int
-    content: np.memmap
+    features: np.ndarray
+    coords: np.ndarray
 
     def unchanged(self) -> bool:
         """Whether the file is there and has the size and time that it had."""
@@ -41,9 +39,9 @@ class MappedBag:
 
     def read(self, rows: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """Features [n, D] and coordinates [n, 2] of sorted `rows`, or of all; copies, in the file's precision."""
-        features = np.ndarray(self.shape, self.dtype, self.content, self.offset)
-        coords = np.ndarray((self.shape[0], 2), self.coords_dtype, self.content, self.coords_offset)
-        return (features.copy(), coords.copy()) if rows is None else (features[rows], coords[rows])
+        if rows is None:
+            return self.features.copy(), self.coords.copy()
+        return self.features[rows], self.coords[rows]
 
 
 def stamp_of(path: str) -> tuple[int, int]:
@@ -53,21 +51,25 @@ def stamp_of(path: str) -> tuple[int, int]:
 
 
 def map_bag(bag: FeatureBag) -> MappedBag | None:
-    """The places of an open bag's arrays; None for files that cannot be mapped, such as compressed ones."""
+    """An open bag's arrays; None for files that cannot be mapped, such as compressed ones."""
     if not isinstance(bag.features, np.memmap):
         return None
-    path = str(bag.path)
-    stamp = stamp_of(path)
-    with h5py.File(path, "r") as file:
-        coords = file.get("coords")
-        if not isinstance(coords, h5py.Dataset) or (offset := coords.id.get_offset()) is None:
-            return None
-        if coords.shape != bag.coords.shape or not np.array_equal(coords[()], bag.coords):
-            return None  # another tool's file, whose coordinates are not stored as they are used
-        dtype = coords.dtype
-    features = bag.features
-    content = np.memmap(path, np.uint8, "r")
-    return MappedBag(path, stamp, features.shape, features.dtype, features.offset, dtype, int(offset), content)
+    stamp = stamp_of(str(bag.path))
+    coords = _stored_coords(bag)
+    # Plain arrays over the maps: choosing rows of a `memmap` object takes twice as long.
+    return MappedBag(str(bag.path), stamp, bag.features.view(np.ndarray), coords.view(np.ndarray))
+
+
+def _stored_coords(bag: FeatureBag) -> np.ndarray:
+    """The coordinates where they lie in the file, or in memory where the file does not store them as they are used."""
+    if not h5py.is_hdf5(bag.path):
+        return bag.coords
+    with h5py.File(bag.path, "r") as file:
+        stored = file.get("coords")
+        if not isinstance(stored, h5py.Dataset) or stored.shape != bag.coords.shape:
+            return bag.coords
+        coords = dataset_rows(bag.path, stored, stored.shape)
+    return coords if isinstance(coords, np.memmap) and np.array_equal(coords, bag.coords) else bag.coords
 
 
 class BagReader:
@@ -98,4 +100,4 @@ class BagReader:
             if len(self._mapped) >= MOST_MAPS:
                 self._mapped.pop(next(iter(self._mapped)))
             self._mapped[path] = mapped
-        return mapped.read(choose(mapped.shape[0]))
+        return mapped.read(choose(len(mapped.features)))

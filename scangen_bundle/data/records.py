@@ -9,13 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, some
 from scangen_bundle.features import FeatureBag, open_bag
 
 logger = logging.getLogger(__name__)
 
 # What has to be the same in all bags of a cohort, where the files tell it.
-IDENTITY = ("encoder", "revision", "pooling", "tile_px", "mpp")
+MADE_BY = ("encoder", "revision", "pooling", "tile_px", "mpp")
 
 
 def make_records(
@@ -40,7 +40,7 @@ def make_records(
 
     Returns:
         Dictionaries with `slide_id, specimen_id, patient_id, scanner_name` (str), `specimen, scanner, label, num_tiles`
-        (int), `features_path, slide_path` (str), and `made_by`: what the bag tells of `IDENTITY`.
+        (int), `features_path, slide_path` (str), and `made_by`: what the bag tells of `MADE_BY`.
 
     Raises:
         InputError: no scan, missing bags (all of them are named), bags that do not fit each other or the network, a bag
@@ -72,22 +72,23 @@ def make_records(
         )
     wrong = [f"{record['slide_id']} ({record['label']})" for record in records if record["label"] >= num_classes]
     if wrong:
-        problem = f"labels outside 0 to {num_classes - 1}: {_some(wrong)}"
+        problem = f"labels outside 0 to {num_classes - 1}: {some(wrong)}"
         raise InputError("manifest", problem, "correct the labels, or set class_names")
     missing = [record["slide_id"] for record in records if not Path(record["features_path"]).exists()]
     if missing:
-        problem = f"{len(missing)} of {len(records)} scans have no feature bag: {_some(missing)}"
+        problem = f"{len(missing)} of {len(records)} scans have no feature bag: {some(missing)}"
         raise InputError(features_dir, problem, "run extracting first, or leave these scans out of the manifest")
-    bags = [open_bag(record["features_path"]) for record in records]
-    _check_bags(bags, num_features)
-    for record, bag in zip(records, bags, strict=True):
+    first = open_bag(records[0]["features_path"])
+    for record in records:
+        bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
+        _check_bag(bag, first, num_features)
         record["num_tiles"] = len(bag)
-        record["made_by"] = {name: bag.attributes[name] for name in IDENTITY if bag.attributes.get(name) is not None}
+        record["made_by"] = {name: bag.attributes[name] for name in MADE_BY if bag.attributes.get(name) is not None}
     return records
 
 
 def feature_identity(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """How the features of these scans were made: of `IDENTITY`, what at least one bag tells (they agree, `make_records` saw
+    """How the features of these scans were made: of `MADE_BY`, what at least one bag tells (they agree, `make_records` saw
     to it). It travels in the checkpoint, so that a network is not used on features of another encoder or resolution.
     """
     return {name: value for record in reversed(records) for name, value in record["made_by"].items()}
@@ -101,25 +102,19 @@ def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None
         logger.warning("validation has scans of scanners that training never sees: %s", ", ".join(new))
 
 
-def _check_bags(bags: Sequence[FeatureBag], num_features: int) -> None:
-    """Refuse bags that are empty, of another length, or of another origin than the first."""
-    first = bags[0]
-    for bag in bags:
-        if len(bag) == 0:
-            raise InputError(bag.path, "the bag has no tile", "leave this scan out of the manifest")
-        if bag.dim != num_features:
-            maker = bag.attributes.get("encoder") or bag.tool
-            problem = f"its vectors have D = {bag.dim} ({maker}), the network expects {num_features}"
-            raise InputError(bag.path, problem, f"use the matching features, or set --num_features {bag.dim}")
-        for name in IDENTITY:
-            ours, theirs = bag.attributes.get(name), first.attributes.get(name)
-            if ours is not None and theirs is not None and ours != theirs:
-                problem = f"its {name} is {ours!r}, that of {first.path.name} is {theirs!r}"
-                raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
-
-
-def _some(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _check_bag(bag: FeatureBag, first: FeatureBag, num_features: int) -> None:
+    """Refuse a bag that is empty, of another length, or of another origin than the first."""
+    if len(bag) == 0:
+        raise InputError(bag.path, "the bag has no tile", "leave this scan out of the manifest")
+    if bag.dim != num_features:
+        maker = bag.attributes.get("encoder") or bag.tool
+        problem = f"its vectors have D = {bag.dim} ({maker}), the network expects {num_features}"
+        raise InputError(bag.path, problem, f"use the matching features, or set --num_features {bag.dim}")
+    for name in MADE_BY:
+        ours, theirs = bag.attributes.get(name), first.attributes.get(name)
+        if ours is not None and theirs is not None and ours != theirs:
+            problem = f"its {name} is {ours!r}, that of {first.path.name} is {theirs!r}"
+            raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
 
 
 def class_weights(records: Sequence[dict[str, Any]], num_classes: int) -> list[float]:

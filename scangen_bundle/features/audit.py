@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from scangen_bundle.cohort import load_manifest
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, some
 from scangen_bundle.features.bag import TOOL, FeatureBag
 from scangen_bundle.features.from_slide import complete_from_slide
 from scangen_bundle.features.open import open_bag
@@ -211,8 +210,7 @@ class ResolutionAudit:
         report = audit_scans(pd.DataFrame(rows), self.thresholds)
         report.flags.extend(problems)
         if missing:
-            more = ", ..." if len(missing) > 5 else ""
-            report.flags.append(f"all: {len(missing)} scans have no features: {', '.join(missing[:5])}{more}")
+            report.flags.append(f"all: {len(missing)} scans have no features: {some(missing)}")
         write_table(report.scanners, self.output_dir / SCANNERS_CSV)
         write_table(report.slides, self.output_dir / SLIDES_CSV)
         print(show(report))
@@ -243,8 +241,7 @@ def tracked_figures(report: AuditReport) -> dict[str, float]:
     """The scanners' medians as `audit/<scanner>/<figure>`, and how many flags were raised."""
     figures = {"audit/flags": float(len(report.flags))}
     for row in report.scanners.to_dict("records"):
-        scanner = re.sub(r"[^\w. :-]", "_", str(row["scanner"]))  # MLflow refuses other signs
-        figures |= {f"audit/{scanner}/{name}": float(row[name]) for name in TRACKED}
+        figures |= {f"audit/{row['scanner']}/{name}": float(row[name]) for name in TRACKED}
     return figures
 
 

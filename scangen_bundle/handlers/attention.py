@@ -17,12 +17,14 @@ import torch
 from ignite.engine import Engine, Events
 from tqdm import tqdm
 
+from scangen_bundle.errors import some
+from scangen_bundle.handlers.checkpoint import unwrap
+
 if TYPE_CHECKING:
     from scangen_bundle.report.attention_files import AttendedScan
 
 logger = logging.getLogger(__name__)
 
-LISTED = 5
 PER_PROCESS = 12  # slides that pay for starting a process to draw them
 
 
@@ -67,7 +69,7 @@ class AttentionMapHandler:
         self.folder = Path(folder)
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
         self.workers = workers or min(4, os.cpu_count() or 1)
-        self._module = network.get_submodule(attention)
+        self._module = unwrap(network).get_submodule(attention)
         self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records)
         self._last: torch.Tensor | None = None
@@ -101,10 +103,9 @@ class AttentionMapHandler:
                 bar.update(len(scans))
         if unknown:
             logger.warning(
-                "no attention map of %d slides, whose bags do not tell the size of their tiles: %s%s",
+                "no attention map of %d slides, whose bags do not tell the size of their tiles: %s",
                 len(unknown),
-                ", ".join(unknown[:LISTED]),
-                " ..." if len(unknown) > LISTED else "",
+                some(unknown),
             )
         if drawable > len(unknown):
             print(f"wrote attention maps of {drawable - len(unknown)} slides to {self.folder}")

@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.gather import gather
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,8 @@ class CheckpointHandler:
     """Save the run after every epoch (`last.pt`) and the network whenever validation chose it (`best.pt`); resume by itself.
 
     Attach it to the trainer after the handlers that validate and that step the learning rate, so that it sees the epoch's
-    final state. When training starts and `last.pt` is there, everything is restored and training goes on after that epoch.
+    final state. When training starts and `last.pt` is there, everything is restored and training goes on after that epoch:
+    on the CPU to the bit, on a GPU as far as its kernels repeat themselves.
 
     Args:
         folder: where the two files go.
@@ -112,6 +114,8 @@ class CheckpointHandler:
         state: further objects with `state_dict`/`load_state_dict` (optimizer, scheduler, early stopping, ...).
         evaluator: the validation engine, whose `state.best_metric_epoch` says which epoch is best; None: no `best.pt`.
         meta: plain values that describe the network and its features; they travel in both files.
+        settings: plain values that the network is trained with. They travel as the entry `settings` of `meta`, and a run is
+            gone on with only under the same ones: half of a schedule with another half makes no training that has a name.
         resume: False starts anew and replaces what is there.
     """
 
@@ -122,6 +126,7 @@ class CheckpointHandler:
         state: Mapping[str, Any],
         evaluator: Engine | None = None,
         meta: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
         resume: bool = True,
     ) -> None:
         self.folder = Path(folder)
@@ -129,6 +134,7 @@ class CheckpointHandler:
         self.state = dict(state)
         self.evaluator = evaluator
         self.meta = dict(meta or {})
+        self.settings = dict(settings or {})
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
@@ -139,9 +145,10 @@ class CheckpointHandler:
     def restore(self, engine: Engine) -> None:
         """Go on where `last.pt` ended, or start anew where there is none."""
         path = self.folder / LAST
-        if not (self.resume and path.is_file()):
+        if not self._found(path):
             return
         content = read_checkpoint(path)
+        self._check_settings(path, content.get("meta", {}).get("settings", {}))
         if content["run"].keys() != self.state.keys():
             raise InputError(
                 path,
@@ -153,7 +160,10 @@ class CheckpointHandler:
             item.load_state_dict(content["run"][name])
         max_epochs = engine.state.max_epochs
         engine.load_state_dict(content["engine"])
-        engine.state.max_epochs = max_epochs  # a resumed run may be asked for more epochs
+        engine.state.max_epochs = max_epochs  # without `settings`, a resumed run may be asked for more epochs
+        scaler = getattr(engine, "scaler", None)
+        if scaler is not None and content.get("scaler"):
+            scaler.load_state_dict(content["scaler"])
         if self.evaluator is not None:
             self.evaluator.state.best_metric = content["best_metric"]
             self.evaluator.state.best_metric_epoch = content["best_metric_epoch"]
@@ -162,12 +172,36 @@ class CheckpointHandler:
             logger.info("that run had stopped early; nothing is left to train")
             engine.terminate()
 
+    def _found(self, path: Path) -> bool:
+        """Whether there is a run to go on with; every process has to find the same."""
+        found = gather(self.resume and path.is_file())
+        if len(set(found)) > 1:
+            raise InputError(
+                path,
+                f"is seen by {sum(found)} of {len(found)} processes",
+                "give an output_dir that all machines share",
+            )
+        return found[0]
+
+    def _check_settings(self, path: Path, before: Mapping[str, Any]) -> None:
+        changed = [
+            f"{name} {before[name]!r} (now {now!r})"
+            for name, now in self.settings.items()
+            if name in before and before[name] != now
+        ]
+        if changed:
+            raise InputError(
+                path,
+                f"was trained with {', '.join(changed)}",
+                "give the same settings to go on, another --run_name for another training, or --resume false to replace it",
+            )
+
     def save(self, engine: Engine) -> None:
         """Write `last.pt`, and before it `best.pt` where this epoch is the best so far."""
         if idist.get_rank() != 0:
             return
         weights = {name: value.detach().cpu() for name, value in unwrap(self.network).state_dict().items()}
-        meta = {**self.meta, "epoch": engine.state.epoch}
+        meta = {**self.meta, "settings": self.settings, "epoch": engine.state.epoch}
         best_metric, best_epoch = -1.0, -1
         if self.evaluator is not None:
             best_metric = float(self.evaluator.state.best_metric)
@@ -181,6 +215,7 @@ class CheckpointHandler:
                 "meta": meta,
                 "run": {name: item.state_dict() for name, item in self.state.items()},
                 "engine": dict(engine.state_dict()),
+                "scaler": scaler.state_dict() if (scaler := getattr(engine, "scaler", None)) is not None else {},
                 "best_metric": best_metric,
                 "best_metric_epoch": best_epoch,
                 "stopped": bool(engine.should_terminate),

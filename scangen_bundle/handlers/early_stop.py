@@ -10,10 +10,11 @@ logger = logging.getLogger(__name__)
 
 
 class EarlyStopHandler:
-    """End training once the validation engine's best epoch lies `patience` epochs back.
+    """End training after a validation whose best epoch lies at least `patience` epochs back.
 
-    It reads `evaluator.state.best_metric_epoch`, which checkpoints keep, so it has no state of its own. Attach it to the
-    trainer after the handler that validates.
+    It counts epochs of training, not validations as MONAI's `EarlyStopHandler` does. It reads
+    `evaluator.state.best_metric_epoch`, which checkpoints keep, so it has no state of its own. Attach it to the trainer after
+    the handler that validates.
 
     Args:
         evaluator: the validation engine.
@@ -30,6 +31,8 @@ class EarlyStopHandler:
             engine.add_event_handler(Events.EPOCH_COMPLETED, self)
 
     def __call__(self, engine: Engine) -> None:
+        if self.evaluator.state.epoch != engine.state.epoch:
+            return  # not validated in this epoch: nothing new is known
         best = max(0, self.evaluator.state.best_metric_epoch)
         if engine.state.epoch - best >= self.patience:
             logger.info("no better validation since epoch %d: training stops at epoch %d", best, engine.state.epoch)

@@ -1,4 +1,4 @@
-"""Make every epoch a function of (seed, epoch) alone, so that a resumed run equals an uninterrupted one bit for bit."""
+"""Make every epoch a function of (seed, epoch) alone, so that a resumed run draws what an uninterrupted one draws."""
 
 from __future__ import annotations
 

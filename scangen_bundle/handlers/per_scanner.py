@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from ignite.metrics import Metric
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.handlers.gather import gather
+from scangen_bundle.handlers.tracking import metric_key
 from scangen_bundle.metrics import agreement, calibration, discrimination
 from scangen_bundle.metrics.bootstrap import Statistic
 from scangen_bundle.metrics.definitions import DEFINITIONS
@@ -84,11 +84,6 @@ def figures(predictions: Predictions, names: Sequence[str], threshold: float = 0
         families.append(agreement.Agreement(predictions, threshold, wanted=wanted))
     everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
     return {key: float(value[0]) for family in families for key, value in family(everyone).items()}
-
-
-def metric_key(key: str) -> str:
-    """The key with what MLflow takes in a metric's name: letters, digits, `_ - . : /` and spaces; others become `_`."""
-    return re.sub(r"[^\w\-.:/ ]", "_", key)
 
 
 class PerScannerMetrics(_PerScanner):

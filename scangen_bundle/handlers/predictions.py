@@ -12,11 +12,10 @@ from ignite.engine import Engine, Events
 
 from scangen_bundle.files import write_atomically
 from scangen_bundle.handlers.gather import gather
+from scangen_bundle.metrics.predictions import IDENTITY
 
-IDENTITY = ["slide_id", "specimen_id", "patient_id", "scanner", "label"]
 
-
-def probability_columns(probabilities: torch.Tensor) -> dict[str, list[float]]:
+def as_columns(probabilities: torch.Tensor) -> dict[str, list[float]]:
     """[B, C] probabilities as table columns: `probability` of class 1 for two classes, `probability_<c>` for more."""
     if probabilities.shape[1] == 2:
         return {"probability": probabilities[:, 1].tolist()}
@@ -59,7 +58,7 @@ class PredictionsHandler:
 
     def collect(self, engine: Engine) -> None:
         probabilities = torch.softmax(engine.state.output["pred"].detach().double(), dim=1).cpu()
-        rows = {"slide_id": list(engine.state.batch["slide_id"]), **probability_columns(probabilities)}
+        rows = {"slide_id": list(engine.state.batch["slide_id"]), **as_columns(probabilities)}
         self._rows.append(pd.DataFrame(rows))
 
     def write(self, engine: Engine) -> None:
@@ -68,7 +67,7 @@ class PredictionsHandler:
             raise ValueError(f"no scan was evaluated: there is nothing to write to {self.path}")
         scans = pd.concat(batches)
         scans = scans.drop_duplicates("slide_id")  # a distributed sampler repeats scans to fill its last batch
-        identity = self.manifest.loc[scans["slide_id"], IDENTITY].reset_index(drop=True)
+        identity = self.manifest.loc[scans["slide_id"], list(IDENTITY)].reset_index(drop=True)
         table = pd.concat([identity, scans.drop(columns="slide_id").reset_index(drop=True)], axis=1)
         self.table = table.sort_values("slide_id", ignore_index=True)
         is_best = engine.state.best_metric_epoch == engine.state.epoch

@@ -18,8 +18,8 @@ from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.cohort import confounding_report
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.checkpoint import read_checkpoint, unwrap
 from scangen_bundle.handlers.gather import gather
-from scangen_bundle.handlers.per_scanner import metric_key
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.tracking import RunTracker
 from scangen_bundle.metrics import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
@@ -53,7 +53,7 @@ def tracked_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Figures by MLflow name `test/<key>` (`test/embedding/<key>`); pairs of scanners are in metrics.json alone."""
     figures = {**metrics["figures"], **{f"embedding/{k}": v for k, v in metrics.get("embedding", {}).items()}}
     return {
-        metric_key(f"test/{key}"): figure["value"]
+        f"test/{key}": figure["value"]
         for key, figure in figures.items()
         if figure["value"] is not None and " vs " not in key
     }
@@ -87,7 +87,7 @@ class EvaluationHandler:
         embedding: name of its submodule that outputs [B, E].
         resamples: bootstrap resamples of patients.
         seed: of the resamples.
-        card: further facts for the report's model card.
+        card: further facts for the report's model card, beside the settings that the checkpoint was trained with.
         records: what the dataset was made of, with `slide_id` and `features_path`; with them the report has the
             resolution audit of these scans.
         colours_dir: colour-statistics bags of the same scans (`run extracting` with that encoder); where all are there, the
@@ -119,7 +119,7 @@ class EvaluationHandler:
         self.features = {record["slide_id"]: record["features_path"] for record in records}
         self.checkpoint, self.colours_dir = checkpoint, colours_dir
         self.metrics: dict[str, Any] = {}
-        self._module = None if network is None else network.get_submodule(embedding)
+        self._module = None if network is None else unwrap(network).get_submodule(embedding)
         self._output: torch.Tensor | None = None
         self._embeddings: dict[str, np.ndarray] = {}
 
@@ -243,8 +243,13 @@ class EvaluationHandler:
             history=history,
             audit=self._audit(),
             confounding=confounding_report(table),
-            card={"training scanners": self.training_scanners, **self.card},
+            card={"training scanners": self.training_scanners, **self.card, **self._trained_with()},
         )
+
+    def _trained_with(self) -> dict[str, str]:
+        """The settings that the checkpoint says it was trained with; those of this command say nothing of its weights."""
+        settings = read_checkpoint(self.checkpoint)["meta"].get("settings") if self.checkpoint else None
+        return {"trained with": ", ".join(f"{name} {value}" for name, value in settings.items())} if settings else {}
 
     def _audit(self) -> pd.DataFrame | None:
         """The resolution audit of the scans of this run, a row per scanner."""

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from ignite.engine import Engine, Events
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.handlers.gather import gather
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,21 @@ def _connect(uri: str, experiment: str, artifacts: str | None) -> tuple[Any, str
 
     client = MlflowClient(tracking_uri=uri)
     found = client.get_experiment_by_name(experiment)
-    return client, found.experiment_id if found else client.create_experiment(experiment, artifact_location=artifacts)
+    if found is None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return client, client.create_experiment(experiment, artifact_location=artifacts)
+        except MlflowException:
+            found = client.get_experiment_by_name(experiment)  # a job that started at the same time made it meanwhile
+            if found is None:
+                raise
+    return client, found.experiment_id
+
+
+def metric_key(key: str) -> str:
+    """The key with what MLflow takes in a metric's name: letters, digits, `_ - . : /` and spaces; others become `_`."""
+    return re.sub(r"[^\w\-.:/ ]", "_", key)
 
 
 class RunTracker:
@@ -147,7 +163,8 @@ class RunTracker:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        points = [Metric(name, float(value), now, step) for name, value in metrics.items() if math.isfinite(value)]
+        finite = {metric_key(name): float(value) for name, value in metrics.items() if math.isfinite(value)}
+        points = [Metric(name, value, now, step) for name, value in finite.items()]
         for first in range(0, len(points), 900):  # MLflow takes at most 1,000 in a batch
             self._tell("log_batch", metrics=points[first : first + 900])
 
@@ -217,7 +234,9 @@ class TrainingTracker:
         self._count += 1
 
     def log_epoch(self, engine: Engine) -> None:
-        metrics = {f"train/{key}": float(total) / self._count for key, total in self._sums.items()}
+        sums = gather((self._count, {key: float(total) for key, total in self._sums.items()}))  # of every process
+        count = sum(part for part, _ in sums)
+        metrics = {f"train/{key}": sum(part[key] for _, part in sums) / count for key in self._sums}
         metrics.update({f"train/{name}": value for name, value in engine.state.metrics.items() if _is_number(value)})
         optimizer = getattr(engine, "optimizer", None)
         if optimizer is not None:

@@ -35,8 +35,6 @@ from scangen_bundle.metrics.predictions import Predictions
 
 SPECIMEN_FIGURES = ("cov", "sd", "score_range", "abs_difference", "flip_rate")
 COMPLETE_FIGURES = ("icc", "all_scanner_agreement", "fleiss_kappa")
-SCORE_PAIR_FIGURES = ("abs_difference", "ccc")
-CLASS_PAIR_FIGURES = ("flip_rate", "cohen_kappa")
 BLAND_ALTMAN = ("bland_altman_bias", "bland_altman_lower", "bland_altman_upper")
 FIGURES = (*SPECIMEN_FIGURES, *COMPLETE_FIGURES, "ccc", "cohen_kappa", *BLAND_ALTMAN)
 NO_VARIANCE = 1e-24  # variances of scores in 0..1 below this are rounding

@@ -24,7 +24,6 @@ from scangen_bundle.share.statement import ENCODER_FIELDS
 
 META_FIELDS = ("encoder", "num_features", "class_names", "training_scanners")
 PROBABILITY_TOLERANCE = 1e-3  # a GPU's mixed precision against the CPU's float32
-IDENTITY = ("slide_id", "specimen_id", "patient_id", "scanner")
 
 
 @dataclass(frozen=True)

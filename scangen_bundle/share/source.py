@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, some
 
 PACKED = ("scangen_bundle", "configs", "docs", "LICENSE", "requirements.txt")
 
@@ -56,7 +56,7 @@ def read_source(root: Path) -> Source:
         raise InputError(root, "is not the top folder of a git checkout", "pack from a git checkout of the bundle")
     changed = _git(root, "status", "--porcelain", "--", *PACKED).splitlines()
     if changed:
-        named = ", ".join(line[3:] for line in changed[:5]) + (" ..." if len(changed) > 5 else "")
+        named = some([line[3:] for line in changed])
         raise InputError(root, f"{len(changed)} files are not committed: {named}", "commit or remove them, pack again")
     metadata = json.loads((root / "configs" / "metadata.json").read_text("utf-8"))
     version = metadata.get("version", "")

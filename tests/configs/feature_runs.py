@@ -29,10 +29,12 @@ class FeatureRuns:
         write_cohort(folder / "cohort", specimens=16)
         return cls(root, folder / "cohort", folder / "outputs")
 
-    def command(self, name: str, *options: str, launcher: tuple[str, ...] = (), config: str = TRAIN) -> list[str]:
+    def command(
+        self, name: str, *options: str, launcher: tuple[str, ...] = (), config: str = TRAIN, job: str = "training"
+    ) -> list[str]:
         return [
             *(launcher or (sys.executable,)),
-            *("-m", "monai.bundle", "run", "training", "--config_file", config),
+            *("-m", "monai.bundle", "run", job, "--config_file", config),
             *("--dataset_dir", str(self.data), "--output_dir", str(self.outputs), "--run_name", name),
             *("--num_features", str(FEATURES), "--num_tiles", "16", "--specimens_per_batch", "4"),
             *("--val_interval", "1"),

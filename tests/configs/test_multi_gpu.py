@@ -1,5 +1,6 @@
 """Two processes train what one does."""
 
+import json
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ import torch
 
 from .feature_runs import MULTI, FeatureRuns
 
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+EVALUATE = ("configs/train.yaml", "configs/evaluate.yaml")
+EVALUATE_MULTI = ("configs/train.yaml", "configs/multi_gpu_train.yaml", "configs/evaluate.yaml")
 SAME = ("--max_epochs", "3", "--network_def#projector_dropout", "0.0")
 
 
@@ -25,8 +29,7 @@ def run(runs, command):
 
 def test_two_processes_on_gloo_equal_one_on_the_same_global_batch(runs):
     run(runs, runs.command("one", *SAME))
-    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-    run(runs, runs.command("two", *SAME, launcher=torchrun, config=MULTI))
+    run(runs, runs.command("two", *SAME, launcher=TORCHRUN, config=MULTI))
     one, two = runs.last("one"), runs.last("two")
     assert one["engine"]["iteration"] == two["engine"]["iteration"]
     for name, value in one["network"].items():
@@ -37,3 +40,16 @@ def test_two_processes_on_gloo_equal_one_on_the_same_global_batch(runs):
     tables = [pd.read_csv(runs.outputs / name / "val_predictions.csv", index_col="slide_id") for name in ("one", "two")]
     pd.testing.assert_frame_equal(tables[0].sort_index(), tables[1].sort_index(), atol=1e-5)
     assert two["best_metric_epoch"] == one["best_metric_epoch"]
+
+
+def test_two_processes_evaluate_as_one_does(runs):
+    run(runs, runs.command("evaluated", *SAME))
+    figures = []
+    for config, launcher in ((EVALUATE, ()), (EVALUATE_MULTI, TORCHRUN)):
+        options = (*SAME, "--resamples", "50")
+        run(runs, runs.command("evaluated", *options, launcher=launcher, config=str(list(config)), job="evaluating"))
+        metrics = json.loads((runs.outputs / "evaluated" / "metrics.json").read_text())
+        figures.append({**metrics["figures"], **{f"embedding/{k}": v for k, v in metrics["embedding"].items()}})
+    assert figures[0].keys() == figures[1].keys()
+    for name, figure in figures[0].items():
+        assert figures[1][name]["value"] == pytest.approx(figure["value"], abs=1e-6), name

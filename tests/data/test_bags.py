@@ -1,6 +1,7 @@
 """What the bag dataset draws and reads."""
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from scangen_bundle.data import BagDataset, FeatureNoise, collate_bags, make_rec
 from scangen_bundle.data.bags import surely_finite
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag
+from tests.features import layouts_on_disk as disk
 
 from .cohort import FEATURES, write_cohort_bag
 
@@ -91,6 +93,31 @@ def test_bags_of_half_precision_and_files_of_other_tools_read_the_same(tmp_path)
     item = BagDataset([record], num_instances=7)[0]
     rows = item["coords"][:, 0].numpy() // 2
     np.testing.assert_array_equal(item["image"], features[rows].astype(np.float32))
+
+
+LAYOUTS = {
+    "trident": disk.trident,
+    "CLAM h5": lambda folder: disk.clam(folder)[0],
+    "CLAM pt": lambda folder: disk.clam(folder)[1],
+    **{f"STAMP {name}": partial(disk.stamp, generation=name) for name in ("current", "2.0", "historic", "kronos")},
+    "slide2vec pt": disk.slide2vec,
+    "slide2vec npz": partial(disk.slide2vec, suffix=".npz"),
+    "slideflow": disk.slideflow,
+    "plism folder": lambda folder: disk.plism(folder).parent,
+    "plism file": disk.plism,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_files_of_every_tool_give_their_rows_to_training_and_evaluation_again_and_again(tmp_path, layout):
+    path = LAYOUTS[layout](tmp_path)
+    bag, whole, few = open_bag(path), BagDataset(record_of(path)), BagDataset(record_of(path), num_instances=5)
+    for epoch in (1, 2):
+        np.testing.assert_array_equal(whole[0]["image"], np.asarray(bag.features))
+        few.set_epoch(epoch)
+        rows, item = few.draw(len(bag), 0), few[0]
+        np.testing.assert_array_equal(item["image"], np.asarray(bag.features)[rows])
+        np.testing.assert_array_equal(item["coords"], bag.coords[rows])
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])

@@ -8,13 +8,14 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.handlers.checkpoint import BEST, LAST, CheckpointHandler, load_weights, read_checkpoint
 from scangen_bundle.handlers.epoch import EpochSeedHandler
 
+from ..two_processes import in_two_processes
 from .engines import Network, make_evaluator, make_trainer
 
 
-def train(folder, max_epochs, stop_after=None, meta=None):
+def train(folder, max_epochs, stop_after=None, **options):
     network = Network()
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.1)
-    checkpoint = CheckpointHandler(folder, network, {"optimizer": optimizer}, meta=meta)
+    checkpoint = CheckpointHandler(folder, network, {"optimizer": optimizer}, **options)
     trainer = make_trainer(network, optimizer, [EpochSeedHandler(0), checkpoint], max_epochs)
     if stop_after:
 
@@ -103,3 +104,54 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path):
     torch.save({"network": Network()}, tmp_path / "code.pt")
     with pytest.raises(InputError, match="cannot be read as a checkpoint"):
         read_checkpoint(tmp_path / "code.pt")
+
+
+def test_a_run_is_gone_on_with_only_under_the_settings_that_it_began_with(tmp_path):
+    settings = {"weight": 100.0, "lr": 0.1, "unseen": ["A"]}
+    train(tmp_path, 2, settings=settings)
+    assert read_checkpoint(tmp_path / LAST)["meta"]["settings"] == settings
+    train(tmp_path, 2, settings=dict(settings))
+    with pytest.raises(
+        InputError, match=r"trained with weight 100\.0 \(now 0\.0\), lr 0\.1 \(now 0\.5\) -> .*--run_name"
+    ):
+        train(tmp_path, 2, settings={**settings, "weight": 0.0, "lr": 0.5})
+    train(tmp_path, 2, settings={**settings, "lr": 0.5}, resume=False)
+    assert read_checkpoint(tmp_path / LAST)["meta"]["settings"]["lr"] == 0.5
+
+
+class MixedPrecision:
+    """Gives the trainer a scaler at its start, as MONAI's does on a GPU."""
+
+    def __init__(self, scale):
+        self.scale, self.seen = scale, []
+
+    def attach(self, engine):
+        engine.add_event_handler(Events.STARTED, self)
+        engine.add_event_handler(Events.EPOCH_STARTED, lambda engine: self.seen.append(engine.scaler.get_scale()))
+
+    def __call__(self, engine):
+        engine.scaler = torch.amp.GradScaler("cpu", init_scale=self.scale)
+
+
+def test_the_scale_of_mixed_precision_goes_on_where_it_was(tmp_path):
+    for scale, epochs, seen in ((8.0, 2, [8.0, 8.0]), (2.0, 3, [8.0])):
+        network, precision = Network(), MixedPrecision(scale)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+        checkpoint = CheckpointHandler(tmp_path, network, {"optimizer": optimizer})
+        make_trainer(network, optimizer, [precision, checkpoint], epochs).run()
+        assert precision.seen == seen
+
+
+def _restore_in_own_folder(rank, folder):
+    network = Network()
+    handler = CheckpointHandler(f"{folder}/{rank}", network, {})
+    try:
+        handler.restore(make_trainer(network, torch.optim.SGD(network.parameters(), lr=0.1), []))
+    except InputError as error:
+        return str(error)
+
+
+def test_processes_that_do_not_see_the_same_checkpoint_refuse_to_start(tmp_path):
+    train(tmp_path / "0", 1)
+    for answer in in_two_processes(_restore_in_own_folder, str(tmp_path)):
+        assert "is seen by 1 of 2 processes -> give an output_dir that all machines share" in answer

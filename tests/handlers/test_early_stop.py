@@ -11,16 +11,21 @@ from scangen_bundle.handlers.early_stop import EarlyStopHandler
 from .engines import Network, make_trainer
 
 
-@pytest.mark.parametrize(("patience", "last_epoch"), [(2, 5), (0, 8), (20, 8)])
-def test_training_ends_patience_epochs_after_the_best(patience, last_epoch):
+@pytest.mark.parametrize(
+    ("patience", "interval", "last_epoch"),
+    [(2, 1, 5), (0, 1, 8), (20, 1, 8), (1, 3, 6), (2, 4, 8), (2, 9, 8)],
+)
+def test_training_ends_at_the_first_validation_patience_epochs_after_the_best(patience, interval, last_epoch):
     network = Network()
-    evaluator = SimpleNamespace(state=SimpleNamespace(best_metric_epoch=-1))
+    evaluator = SimpleNamespace(state=SimpleNamespace(best_metric_epoch=-1, epoch=0))
     handler = EarlyStopHandler(evaluator, patience)
     trainer = make_trainer(network, torch.optim.SGD(network.parameters(), lr=0.1), [], max_epochs=8)
 
     @trainer.on(Events.EPOCH_COMPLETED)
     def validate(engine):
-        evaluator.state.best_metric_epoch = min(engine.state.epoch, 3)
+        if engine.state.epoch % interval == 0:
+            evaluator.state.epoch = engine.state.epoch
+            evaluator.state.best_metric_epoch = min(engine.state.epoch, 3)
 
     handler.attach(trainer)
     trainer.run()

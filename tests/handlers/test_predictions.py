@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from scangen_bundle.handlers.predictions import PredictionsHandler, probability_columns
+from scangen_bundle.handlers.predictions import PredictionsHandler, as_columns
 
 from .engines import Bags, Network, make_evaluator
 
@@ -59,6 +59,6 @@ def test_a_run_of_no_scan_is_an_error_that_names_the_file(tmp_path):
 
 
 def test_more_than_two_classes_have_a_column_each():
-    columns = probability_columns(torch.tensor([[0.2, 0.3, 0.5]]))
+    columns = as_columns(torch.tensor([[0.2, 0.3, 0.5]]))
     assert list(columns) == ["probability_0", "probability_1", "probability_2"]
     assert columns["probability_2"] == [0.5]

@@ -1,6 +1,7 @@
 """The evaluation handler writes, tracks and prints what the metrics room computes from the test predictions."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ from sklearn.metrics import roc_auc_score
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import BagAttributes, write_bag
+from scangen_bundle.handlers.checkpoint import save_checkpoint
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.report import EvaluationHandler, choose_threshold, tracked_figures
 from scangen_bundle.handlers.tracking import RunTracker
 
+from ..two_processes import in_two_processes
 from .engines import Bags, Network, make_evaluator
 from .test_predictions import manifest
 
@@ -65,8 +68,8 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(bund
         resamples=50,
         checkpoint=str(run / "best.pt"),
     )
-    for name in ("best.pt", "splits.csv"):
-        (run / name).write_text(name)
+    (run / "splits.csv").write_text("splits")
+    save_checkpoint(run / "best.pt", {"network": {}, "meta": {"settings": {"scangen_weight": 12.5}}})
     make_evaluator(network, [predictions, handler]).run()
 
     metrics = json.loads((run / "metrics.json").read_text())
@@ -99,6 +102,7 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(bund
     assert 'id="embedding-pca-scanner"' in page
     assert 'id="embedding-figures"' in page
     assert "train/loss" in page
+    assert "scangen_weight 12.5" in page  # as the checkpoint says, whatever this command's settings are
     printed = capsys.readouterr().out
     assert f"{metrics['figures']['auroc/A']['value']:.3f}" in printed
     assert "B *" in printed
@@ -193,7 +197,30 @@ def test_unlabelled_validation_scans_do_not_move_the_threshold():
     assert choose_threshold(table, "")[:2] == (0.5, 1.0)
 
 
-def test_tracked_names_are_such_as_mlflow_takes_and_undefined_figures_have_none():
+def test_undefined_figures_and_those_of_pairs_are_not_tracked():
     figures = {"auroc/GT450 (lab+1)": 0.5, "auroc/mean": None, "ccc/A vs B": 0.9, "cov": 0.1}
     metrics = {"figures": {key: {"value": value} for key, value in figures.items()}}
-    assert tracked_figures(metrics) == {"test/auroc/GT450 _lab_1_": 0.5, "test/cov": 0.1}
+    assert tracked_figures(metrics) == {"test/auroc/GT450 (lab+1)": 0.5, "test/cov": 0.1}
+
+
+def _evaluate_in_parallel(rank, folder):
+    """Both processes evaluate all scans with the network inside DistributedDataParallel."""
+    folder = Path(folder)
+    network = torch.nn.parallel.DistributedDataParallel(Embedded())
+    predictions = PredictionsHandler(cohort(), str(folder / "predictions.csv"))
+    handler = EvaluationHandler(
+        predictions, str(folder / "val_predictions.csv"), str(folder), network=network, resamples=20
+    )
+    make_evaluator(network, [predictions, handler]).run()
+    return sorted(handler.metrics)
+
+
+def test_two_processes_write_one_report_of_a_network_in_distributed_data_parallel(tmp_path):
+    validation(tmp_path)
+    first, second = in_two_processes(_evaluate_in_parallel, str(tmp_path))
+    assert "embedding" in first
+    assert second == []  # the first process alone evaluates and writes
+    assert len(pd.read_csv(tmp_path / "predictions.csv")) == len(Bags())
+    np.testing.assert_allclose(
+        np.load(tmp_path / "embeddings.npz")["embedding"], Bags().image.mean(dim=1).numpy(), rtol=1e-6
+    )

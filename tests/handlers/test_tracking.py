@@ -1,6 +1,7 @@
 """One MLflow run per training, whatever interrupts it."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.handlers.checkpoint import CheckpointHandler, read_checkpoint
 from scangen_bundle.handlers.tracking import RunTracker, TrainingTracker, local_store
 
+from ..two_processes import in_two_processes
 from .engines import Network, make_evaluator, make_trainer
 
 
@@ -139,3 +141,34 @@ def test_a_failed_training_is_marked_as_failed(tmp_path):
     with pytest.raises(RuntimeError, match="disk on fire"):
         trainer.run()
     assert MlflowClient(local_store(tmp_path)).get_run(tracker.run_id).info.status == "FAILED"
+
+
+def test_two_jobs_that_start_together_share_the_experiment(tmp_path, monkeypatch):
+    RunTracker(tmp_path, tmp_path / "a").start()
+    look, answers = MlflowClient.get_experiment_by_name, iter([None])  # as if the other job had not made it yet
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", lambda client, name: next(answers, look(client, name)))
+    second = RunTracker(tmp_path, tmp_path / "b")
+    second.log_metrics({"x": 1.0})
+    assert history(tmp_path, second.run_id, "x") == [(0, 1.0)]
+
+
+def test_a_scanner_may_have_any_name_and_what_mlflow_refuses_becomes_a_dash_below(tmp_path):
+    tracker = RunTracker(tmp_path, tmp_path / "run")
+    tracker.log_metrics({"auroc/P1000 (lab+1), left@é": 0.5})
+    assert history(tmp_path, tracker.run_id, "auroc/P1000 _lab_1__ left_é") == [(0, 0.5)]
+
+
+def _losses_of_an_epoch(rank, folder):
+    """Each process has a loss of its own, and as many iterations."""
+    tracker = RunTracker(folder, f"{folder}/run")
+    handler = TrainingTracker(tracker)
+    for loss in (1.0, 2.0) if rank == 0 else (4.0, 5.0):
+        handler.accumulate(SimpleNamespace(state=SimpleNamespace(output={"loss": torch.tensor(loss)})))
+    handler.log_epoch(SimpleNamespace(state=SimpleNamespace(metrics={}, epoch=1)))
+    return tracker.run_id
+
+
+def test_the_loss_of_two_processes_is_the_mean_of_both(tmp_path):
+    run_id, other = in_two_processes(_losses_of_an_epoch, str(tmp_path))
+    assert other is None
+    assert history(tmp_path, run_id, "train/loss") == [(1, 3.0)]

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, some
 from scangen_bundle.files import write_atomically
 
 SHOWN = 10  # missing parts that an error lists
@@ -143,8 +143,7 @@ def write_manifest(
     table = scan_table(dataset, folder)
     missing = dataset.missing(table)
     if missing and not allow_missing:
-        more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
-        problem = f"of {dataset.name} are missing: {', '.join(missing[:SHOWN])}{more} ({len(missing)} in all)"
+        problem = f"of {dataset.name} are missing: {some(missing, SHOWN)} ({len(missing)} in all)"
         raise InputError(folder, problem, f"get them, or allow missing ones; expected {dataset.expected}")
     if mpp is not None:
         table["mpp"] = mpp
