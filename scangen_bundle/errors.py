@@ -15,7 +15,10 @@ class InputError(ValueError):
         where: the file, row or option at fault.
         problem: what was found, beside what was expected.
         remedy: what to do about it.
+        exit_code: that a command ends with.
     """
+
+    exit_code = 1
 
     def __init__(self, where: object, problem: str, remedy: str = "") -> None:
         self.where, self.problem, self.remedy = str(where), problem, remedy
@@ -46,6 +49,7 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
         sys.__excepthook__(kind, error, trace)
     else:
         print(f"error: {known}", file=sys.stderr)
+        raise SystemExit(known.exit_code)
 
 
 def _is_new(record: logging.LogRecord) -> bool:

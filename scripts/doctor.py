@@ -84,11 +84,12 @@ def check_readers() -> Iterator[Check]:
         yield Check("reader openslide", FAIL, f"{error}; pip install openslide-bin openslide-python")
     try:
         codecs = import_module("imagecodecs")
-        absent = [name for name in ("JPEG8", "JPEG2K", "LZW", "DEFLATE") if not getattr(codecs, name).available]
+        import_module("simplejpeg")
+        absent = [name for name in ("JPEG2K", "LZW", "DEFLATE") if not getattr(codecs, name).available]
         state = FAIL if absent else OK
         yield Check("reader tifffile", state, f"lacks the codecs {', '.join(absent)}" if absent else "with its codecs")
     except ImportError as error:
-        yield Check("reader tifffile", FAIL, f"{error}; pip install tifffile imagecodecs")
+        yield Check("reader tifffile", FAIL, f"{error}; pip install tifffile imagecodecs simplejpeg")
     there = find_spec("cucim") is not None
     yield Check("reader cucim", OK if there else NOTE, "installed" if there else "not installed (optional)")
 

@@ -29,6 +29,18 @@ def test_an_input_error_is_shown_alone_through_any_wrapper(bundle_root):
     assert ended.stderr == "error: m.csv row 3: no patient_id -> fill it in\n"
 
 
+def test_a_command_ends_with_the_exit_code_of_the_error(bundle_root):
+    script = """
+from scangen_bundle.errors import InputError, report_input_errors
+report_input_errors()
+error = InputError("bags", "7 of 9 slides failed")
+error.exit_code = 7
+raise error
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=bundle_root, check=False)
+    assert (ended.returncode, ended.stderr) == (7, "error: bags: 7 of 9 slides failed\n")
+
+
 def test_an_input_error_that_an_engine_logs_and_passes_on_is_shown_once(bundle_root):
     script = """
 import logging

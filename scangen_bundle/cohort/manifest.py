@@ -24,7 +24,7 @@ IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
 PATHS = ("slide_path", "features_path")
 COLUMNS = (*IDS, "label", *PATHS, "mpp", "split")
 SPLITS = ("train", "val", "test", "excluded")
-MPP_RANGE = (0.05, 5.0)  # µm/px: the finest and the coarsest that a whole-slide scanner writes, with a wide margin
+PLAUSIBLE_MPP = (0.05, 5.0)  # µm/px: the finest and the coarsest that a whole-slide scanner writes, with a wide margin
 UNLABELLED = -1
 
 _LONGEST_ID = 200  # bytes: a file name may have 255, and suffixes and temporary names need some
@@ -87,6 +87,7 @@ def load_manifest(
             *_several_values(table, "specimen_id", "label"),
             *_bad_labels(table, classes),
             *_bad_paths(table, folder, allow_outside),
+            *_shared_features(table),
             *_bad_mpp(table),
             *_bad_splits(table),
             *_too_few_scanners(table, min_scanners),
@@ -274,12 +275,23 @@ def _bad_paths(table: pd.DataFrame, folder: Path, allow_outside: bool) -> Iterat
                 yield Violation(line, " or ".join(PATHS), "both are empty; a scan needs a slide or a feature bag")
 
 
+def _shared_features(table: pd.DataFrame) -> Iterator[Violation]:
+    """One slide file may hold two specimens, each with a mask; one bag of features is of one scan."""
+    first: dict[str, int] = {}
+    for line, text in _cells(table, "features_path"):
+        if text and first.setdefault(os.path.normpath(text), line) != line:
+            problem = (
+                f"{text!r} is the file of row {first[os.path.normpath(text)]} already; each scan has its own features"
+            )
+            yield Violation(line, "features_path", problem)
+
+
 def _is_below(path: str, real_folder: Path) -> bool:
     return Path(os.path.realpath(path)).is_relative_to(real_folder)
 
 
 def _bad_mpp(table: pd.DataFrame) -> Iterator[Violation]:
-    low, high = MPP_RANGE
+    low, high = PLAUSIBLE_MPP
     for line, text in _cells(table, "mpp"):
         try:
             value = float(text) if text else math.nan

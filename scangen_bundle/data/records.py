@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from scangen_bundle.errors import InputError, some
-from scangen_bundle.features import FeatureBag, open_bag
+from scangen_bundle.features import AuditThresholds, FeatureBag, open_bag
+from scangen_bundle.features.bag import TOOL
 
 logger = logging.getLogger(__name__)
 
@@ -74,16 +77,17 @@ def make_records(
     if wrong:
         problem = f"labels outside 0 to {num_classes - 1}: {some(wrong)}"
         raise InputError("manifest", problem, "correct the labels, or set class_names")
-    missing = [record["slide_id"] for record in records if not Path(record["features_path"]).exists()]
-    if missing:
-        problem = f"{len(missing)} of {len(records)} scans have no feature bag: {some(missing)}"
-        raise InputError(features_dir, problem, "run extracting first, or leave these scans out of the manifest")
-    first = open_bag(records[0]["features_path"])
-    for record in records:
+    _check_files(records, rows, features_dir)
+    first: dict[str, tuple[object, str]] = {}
+    tile_mpp: dict[str, list[float]] = {}
+    for record, stated_mpp in zip(records, rows["mpp"], strict=True):
         bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
-        _check_bag(bag, first, num_features)
+        _check_bag(bag, record["slide_id"], num_features, first)
         record["num_tiles"] = len(bag)
         record["made_by"] = {name: bag.attributes[name] for name in MADE_BY if bag.attributes.get(name) is not None}
+        if mpp := bag.tile_mpp(None if math.isnan(stated_mpp) else (stated_mpp, stated_mpp)):
+            tile_mpp.setdefault(record["scanner_name"], []).append(math.sqrt(mpp[0] * mpp[1]))
+    _compare_resolutions(tile_mpp)
     return records
 
 
@@ -102,19 +106,56 @@ def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None
         logger.warning("validation has scans of scanners that training never sees: %s", ", ".join(new))
 
 
-def _check_bag(bag: FeatureBag, first: FeatureBag, num_features: int) -> None:
-    """Refuse a bag that is empty, of another length, or of another origin than the first."""
+def _check_files(records: Sequence[dict[str, Any]], rows: pd.DataFrame, features_dir: str) -> None:
+    """Refuse scans whose features are not there; those that the manifest names by their file are named so."""
+    missing = [record for record in records if not Path(record["features_path"]).exists()]
+    if not missing:
+        return
+    problem = f"{len(missing)} of {len(records)} scans have no feature bag"
+    named = set(rows.loc[rows["features_path"] != "", "slide_id"])
+    if listed := [record["features_path"] for record in missing if record["slide_id"] in named]:
+        raise InputError("manifest", f"{problem}; not there: {some(listed)}", "correct features_path")
+    ids = some([record["slide_id"] for record in missing])
+    raise InputError(
+        features_dir, f"{problem}: {ids}", "run extracting first, or leave these scans out of the manifest"
+    )
+
+
+def _check_bag(bag: FeatureBag, slide_id: str, num_features: int, first: dict[str, tuple[object, str]]) -> None:
+    """Refuse a bag that is empty, of another scan, of another length, or of another origin than those before it.
+
+    Args:
+        bag: the bag.
+        slide_id: the scan that it should be of.
+        num_features: D.
+        first: of each entry of `MADE_BY`, the value of the first bag that tells it, and that bag's name; it is kept up.
+    """
     if len(bag) == 0:
         raise InputError(bag.path, "the bag has no tile", "leave this scan out of the manifest")
+    if bag.path.stem == slide_id and bag.tool == TOOL and bag.attributes["slide_id"] != slide_id:
+        problem = f"is the bag of {bag.attributes['slide_id']!r} under the name of {slide_id!r}"
+        raise InputError(bag.path, problem, "extract this scan again")
     if bag.dim != num_features:
         maker = bag.attributes.get("encoder") or bag.tool
         problem = f"its vectors have D = {bag.dim} ({maker}), the network expects {num_features}"
         raise InputError(bag.path, problem, f"use the matching features, or set --num_features {bag.dim}")
     for name in MADE_BY:
-        ours, theirs = bag.attributes.get(name), first.attributes.get(name)
-        if ours is not None and theirs is not None and ours != theirs:
-            problem = f"its {name} is {ours!r}, that of {first.path.name} is {theirs!r}"
+        if (ours := bag.attributes.get(name)) is None:
+            continue
+        theirs, where = first.setdefault(name, (ours, bag.path.name))
+        if ours != theirs:
+            problem = f"its {name} is {ours!r}, that of {where} is {theirs!r}"
             raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
+
+
+def _compare_resolutions(tile_mpp: dict[str, list[float]]) -> None:
+    """Warn where scanners' tiles differ in resolution by more than the audit allows: a part of what they are compared for."""
+    medians = {scanner: statistics.median(values) for scanner, values in tile_mpp.items()}
+    if medians and max(medians.values()) > (1 + AuditThresholds.effective_mpp) * min(medians.values()):
+        logger.warning(
+            "the scanners' features are not of one resolution: %s µm/px; `run auditing` tells more",
+            ", ".join(f"{scanner} {mpp:.3f}" for scanner, mpp in sorted(medians.items())),
+        )
 
 
 def class_weights(records: Sequence[dict[str, Any]], num_classes: int) -> list[float]:

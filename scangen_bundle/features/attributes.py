@@ -26,6 +26,8 @@ class BagAttributes:
         read_level: pyramid level that was read.
         scanner: as identified from the file's own metadata, "" where it does not tell.
         slide_width, slide_height: size of level 0 in px; 0 where it is not known.
+        slide_bytes: size of the slide file, 0 where it is not known.
+        mask: digest of the mask that the user gave for this slide, "" for none.
         tissue_mm2: area of the tissue.
         sharpness: median variance of the Laplacian over tiles, NaN where it was not measured.
         overlap: fraction of a tile that it shares with the next one.
@@ -52,6 +54,8 @@ class BagAttributes:
     scanner: str = ""
     slide_width: int = 0
     slide_height: int = 0
+    slide_bytes: int = 0
+    mask: str = ""
     tissue_mm2: float = math.nan
     sharpness: float = math.nan
     overlap: float = 0.0

@@ -7,9 +7,10 @@ import os
 import sys
 import time
 import traceback
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,15 @@ class ExtractionJob:
         self.request = ExtractionRequest(encoder, settings, dtype)
         self.workers = workers or min(4, os.cpu_count() or 1)
         self.masks_dir = None if masks_dir is None else Path(masks_dir)
+        if self.masks_dir is not None and not self.masks_dir.is_dir():
+            raise InputError(self.masks_dir, "there is no such folder of masks", "correct masks_dir, or leave it out")
         self.progress = progress
         self._locks = self.output_dir / ".locks"
 
     def run(self) -> ExtractionSummary:
         """Extract, and end with an error if slides failed, after all others are finished.
+
+        The error's exit code is the number of failed slides, at most 100.
 
         Raises:
             InputError: a bag of another request is there, the folder cannot be written, or slides failed.
@@ -141,7 +146,7 @@ class ExtractionJob:
         summary = self.extract()
         if summary.failed:
             total = sum(map(len, (summary.made, summary.kept, summary.elsewhere, summary.failed)))
-            raise InputError(
+            error = InputError(
                 self.output_dir / "failures.csv",
                 _listed(
                     f"{len(summary.failed)} of {total} slides failed",
@@ -149,6 +154,8 @@ class ExtractionJob:
                 ),
                 "mend or take out what it names and run again; the finished bags are kept",
             )
+            error.exit_code = min(len(summary.failed), 100)  # shells have meanings of their own for codes above 125
+            raise error
         return summary
 
     def extract(self) -> ExtractionSummary:
@@ -161,13 +168,16 @@ class ExtractionJob:
         slides = self.manifest[self.manifest["slide_path"] != ""]
         if passed := len(self.manifest) - len(slides):
             logger.info("%d of %d scans have no slide_path: passed over", passed, len(self.manifest))
-        summary = ExtractionSummary(kept=self._check_finished(slides))
-        todo = slides[~slides["slide_id"].isin(summary.kept)]
+        summary = ExtractionSummary()
         try:
-            self._locks.mkdir(parents=True, exist_ok=True)
-            if len(todo):
-                self._extract(todo, summary)
-            self._write_tables(slides, todo, summary)
+            with self._only_jobs_like_this():
+                summary.kept = self._check_finished(slides)
+                todo = slides[~slides["slide_id"].isin(summary.kept)]
+                if len(todo):
+                    self._extract(todo, summary)
+                self._write_tables(slides, todo, summary)
+            with suppress(OSError):  # another job is using it
+                self._locks.rmdir()
         except OSError as error:  # slides are read in other processes: this is about writing
             raise InputError(
                 self.output_dir,
@@ -184,6 +194,21 @@ class ExtractionJob:
         )
         return summary
 
+    @contextmanager
+    def _only_jobs_like_this(self) -> Iterator[None]:
+        """Several jobs may share a folder if they ask for the same; this one shows itself, then looks for others.
+
+        Raises:
+            InputError: a job that asks for something else is at work here.
+        """
+        with lock_file(self._locks / f"{self.request.digest}.{uuid.uuid4().hex}.job"):
+            for other in self._locks.glob("*.job"):
+                with lock_file(other) as its_job_is_gone:  # then its lock goes, too
+                    if not (its_job_is_gone or other.name.startswith(self.request.digest)):
+                        problem = "a job with another encoder or other options is making bags in it"
+                        raise InputError(self.output_dir, problem, "choose another output folder (features_dir)")
+            yield
+
     def _check_finished(self, slides: pd.DataFrame) -> list[str]:
         """Ids of slides whose bag is there and is what was asked for.
 
@@ -197,7 +222,8 @@ class ExtractionJob:
             if path.exists():
                 finished.append(str(row.slide_id))
                 try:
-                    refused += [f"{path.name}: {text}" for text in self.request.differences(open_bag(path), row.mpp)]
+                    differences = self.request.differences(open_bag(path), self._task(row))
+                    refused += [f"{path.name}: {text}" for text in differences]
                 except InputError as error:
                     refused.append(f"{path.name}: {error.problem}")
         if refused:
@@ -207,6 +233,10 @@ class ExtractionJob:
                 "choose another output folder (features_dir), or move those bags away",
             )
         return finished
+
+    def _task(self, row: Any) -> SlideTask:
+        slide_id = str(row.slide_id)
+        return SlideTask(slide_id, str(row.slide_path), float(row.mpp), find_mask(self.masks_dir, slide_id))
 
     def _path(self, slide_id: object) -> Path:
         return self.output_dir / f"{slide_id}.h5"
@@ -261,7 +291,7 @@ class ExtractionJob:
                 continue
             for half in halves.get(slide_id, []):
                 half.unlink(missing_ok=True)
-            task = SlideTask(slide_id, str(row.slide_path), float(row.mpp), find_mask(self.masks_dir, slide_id))
+            task = self._task(row)
             in_hand[slide_id] = _Slide(task, held)
             yield task
 
@@ -272,7 +302,7 @@ class ExtractionJob:
             InputError: the encoder's vectors are not finite.
         """
         if isinstance(part, SlideFacts):
-            attributes = self.request.attributes(slide.task.slide_id, part)
+            attributes = self.request.attributes(slide.task, part)
             writer = open_writer(self._path(slide.task.slide_id), part.coords, attributes, self.request.dtype)
             slide.writer = slide.held.enter_context(writer)
             progress.begin_slide(slide.task.slide_id, len(part.coords))
@@ -310,8 +340,6 @@ class ExtractionJob:
             write_table(table, self.output_dir / "slides.csv")
             for row in table[table["agreement"] == "disagreement"].itertuples():
                 logger.warning("%s: the manifest says %s, its file says %s", row.slide_id, row.scanner, row.identified)
-        with suppress(OSError):  # another job is using it
-            self._locks.rmdir()
 
 
 def _abandon(slide: _Slide) -> None:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+from scangen_bundle import __version__
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.features.attributes import BagAttributes
 from scangen_bundle.features.bag import FeatureBag
-from scangen_bundle.features.tiling import SlideFacts, TilingSettings
+from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, option_defaults
 
 # Bump when a change of the code changes which tiles are cut or what their pixels are.
 EXTRACTION_VERSION = 1
-PACKAGES = ("scangen-bundle", "numpy", "torch", "onnxruntime", "timm", "transformers", "openslide-python", "tifffile")
+PACKAGES = ("numpy", "torch", "onnxruntime", "timm", "transformers", "openslide-python", "tifffile")
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,16 @@ class ExtractionRequest:
             "settings": self.settings,
         }
 
-    def attributes(self, slide_id: str, facts: SlideFacts) -> BagAttributes:
+    @property
+    def digest(self) -> str:
+        """A name of this request: equal requests have equal ones."""
+        content = json.dumps({**self.expected(), "dtype": self.dtype}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def attributes(self, task: SlideTask, facts: SlideFacts) -> BagAttributes:
         """What the bag of a slide says about itself."""
         return BagAttributes(
-            slide_id=slide_id,
+            slide_id=task.slide_id,
             **self.expected(),
             source_mpp_x=facts.source_mpp[0],
             source_mpp_y=facts.source_mpp[1],
@@ -60,18 +70,22 @@ class ExtractionRequest:
             scanner=facts.scanner,
             slide_width=facts.slide_size[0],
             slide_height=facts.slide_size[1],
+            slide_bytes=_file_size(task.path),
+            mask=_digest(task.mask),
             tissue_mm2=facts.tissue_mm2,
             overlap=float(self.tiling.tiling.get("overlap", 0.0)),
             versions=json.dumps({**software(), "reader": facts.backend}, sort_keys=True),
         )
 
-    def differences(self, bag: FeatureBag, source_mpp: float = math.nan) -> Iterator[str]:
-        """How a finished bag differs from this request.
-
-        Args:
-            bag: the bag.
-            source_mpp: resolution that the user states for its slide, NaN for none.
-        """
+    def differences(self, bag: FeatureBag, task: SlideTask) -> Iterator[str]:
+        """How a finished bag differs from what this request would make of a slide."""
+        if bag.attributes.get("slide_id") != task.slide_id:
+            yield f"it is the bag of {bag.attributes.get('slide_id')}"
+        made_of, size = bag.attributes.get("slide_bytes"), _file_size(task.path)
+        if made_of and size and made_of != size:  # a slide that was archived since is no difference
+            yield f"it was made of a slide file of {made_of} bytes, {task.path} has {size}"
+        if bag.attributes.get("mask") != _digest(task.mask):
+            yield f"it was made {'with another mask' if bag.attributes.get('mask') else 'without a mask'} of yours"
         for name, value in {**self.expected(), "dtype": self.dtype}.items():
             found = str(bag.features.dtype) if name == "dtype" else bag.attributes.get(name)
             if found != value:
@@ -79,8 +93,19 @@ class ExtractionRequest:
                     _settings_differences(found, value) if name == "settings" else _difference(name, found, value)
                 )
         stated = bag.attributes.get("source_mpp_x")
-        if not math.isnan(source_mpp) and (stated is None or not math.isclose(stated, source_mpp, rel_tol=1e-6)):
-            yield f"the slide was read as {stated} µm/px, the manifest now says {source_mpp:g}"
+        wanted = task.source_mpp
+        if not math.isnan(wanted) and (stated is None or not math.isclose(stated, wanted, rel_tol=1e-6)):
+            yield f"the slide was read as {stated} µm/px, the manifest now says {wanted:g}"
+
+
+def _file_size(path: str) -> int:
+    """Size in bytes, 0 for a file that is not there."""
+    return os.stat(path).st_size if os.path.isfile(path) else 0
+
+
+def _digest(path: str) -> str:
+    """The first digits of a file's SHA-256, "" for no file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16] if path else ""
 
 
 def _difference(name: str, found: object, wanted: object) -> list[str]:
@@ -97,8 +122,9 @@ def _settings_differences(found: str | None, wanted: str) -> list[str]:
     for name in sorted(theirs.keys() | ours.keys()):
         one, other = theirs.get(name), ours.get(name)
         if isinstance(one, dict) and isinstance(other, dict):
+            usual = json.loads(json.dumps(option_defaults(name)))
             for key in sorted(one.keys() | other.keys()):
-                texts += _difference(f"{name}.{key}", one.get(key, "its default"), other.get(key, "its default"))
+                texts += _difference(f"{name}.{key}", {**usual, **one}.get(key), {**usual, **other}.get(key))
         else:
             texts += _difference(name, one, other)
     return texts
@@ -106,7 +132,7 @@ def _settings_differences(found: str | None, wanted: str) -> list[str]:
 
 def software() -> dict[str, str]:
     """Versions of what takes part in making a bag, of those that are installed."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "scangen_bundle": __version__}
     for name in PACKAGES:
         try:
             found[name] = version(name)

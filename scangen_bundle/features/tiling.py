@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,22 +22,42 @@ from scangen_bundle.slides import (
     tissue_mask,
 )
 from scangen_bundle.slides.masks import OUTLINES, PICTURES, load_mask
+from scangen_bundle.slides.open import BACKENDS
 
 SHARPNESS_TILES = 64
+LEAST = {"mask_mpp": 0.05}  # µm; other options of the tissue may be zero
 OPTIONS = {
-    "tissue": ("mask_mpp", "relative_threshold", "closing_um", "min_area_um2"),  # of slides.tissue_mask
-    "tiling": ("min_tissue", "overlap", "max_tiles", "seed", "origin_um"),  # of slides.tile_grid
+    "tissue": (tissue_mask, ("mask_mpp", "relative_threshold", "closing_um", "min_area_um2")),
+    "tiling": (tile_grid, ("min_tissue", "overlap", "max_tiles", "seed", "origin_um")),
 }
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse options of "tissue" or "tiling" that do not exist.
+    """Refuse options of "tissue" or "tiling" that do not exist or that no slide could be read with.
 
     Raises:
         InputError: it names them, and those that there are.
     """
-    if unknown := sorted(set(options) - set(OPTIONS[name])):
-        raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(OPTIONS[name])}")
+    known = option_defaults(name)
+    if unknown := sorted(set(options) - set(known)):
+        raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(known)}")
+    try:
+        if name == "tiling":
+            given = {"max_tiles": 1, **{option: value for option, value in options.items() if value is not None}}
+            tile_grid(TissueMask(np.ones((8, 8), bool), (1.0, 1.0), (1.0, 1.0)), (8, 8), (1.0, 1.0), **given)
+        elif low := {option: value for option, value in options.items() if not value >= LEAST.get(option, 0)}:
+            raise ValueError(f"{low} is too small")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"option {name}", f"cannot be {dict(options)}: {error}", f"by default it is {known}"
+        ) from error
+
+
+def option_defaults(name: str) -> dict[str, Any]:
+    """The options of "tissue" or "tiling" with the values that they have when they are not given."""
+    function, options = OPTIONS[name]
+    parameters = inspect.signature(function).parameters
+    return {option: parameters[option].default for option in options}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +88,9 @@ class TilingSettings:
     def __post_init__(self) -> None:
         check_options("tissue", self.tissue)
         check_options("tiling", self.tiling)
+        if isinstance(self.reader, str) and self.reader not in ("auto", *BACKENDS):
+            problem = f"there is no reader {self.reader!r}"
+            raise InputError("option reader", problem, f"take auto or one of {', '.join(BACKENDS)}")
         if self.batch_size < 1:
             raise InputError("option batch_size", f"is {self.batch_size}, expected at least 1", "")
 

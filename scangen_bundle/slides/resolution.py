@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scangen_bundle.cohort.manifest import PLAUSIBLE_MPP
 from scangen_bundle.errors import InputError
 
-PLAUSIBLE_MPP = (0.05, 5.0)
 UPSAMPLING_LIMIT = 1.05
 LEVEL_TOLERANCE = 1e-3
 

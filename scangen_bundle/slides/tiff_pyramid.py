@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.slides.jpeg import jpeg_tile_decoder
 from scangen_bundle.slides.reader import UnsupportedLayout, over_white
 
 OTHER_VENDORS = ("is_ndpi", "is_scn", "is_philips", "is_bif")
@@ -166,23 +167,19 @@ def _level(path: Path, page: Any) -> TiffLevel:
 def _decoder(page: Any) -> Callable[[bytes, int, np.ndarray], None]:
     """Decode native tiles of a page into a given array.
 
-    JPEG is decoded right into it, because touching fresh memory for every tile costs half as much as decoding. tifffile
-    says how the colours are coded: Aperio writes RGB and YCbCr under the same tag.
+    JPEG is decoded right into it, because touching fresh memory for every tile costs half as much as decoding. Of tiles
+    that hold RGB, as some of Aperio's do, the tag of the page alone says so.
     """
-    from imagecodecs import jpeg_decode
-    from tifffile.tifffile import jpeg_decode_colorspace
-
+    if page.compression == JPEG and page.samplesperpixel == 3:
+        decode_tile = jpeg_tile_decoder(page.jpegtables, rgb=page.photometric == 2 and not page.is_jfif)
+        return lambda data, index, out: decode_tile(data, out)
     tables, whole_page = page.jpegtables, page.decode
-    colours = jpeg_decode_colorspace(page.photometric, page.planarconfig, page.extrasamples, page.is_jfif)
 
     def decode(data: bytes, index: int, out: np.ndarray) -> None:
         tile = whole_page(data, index, jpegtables=tables)[0][0]
         out[: tile.shape[0], : tile.shape[1]] = over_white(tile) if tile.shape[2] == 4 else tile
 
-    def decode_jpeg(data: bytes, index: int, out: np.ndarray) -> None:
-        jpeg_decode(data, tables=tables, colorspace=colours[0], outcolorspace=colours[1], out=out)
-
-    return decode_jpeg if page.compression == JPEG and page.samplesperpixel == 3 else decode
+    return decode
 
 
 def _is_rgb(page: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Tiled TIFF, SVS and OME-TIFF: each native tile decoded once, by tifffile's page decoder and imagecodecs."""
+"""Tiled TIFF, SVS and OME-TIFF: each native tile decoded once, by simplejpeg (JPEG) or by tifffile's page decoder."""
 
 from __future__ import annotations
 

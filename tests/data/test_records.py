@@ -1,10 +1,14 @@
 """Records from a manifest, and what is refused."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+import torch
 
 from scangen_bundle.data import class_weights, feature_identity, make_records
 from scangen_bundle.errors import InputError
+from tests.features import layouts_on_disk as disk
 
 from .cohort import FEATURES, write_cohort_bag
 
@@ -73,10 +77,53 @@ def test_the_features_identity_is_what_any_of_the_bags_tells(manifest):
     assert feature_identity([{"made_by": {}}]) == {}
 
 
-def test_all_missing_bags_are_counted_and_the_first_are_named(manifest):
+def test_all_missing_bags_are_counted_and_the_first_are_named(manifest, tmp_path):
+    with pytest.raises(
+        InputError, match=r"18 of 18 scans have no feature bag: p000_s0, .* and 13 more -> run extracting"
+    ):
+        make_records(manifest.assign(features_path=""), str(tmp_path), **SIZES)
     table = manifest.assign(features_path=[f"/nowhere/{name}.h5" for name in manifest.slide_id])
-    with pytest.raises(InputError, match=r"18 of 18 scans have no feature bag: p000_s0, .* and 13 more"):
+    with pytest.raises(InputError, match=r"not there: /nowhere/p000_s0\.h5, .* and 13 more -> correct features_path"):
         make_records(table, "", **SIZES)
+
+
+def test_encoders_are_compared_with_the_first_bag_that_names_one(manifest, tmp_path):
+    for name, encoder in (("second.h5", "uni"), ("third.h5", "virchow")):
+        write_cohort_bag(tmp_path / name, name, np.zeros((3, FEATURES)), encoder=encoder)
+    torch.save(torch.zeros(3, FEATURES), tmp_path / "first.pt")  # a tensor, which names nothing
+    table = manifest.head(3).assign(features_path=[str(tmp_path / f) for f in ("first.pt", "second.h5", "third.h5")])
+    with pytest.raises(InputError, match=r"third\.h5: its encoder is 'virchow', that of second\.h5 is 'uni'"):
+        make_records(table, "", **SIZES)
+
+
+def test_the_bag_of_another_scan_under_this_scans_name_is_refused(manifest, tmp_path):
+    write_cohort_bag(tmp_path / "p000_s0.h5", "p000_s1", np.zeros((3, FEATURES)))
+    with pytest.raises(InputError, match=r"is the bag of 'p000_s1' under the name of 'p000_s0'"):
+        make_records(manifest.head(1).assign(features_path=""), str(tmp_path), **SIZES)
+
+
+def test_scanners_whose_tiles_differ_in_resolution_are_named(manifest, tmp_path, caplog):
+    table = manifest.head(3).assign(mpp=[0.25, 0.25, 0.264])
+    paths = [disk.trident(tmp_path / str(scan)) for scan in range(3)]  # each tile is 512 px of level 0 at 256 px
+    table = table.assign(features_path=[str(path) for path in paths])
+    make_records(table, "", num_features=disk.D, num_classes=2)
+    assert "scanner 0 0.500, scanner 1 0.500, scanner 2 0.528 µm/px" in caplog.text
+    caplog.clear()
+    make_records(table.assign(mpp=0.25), "", num_features=disk.D, num_classes=2)
+    assert "resolution" not in caplog.text
+
+
+def test_bags_that_can_only_be_read_whole_are_not_held_together(manifest, tmp_path):
+    paths, each = [], 4_000_000
+    for scan in range(6):
+        paths.append(tmp_path / f"{scan}.npz")
+        np.savez(paths[-1], features=np.zeros((each // (2 * FEATURES), FEATURES), np.float16))
+    table = manifest.head(6).assign(features_path=[str(path) for path in paths])
+    tracemalloc.start()
+    make_records(table, "", **SIZES)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * each  # each has coordinates as well; all six take twice that
 
 
 def test_a_label_outside_the_classes_is_named(manifest):

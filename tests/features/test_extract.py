@@ -102,8 +102,9 @@ BAD = {
 
 def test_bad_slides_are_reported_and_the_run_goes_on(tmp_path):
     bad = {slide_id: options for slide_id, (options, _) in BAD.items()}
-    with pytest.raises(InputError, match=r"failures\.csv: 7 of 9 slides failed\n  broken: "):
+    with pytest.raises(InputError, match=r"failures\.csv: 7 of 9 slides failed\n  broken: ") as error:
         make_job(tmp_path, {"a": {}, **bad, "z": {}}).run()
+    assert error.value.exit_code == 7
     failures = pd.read_csv(tmp_path / "bags" / "failures.csv", keep_default_na=False).set_index("slide_id")
     assert sorted(failures.index) == sorted(BAD)
     for slide_id, (_, problem) in BAD.items():
@@ -145,7 +146,7 @@ def test_finished_bags_are_not_touched(tmp_path):
         ({"tile_px": 32}, {}, "tile_px is 64, asked for 32"),
         ({}, {"mpp": 1.0}, "mpp is 0.5, asked for 1"),
         ({}, {"dtype": "float32"}, "dtype is float16, asked for float32"),
-        ({}, {"tiling": {"overlap": 0.5}}, r"tiling\.overlap is its default, asked for 0\.5"),
+        ({}, {"tiling": {"overlap": 0.5}}, r"tiling\.overlap is 0\.0, asked for 0\.5"),
     ],
 )
 def test_bags_of_another_request_are_refused_before_any_work(finished, encoder, options, text):
@@ -180,9 +181,45 @@ def test_a_mask_of_the_user_decides_where_there_is_one(tmp_path):
     assert len(open_bag(tmp_path / "bags" / "b.h5")) == 8 * 8
 
 
-def test_an_option_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"option tiling: does not know \['max_tile'\]"):
-        make_job(tmp_path, {"a": {}}, tiling={"max_tile": 3})
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"tiling": {"max_tile": 3}}, r"option tiling: does not know \['max_tile'\]"),
+        ({"tiling": {"min_tissue": 2}}, "option tiling: cannot be .*min_tissue 2 "),
+        ({"tiling": {"max_tiles": 2.5}}, "option tiling: cannot be"),
+        ({"tiling": {"seed": 2**70}}, "option tiling: cannot be"),
+        ({"tissue": {"mask_mpp": 0}}, "option tissue: cannot be .*mask_mpp.* too small"),
+        ({"tissue": {"closing_um": "wide"}}, "option tissue: cannot be"),
+        ({"reader": "openslid"}, "there is no reader 'openslid' -> take auto or one of .*openslide"),
+        ({"masks_dir": "nowhere"}, "nowhere: there is no such folder of masks"),
+    ],
+)
+def test_an_option_that_cannot_be_is_refused_before_any_slide_is_read(tmp_path, options, text):
+    with pytest.raises(InputError, match=text):
+        make_job(tmp_path, {"a": {}}, **options)
+
+
+def test_options_that_are_given_as_their_defaults_are_no_other_request(tmp_path):
+    make_job(tmp_path, {"a": {}}).run()
+    same = {"tiling": {"min_tissue": 0.5, "overlap": 0.0, "origin_um": [0.0, 0.0]}, "tissue": {"closing_um": 24.0}}
+    assert make_job(tmp_path, {"a": {}}, **same).run().kept == ["a"]
+
+
+def test_a_bag_of_another_slide_or_of_another_mask_is_refused(tmp_path):
+    from PIL import Image
+
+    make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}).run()
+    bags, masks = tmp_path / "bags", tmp_path / "masks"
+    with pytest.raises(InputError, match=r"a\.h5: it was made of a slide file of \d+ bytes, .* has \d+"):
+        make_job(tmp_path, {"a": {"tissue": 64, "size": 1_000_000}, "b": {"tissue": 256}}).run()
+    make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}).run()  # the file as it was
+    masks.mkdir()
+    Image.fromarray(np.full((16, 16), 255, np.uint8)).save(masks / "b.png")
+    with pytest.raises(InputError, match=r"b\.h5: it was made without a mask of yours"):
+        make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}, masks_dir=masks).run()
+    (bags / "b.h5").write_bytes((bags / "a.h5").read_bytes())
+    with pytest.raises(InputError, match=r"b\.h5: it is the bag of a"):
+        make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}).run()
 
 
 def test_a_killed_run_loses_the_slide_in_hand_only(tmp_path):
@@ -217,6 +254,31 @@ def test_two_jobs_on_one_folder_share_the_work(tmp_path):
     bags = tmp_path / "bags"
     assert sorted(file.name for file in bags.iterdir()) == [*(f"s{i}.h5" for i in range(6)), "slides.csv"]
     assert all(len(open_bag(file)) == 64 for file in bags.glob("*.h5"))
+
+
+def test_two_jobs_that_ask_for_different_bags_do_not_mix_them_in_one_folder(tmp_path):
+    make_manifest(tmp_path / "slides", {})
+    first = start(tmp_path, 6, 0.2)
+    while not list((tmp_path / "bags" / ".locks").glob("*.job")):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    with pytest.raises(InputError, match="a job with another encoder or other options is making bags in it"):
+        make_job(tmp_path, {f"s{i}": {} for i in range(6)}, FakeEncoder(name="other")).run()
+    output, errors = first.communicate()
+    assert output.split() == ["6", "0", "0"], errors
+    assert {open_bag(path).attributes["encoder"] for path in (tmp_path / "bags").glob("*.h5")} == {"fake"}
+
+
+def test_a_job_that_was_killed_does_not_keep_another_one_out(tmp_path):
+    make_manifest(tmp_path / "slides", {})
+    job = start(tmp_path, 4, 5.0)
+    while not list((tmp_path / "bags" / ".locks").glob("*.job")):
+        assert job.poll() is None, job.communicate()
+        time.sleep(0.01)
+    job.kill()
+    job.communicate()
+    assert make_job(tmp_path, {f"s{i}": {} for i in range(4)}, FakeEncoder(name="other")).run().made
+    assert not (tmp_path / "bags" / ".locks").exists()
 
 
 def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tmp_path):
