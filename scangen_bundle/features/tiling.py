@@ -26,7 +26,7 @@ from scangen_bundle.slides.open import BACKENDS
 
 SHARPNESS_TILES = 64
 LEAST = {"mask_mpp": 0.05}  # µm; other options of the tissue may be zero
-OPTIONS = {
+OPTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "tissue": (tissue_mask, ("mask_mpp", "relative_threshold", "closing_um", "min_area_um2")),
     "tiling": (tile_grid, ("min_tissue", "overlap", "max_tiles", "seed", "origin_um")),
 }

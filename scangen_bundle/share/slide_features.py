@@ -69,9 +69,10 @@ class SlideFeatures:
         if self._request is None:
             self._request = self._make_request()
         request = self._request
-        parts = _read(SlideTask("slide", os.fspath(slide), stated_mpp), request.tiling)
+        task = SlideTask("slide", os.fspath(slide), stated_mpp)
+        parts = _read(task, request.tiling)
         facts: Any = next(parts)
-        with open_writer(path, facts.coords, request.attributes("slide", facts), request.dtype) as writer:
+        with open_writer(path, facts.coords, request.attributes(task, facts), request.dtype) as writer:
             for part in parts:
                 if isinstance(part, np.ndarray):  # the last part is the slide's sharpness
                     writer.append(request.encoder.encode(part))
