@@ -97,9 +97,16 @@ def test_conch_v1_5_comes_out_of_titans_own_code_when_allowed(tmp_path, monkeypa
     (folder / "config.json").write_text(json.dumps({"model_type": "titan_of_a_test", "auto_map": auto_map}))
     weight = torch.randn(768, 3, generator=torch.Generator().manual_seed(0))
     state = {"vision_encoder.project.weight": weight, "vision_encoder.project.bias": torch.zeros(768)}
-    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    # The slide model's own weights, whichever there are, do not matter to the tile's vector.
+    save_file({**state, "slide.weight": torch.zeros(1)}, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "conch_v1_5_pytorch_model.bin").write_bytes(b"weights")
     with pytest.raises(InputError, match="trust_remote_code: true"):
         create_encoder("conch-v1.5", weights=folder)
     encoder = create_encoder("conch-v1.5", weights=folder, trust_remote_code=True, device="cpu")
     colours = (tiles.mean((1, 2)) / 255 - encoder.spec.mean) / encoder.spec.std
     np.testing.assert_allclose(encoder.encode(tiles), colours @ weight.numpy().T, atol=0.05)
+    (folder / "modeling_titan.py").write_text(
+        TITAN_CODE.replace("return self.vision_encoder, None", "raise OSError('no file')")
+    )
+    with pytest.raises(InputError, match=r"no file -> it looks for conch_v1_5_pytorch_model\.bin of MahmoodLab/TITAN"):
+        create_encoder("conch-v1.5", weights=folder, trust_remote_code=True)
