@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scangen_bundle.encoders.base import Encoder
 from scangen_bundle.encoders.registry import register
 from scangen_bundle.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, PATHOLOGY, EncoderSpec
+from scangen_bundle.encoders.state_dict import load_state_dict, tell_keys
 from scangen_bundle.encoders.transformers_loading import load_transformers
 from scangen_bundle.encoders.weights import find_weights, how_to_get
 from scangen_bundle.errors import InputError
@@ -83,7 +84,7 @@ def make_conch(
         options: those of `TorchEncoder`.
 
     Raises:
-        InputError: if the package `conch` or the weights are not there.
+        InputError: if the package `conch` or the weights are not there, or the weights lack some of the image tower's.
     """
     import torch
 
@@ -96,7 +97,12 @@ def make_conch(
         raise InputError(
             f"encoder {spec.name!r}", "it needs the package conch, which is not installed", PACKAGE
         ) from error
+    state = load_state_dict(found.path)
     model, _ = create_model_from_pretrained(spec.architecture, checkpoint_path=str(found.path))
+    # Its package passes over weights that do not fit. The image tower gives the vector; the text decoder was not published.
+    tower = [name for name in model.state_dict() if name.startswith("visual.")]
+    if told := tell_keys({"missing": [name for name in tower if name not in state]}):
+        raise InputError(found.path, f"not the weights of {spec.name}: {told}", how_to_get(spec))
 
     class Features(torch.nn.Module):
         def __init__(self) -> None:

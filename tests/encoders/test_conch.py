@@ -16,6 +16,10 @@ from scangen_bundle.errors import InputError
 class Tower(torch.nn.Module):
     """Mean of each colour, repeated to 512 features; it notes how it was called."""
 
+    def __init__(self):
+        super().__init__()
+        self.visual, self.text_decoder = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+
     def encode_image(self, pixels, proj_contrast, normalize):
         assert (proj_contrast, normalize) == (False, False)
         assert pixels.shape[1:] == (3, 448, 448)
@@ -43,13 +47,20 @@ def tiles():
 
 
 def test_conch_is_asked_for_the_vector_before_the_contrastive_projection(conch_package, tmp_path, tiles):
-    (tmp_path / "pytorch_model.bin").write_bytes(b"weights")
+    published = {"visual.weight": torch.ones(1, 1), "visual.bias": torch.ones(1), "logit_scale": torch.ones(1)}
+    torch.save(published, tmp_path / "pytorch_model.bin")
     encoder = create_encoder("conch", weights=tmp_path, device="cpu")
     features = encoder.encode(tiles)
     assert conch_package == {"name": "conch_ViT-B-16", "path": str(tmp_path / "pytorch_model.bin")}
     assert features.shape == (2, 512)
     expected = (tiles.mean((1, 2)) / 255 - encoder.spec.mean) / encoder.spec.std
     np.testing.assert_allclose(features[:, :3], expected, atol=0.01)
+
+
+def test_weights_without_some_of_conchs_image_tower_are_refused(conch_package, tmp_path):
+    torch.save({"visual.weight": torch.ones(1, 1), "blocks.0.weight": torch.ones(1)}, tmp_path / "uni.pth")
+    with pytest.raises(InputError, match=r"uni\.pth: not the weights of conch: 1 missing \(visual\.bias\)"):
+        create_encoder("conch", weights=tmp_path / "uni.pth")
 
 
 def test_without_its_package_conch_says_how_to_get_it(tmp_path, monkeypatch):
