@@ -1,4 +1,7 @@
-"""Settings on the command line that no config file has are refused: MONAI adds them, and nothing reads them."""
+"""The command line of `monai.bundle run`: settings that no config file has are refused, and `--help` is answered.
+
+MONAI adds settings that it does not know to the config, where nothing reads them, and `--help` is one to it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.settings_help import help_text
 
 
 def options_of(words: Sequence[str]) -> dict[str, str]:
@@ -23,11 +27,16 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def load_config(files: str) -> Mapping[str, Any]:
-    """The content of `--config_file`, one path or a list of them, merged as MONAI does."""
+def files_of(option: str) -> list[str]:
+    """The paths that `--config_file` names, one or a list of them."""
+    return list(ast.literal_eval(option)) if option.startswith("[") else [option]
+
+
+def load_config(option: str) -> Mapping[str, Any]:
+    """The content of the files of `--config_file`, merged as MONAI does."""
     from monai.bundle import ConfigParser
 
-    return ConfigParser.load_config_files(ast.literal_eval(files) if files.startswith("[") else [files])
+    return ConfigParser.load_config_files(files_of(option))
 
 
 def unknown_settings(options: Mapping[str, str], config: Mapping[str, Any]) -> list[str]:
@@ -44,19 +53,21 @@ def unknown_settings(options: Mapping[str, str], config: Mapping[str, Any]) -> l
 def check_command_line() -> None:
     """Refuse this process's `python -m monai.bundle run ...` if it sets what its config files do not have.
 
+    With `--help` it prints what the files say of themselves and their settings, and ends the process with 0.
+
     Raises:
         InputError: it does; the message names what is meant, perhaps.
     """
     program, options = sys.argv[0], options_of(sys.argv[1:])
-    # MONAI's own experiment tracking takes settings of its own
-    if not Path(program).parent.match("monai/bundle") or "config_file" not in options or "tracking" in options:
+    if not Path(program).parent.match("monai/bundle") or "config_file" not in options:
+        return
+    if "help" in options or "-h" in sys.argv:
+        print(help_text([Path(file) for file in files_of(options["config_file"])]))
+        sys.exit(0)
+    if "tracking" in options:  # MONAI's own experiment tracking takes settings of its own
         return
     config = load_config(options["config_file"])
     for name in unknown_settings(options, config):
         near = difflib.get_close_matches(name, list(config), n=3)
-        hint = (
-            f"did you mean {' or '.join('--' + one for one in near)}?"
-            if near
-            else "see the config file for what there is"
-        )
+        hint = f"did you mean {' or '.join('--' + one for one in near)}?" if near else "--help shows what there is"
         raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from scangen_bundle.encoders.base import Encoder
 from scangen_bundle.encoders.registry import register
 from scangen_bundle.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, PATHOLOGY, EncoderSpec
+from scangen_bundle.encoders.state_dict import load_state_dict, tell_keys
 from scangen_bundle.encoders.transformers_loading import load_transformers
-from scangen_bundle.encoders.weights import find_weights
+from scangen_bundle.encoders.weights import find_weights, how_to_get
 from scangen_bundle.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ CONCH_V1_5 = EncoderSpec(
     library="transformers",
     hub_id="MahmoodLab/TITAN",
     revision="main",
+    # TITAN's code builds it from this file, which lies beside TITAN's own weights.
+    weights_file="conch_v1_5_pytorch_model.bin",
+    # Whatever else TITAN's weights hold is the slide model's, which gives no tile's vector.
+    ignored_keys=("",),
     poolings={"own": 768},
     pooling="own",
     tile_px=512,
@@ -79,7 +84,7 @@ def make_conch(
         options: those of `TorchEncoder`.
 
     Raises:
-        InputError: if the package `conch` or the weights are not there.
+        InputError: if the package `conch` or the weights are not there, or the weights lack some of the image tower's.
     """
     import torch
 
@@ -92,7 +97,12 @@ def make_conch(
         raise InputError(
             f"encoder {spec.name!r}", "it needs the package conch, which is not installed", PACKAGE
         ) from error
+    state = load_state_dict(found.path)
     model, _ = create_model_from_pretrained(spec.architecture, checkpoint_path=str(found.path))
+    # Its package passes over weights that do not fit. The image tower gives the vector; the text decoder was not published.
+    tower = [name for name in model.state_dict() if name.startswith("visual.")]
+    if told := tell_keys({"missing": [name for name in tower if name not in state]}):
+        raise InputError(found.path, f"not the weights of {spec.name}: {told}", how_to_get(spec))
 
     class Features(torch.nn.Module):
         def __init__(self) -> None:
@@ -128,5 +138,13 @@ def make_conch_v1_5(
     from scangen_bundle.encoders.torch_encoder import TorchEncoder
 
     found = find_weights(spec, weights, revision)
-    network, _ = load_transformers(spec, found.path.parent, trust_remote_code).return_conch()
+    titan = load_transformers(spec, found, trust_remote_code)
+    try:
+        network, _ = titan.return_conch()
+    except Exception as error:  # code beside the weights can fail in any way
+        problem = f"TITAN's code cannot hand it out: {error}"
+        remedy = (
+            f"it looks for {spec.weights_file} of {spec.hub_id} in the Hugging Face cache: {how_to_get(spec, revision)}"
+        )
+        raise InputError(found.path.parent, problem, remedy) from error
     return TorchEncoder(spec, network, revision=found.revision, **options)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from scangen_bundle.encoders.base import Encoder
 from scangen_bundle.encoders.registry import register
 from scangen_bundle.encoders.spec import IMAGENET_MEAN, IMAGENET_STD, PATHOLOGY, EncoderSpec
-from scangen_bundle.encoders.weights import fill, find_weights, load_state_dict
+from scangen_bundle.encoders.state_dict import fill, load_state_dict
+from scangen_bundle.encoders.weights import find_weights
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +24,7 @@ SPEC = EncoderSpec(
     domain=PATHOLOGY,
     library="own",
     revision="sha256-7c998680060c",  # of the published ctranspath.pth; STAMP and others check the same file by it
+    weights_file="ctranspath.pth",
     architecture="swin_tiny_patch4_window7_224",
     ignored_keys=("head.",),
     poolings={"mean": 768},
@@ -87,7 +89,7 @@ def make_ctranspath(spec: EncoderSpec, weights: str | Path | None = None, **opti
 
     Args:
         spec: the registered record.
-        weights: the file. A warning tells if it is not the published one, such as CHIEF's.
+        weights: the file, or its folder. A warning tells if it is not the published one, such as CHIEF's.
         options: those of `TorchEncoder`.
     """
     from scangen_bundle.encoders.torch_encoder import TorchEncoder

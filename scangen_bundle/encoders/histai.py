@@ -7,7 +7,7 @@ from scangen_bundle.encoders.spec import PATHOLOGY, EncoderSpec
 from scangen_bundle.encoders.transformers_loading import make_transformers_encoder
 
 
-def _hibou(name: str, hub_id: str, dim: int, gated: bool, parameters: float) -> EncoderSpec:
+def _hibou(name: str, hub_id: str, dim: int, layers: int, gated: bool, parameters: float) -> EncoderSpec:
     return EncoderSpec(
         name=name,
         family="HistAI",
@@ -15,6 +15,7 @@ def _hibou(name: str, hub_id: str, dim: int, gated: bool, parameters: float) -> 
         library="transformers",
         hub_id=hub_id,
         revision="main",
+        config={"hidden_size": dim, "num_hidden_layers": layers, "num_attention_heads": dim // 64, "patch_size": 14},
         poolings={"pooler": dim, "cls": dim, "cls+mean": 2 * dim},
         pooling="pooler",
         tile_px=224,
@@ -30,6 +31,6 @@ def _hibou(name: str, hub_id: str, dim: int, gated: bool, parameters: float) -> 
 
 
 register(
-    _hibou("hibou-b", "histai/hibou-b", 768, gated=False, parameters=85.7),
-    _hibou("hibou-l", "histai/hibou-L", 1024, gated=True, parameters=303.7),
+    _hibou("hibou-b", "histai/hibou-b", 768, 12, gated=False, parameters=85.7),
+    _hibou("hibou-l", "histai/hibou-L", 1024, 24, gated=True, parameters=303.7),
 )(make_transformers_encoder)

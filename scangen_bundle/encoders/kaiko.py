@@ -49,6 +49,13 @@ register(
         library="transformers",
         hub_id="kaiko-ai/midnight",
         revision="main",
+        config={
+            "model_type": "dinov2",
+            "hidden_size": 1536,
+            "num_hidden_layers": 40,
+            "num_attention_heads": 24,
+            "patch_size": 14,
+        },
         poolings={"cls+mean": 3072, "cls": 1536},
         pooling="cls+mean",
         tile_px=224,

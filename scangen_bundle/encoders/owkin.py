@@ -15,6 +15,14 @@ register(
         hub_id="owkin/phikon",
         revision="main",
         kwargs={"add_pooling_layer": False},
+        ignored_keys=("pooler.",),  # whether a copy of the weights has one or not
+        config={
+            "model_type": "vit",
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "patch_size": 16,
+        },
         poolings={"cls": 768, "cls+mean": 1536},
         pooling="cls",
         tile_px=224,
@@ -34,6 +42,13 @@ register(
         library="transformers",
         hub_id="owkin/phikon-v2",
         revision="main",
+        config={
+            "model_type": "dinov2",
+            "hidden_size": 1024,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "patch_size": 16,
+        },
         poolings={"cls": 1024, "cls+mean": 2048},
         pooling="cls",
         tile_px=224,

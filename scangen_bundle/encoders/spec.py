@@ -35,9 +35,11 @@ class EncoderSpec:
         library: who builds it: `timm`, `transformers` or `own` code.
         hub_id: its Hugging Face repository, or "" where it has none.
         revision: the branch, tag or commit of the repository to ask for; a loaded encoder reports the commit it found.
-        weights_file: the file of that repository which holds the weights ("" for what transformers finds by itself).
+        weights_file: the published file that holds the weights, or for transformers one that the model's code needs beside
+            those which transformers finds by itself.
         architecture: timm's name of the architecture.
         kwargs: how the architecture is built beyond its defaults.
+        config: what the configuration beside the weights of a transformers model has to say, such as its number of layers.
         ignored_keys: beginnings of weight names that the encoder does not use (a classifier, say).
         poolings: each pooling that makes sense, with its number of features D.
         pooling: the one used when nobody asks for another.
@@ -80,6 +82,7 @@ class EncoderSpec:
     weights_file: str = ""
     architecture: str = ""
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     ignored_keys: tuple[str, ...] = ()
     resize_px: int = 0
     input_px: int = 0
@@ -93,8 +96,8 @@ class EncoderSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "resize_px", self.resize_px or self.tile_px)
         object.__setattr__(self, "input_px", self.input_px or self.resize_px)
-        object.__setattr__(self, "poolings", MappingProxyType(dict(self.poolings)))
-        object.__setattr__(self, "kwargs", MappingProxyType(dict(self.kwargs)))
+        for mapping in ("poolings", "kwargs", "config"):
+            object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
         self._need(re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", self.name), "name", "lower case words joined by - or .")
         for text in ("family", "licence", "revision"):
             self._need(getattr(self, text), text, "a text that is not empty")
@@ -115,6 +118,7 @@ class EncoderSpec:
             values = getattr(self, channels)
             self._need(len(values) == 3 and all(0 < v < 1 for v in values), channels, "three numbers between 0 and 1")
         self._need(self.library != "timm" or self.architecture, "architecture", "timm's name of the architecture")
+        self._need(self.library == "transformers" or not self.config, "config", "none: transformers alone reads one")
         self._need(self.library != "transformers" or self.hub_id, "hub_id", "the repository on the hub")
         self._need(not self.gated or self.hub_id, "hub_id", "the repository whose gate it is")
         self._need(not self.hub_id or self.hub_id.count("/") == 1, "hub_id", "owner/name")

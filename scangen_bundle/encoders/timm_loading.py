@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from scangen_bundle.encoders.base import Encoder, choose_pooling
 from scangen_bundle.encoders.spec import EncoderSpec
-from scangen_bundle.encoders.weights import fill, find_weights, load_state_dict
+from scangen_bundle.encoders.state_dict import fill, load_state_dict
+from scangen_bundle.encoders.weights import find_weights
 
 if TYPE_CHECKING:
     import torch

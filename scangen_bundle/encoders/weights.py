@@ -3,67 +3,113 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from scangen_bundle.encoders.spec import EncoderSpec
-from scangen_bundle.errors import InputError
-
-if TYPE_CHECKING:
-    import torch
+from scangen_bundle.errors import InputError, some
 
 DEFAULT_FILES = ("model.safetensors", "pytorch_model.bin")
-# Training programs put the weights under one of these names, and their names under one of those prefixes.
-WRAPPERS = ("model", "state_dict", "teacher", "model_state_dict")
-PREFIXES = ("module.", "backbone.")
+ENDINGS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
 
 
 class Found(NamedTuple):
-    """A file of weights, and which weights they are: a commit of the hub, or a checksum."""
+    """The files that make up the weights, the one to open first, and which they are: a commit of the hub, or a checksum."""
 
-    path: Path
+    files: tuple[Path, ...]
     revision: str
 
+    @property
+    def path(self) -> Path:
+        return self.files[0]
 
-def needed_files(spec: EncoderSpec) -> tuple[str, ...]:
-    """Names of which the repository has one: the weights, or for transformers the configuration beside them."""
-    if spec.library == "transformers":
-        return ("config.json",)
-    if spec.weights_file and spec.weights_file not in DEFAULT_FILES:
+
+def weights_names(spec: EncoderSpec) -> tuple[str, ...]:
+    """Names of which the repository has one."""
+    if spec.library != "transformers" and spec.weights_file not in ("", *DEFAULT_FILES):
         return (spec.weights_file,)
-    # Whichever format another tool has fetched: timm prefers safetensors where the repository has both.
+    # Whichever format another tool has fetched: the libraries prefer safetensors where the repository has both.
     return DEFAULT_FILES
 
 
-def how_to_get(spec: EncoderSpec) -> str:
-    """The steps to get the weights of `spec`, with the gate, its terms, and the other ways."""
+def how_to_get(spec: EncoderSpec, revision: str | None = None) -> str:
+    """The steps to get the weights of `spec`, with the gate, its terms, and the other ways.
+
+    Args:
+        spec: the encoder.
+        revision: the branch, tag or commit that is asked for; None takes the spec's.
+    """
+    give = "give the file, or the folder that holds it, as weights"
     if not spec.hub_id:
-        return f"{spec.note} Then give the file as weights"
+        return f"{spec.note} Then {give}" if spec.note else f"{give}: --encoder#weights /path/to/weights.safetensors"
+    revision = revision or spec.revision
     gate = f"ask for access at {spec.url} and `hf auth login`, then " if spec.gated else ""
-    files = f" {spec.weights_file}" if spec.weights_file else ""
-    tied = f" --revision {spec.revision}" if spec.revision != "main" else ""
+    # transformers needs the configuration and any code beside the weights: the whole repository.
+    files = f" {spec.weights_file}" if spec.weights_file and spec.library != "transformers" else ""
+    tied = f" --revision {revision}" if revision != "main" else ""
     return (
         f"{gate}`hf download {spec.hub_id}{files}{tied}` on a machine with a network (terms: {spec.licence}), and bring "
-        "its cache here (HF_HOME) or give the file or folder as weights"
+        f"its cache here (HF_HOME) or {give}"
     )
 
 
-def find_in_cache(spec: EncoderSpec, revision: str) -> Found | None:
-    """The weights in the Hugging Face cache (`HF_HOME`), whichever way the repository's name was capitalised."""
-    from huggingface_hub import constants, try_to_load_from_cache
+def files_in(folder: Path, spec: EncoderSpec) -> tuple[Path, ...]:
+    """The files of a repository's folder that make up the weights, the one to open first.
+
+    For transformers that is the configuration, then the weights or the index of their parts with every part.
+
+    Raises:
+        LookupError: its message names what is not there.
+    """
+    transformers = spec.library == "transformers"
+    needed = ["config.json", spec.weights_file] if transformers else []
+    files = [folder / name for name in needed if name]
+    for name in weights_names(spec):
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            files.append(folder / name)
+            break
+        if transformers and index.is_file():
+            files += [index, *(folder / part for part in parts_of(index))]
+            break
+    else:
+        names = [file.name for file in files if not file.is_file()]
+        raise LookupError(" and no ".join([*names, " or ".join(weights_names(spec))]))
+    if absent := [file.name for file in files if not file.is_file()]:
+        raise LookupError(some(absent, 3))
+    return tuple(files)
+
+
+def parts_of(index: Path) -> list[str]:
+    """The names of the files that weights in several parts are in, by their index.
+
+    Raises:
+        InputError: if the file is not such an index.
+    """
+    try:
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(index, "is no index of weights in several parts", "download it again") from error
+
+
+def snapshots_of(hub_id: str, revision: str) -> Iterator[Path]:
+    """The folders of a revision in the Hugging Face cache (`HF_HOME`), however the repository's name was capitalised.
+
+    The hub takes any capitals, and the cache keeps those that a tool asked with: `MahmoodLab/conch` and `MahmoodLab/CONCH`.
+    """
+    from huggingface_hub import constants
 
     cache = Path(constants.HF_HUB_CACHE)
-    wanted = "models--" + spec.hub_id.replace("/", "--")
+    wanted = "models--" + hub_id.replace("/", "--")
     for folder in sorted(cache.glob("models--*")) if cache.is_dir() else ():
         if folder.name.lower() == wanted.lower():
-            owner, name = folder.name.removeprefix("models--").split("--", 1)
-            for file in needed_files(spec):
-                path = try_to_load_from_cache(f"{owner}/{name}", file, cache_dir=cache, revision=revision)
-                if isinstance(path, str):
-                    return Found(Path(path), commit_of(Path(path)) or revision)
-    return None
+            branch = folder / "refs" / revision
+            commit = branch.read_text(encoding="utf-8").strip() if branch.is_file() else revision
+            if (folder / "snapshots" / commit).is_dir():
+                yield folder / "snapshots" / commit
 
 
 def commit_of(path: Path) -> str | None:
@@ -87,89 +133,59 @@ def find_weights(spec: EncoderSpec, weights: str | Path | None = None, revision:
 
     Args:
         spec: the encoder.
-        weights: a file, or a folder with the repository's files; None looks into the Hugging Face cache.
+        weights: a file, or a folder with the repository's files or with one file of weights; None looks into the Hugging
+            Face cache.
         revision: a branch, tag or commit for the cache; None takes the spec's.
 
     Returns:
-        The file, and the commit or checksum that identifies it.
+        The files, and the commit or checksum that identifies them.
 
     Raises:
         InputError: if they are not there; it says what is missing and how to get it.
     """
-    where = f"encoder {spec.name!r}"
     if weights is None:
-        found = find_in_cache(spec, revision or spec.revision) if spec.hub_id else None
-        if found is None:
-            at = f" of {spec.hub_id} at {revision or spec.revision} in the Hugging Face cache" if spec.hub_id else ""
-            raise InputError(where, f"no {' or '.join(needed_files(spec)) if at else 'weights'}{at}", how_to_get(spec))
-        return found
-    path = Path(weights).expanduser()
+        return find_in_cache(spec, revision or spec.revision)
+    path = Path(str(weights)).expanduser()  # a name of digits comes as a number from the command line
     if not path.exists():
-        raise InputError(where, f"weights {path} do not exist", how_to_get(spec))
-    folder = path if path.is_dir() else path.parent
-    if spec.library == "transformers" or path.is_dir():
-        inside = [folder / file for file in needed_files(spec) if (folder / file).is_file()]
-        if not inside:
-            raise InputError(where, f"no {' or '.join(needed_files(spec))} in {folder}", how_to_get(spec))
-        path = inside[0]
-    content = [path]
-    if spec.library == "transformers":
-        content += sorted(p for p in folder.iterdir() if p.suffix in (".safetensors", ".bin"))
-    return Found(path, commit_of(path) or checksum_of(content))
+        raise InputError(f"encoder {spec.name!r}", f"weights {path} do not exist", how_to_get(spec, revision))
+    files = find_in_folder(spec, path) if path.is_dir() or spec.library == "transformers" else (path,)
+    return Found(files, commit_of(files[0]) or checksum_of(files))
 
 
-def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    """Read names and tensors of a `.safetensors` file or a torch file, unwrapped. No code of the file is run.
+def find_in_cache(spec: EncoderSpec, revision: str) -> Found:
+    """`find_weights` in the Hugging Face cache."""
+    where, remedy = f"encoder {spec.name!r}", how_to_get(spec, revision)
+    if not spec.hub_id:
+        raise InputError(where, "no weights were given, and no repository on the hub is known for it", remedy)
+    absent = "config.json" if spec.library == "transformers" else " or ".join(weights_names(spec))
+    for folder in snapshots_of(spec.hub_id, revision):
+        try:
+            files = files_in(folder, spec)
+        except LookupError as error:
+            absent = str(error.args[0])
+        else:
+            return Found(files, commit_of(files[0]) or revision)
+    raise InputError(where, f"no {absent} of {spec.hub_id} at {revision} in the Hugging Face cache", remedy)
 
-    Raises:
-        InputError: if the file cannot be read, or holds something else.
-    """
-    import torch
-    from safetensors.torch import load_file
 
-    safe = path.suffix == ".safetensors"
+def find_in_folder(spec: EncoderSpec, path: Path) -> tuple[Path, ...]:
+    """`find_weights` in a folder of the user; for transformers, a file stands for the folder that it lies in."""
+    where, folder = f"encoder {spec.name!r}", path if path.is_dir() else path.parent
     try:
-        content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(path, f"cannot be read as weights: {error}", "download it again") from error
-    for wrapper in WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-            break
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise InputError(path, "holds no table of named tensors", "give a state dict")
-    for prefix in PREFIXES:
-        if content and all(key.startswith(prefix) for key in content):
-            content = {key.removeprefix(prefix): value for key, value in content.items()}
-    return content
-
-
-def fill(network: torch.nn.Module, state: dict[str, torch.Tensor], spec: EncoderSpec, path: Path) -> None:
-    """Put weights into a network that was built on the meta device, and refuse any that do not fit it exactly.
-
-    Raises:
-        InputError: naming what is missing, what is too much, and what has another shape.
-    """
-    state = {key: value for key, value in state.items() if not key.startswith(spec.ignored_keys or ("\0",))}
-    own = network.state_dict()
-    faults = {
-        "missing": [key for key in own if key not in state],
-        "unknown": [key for key in state if key not in own],
-        "of another shape": [
-            f"{key} {tuple(state[key].shape)} for {tuple(value.shape)}"
-            for key, value in own.items()
-            if key in state and state[key].shape != value.shape
-        ],
-    }
-    told = [
-        f"{len(keys)} {kind} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
-        for kind, keys in faults.items()
-        if keys
-    ]
-    if told:
-        raise InputError(path, f"not the weights of {spec.name}: {'; '.join(told)}", how_to_get(spec))
-    network.load_state_dict(state, assign=True)
-    # A buffer that is not part of the weights would stay empty, and give wrong vectors in silence.
-    empty = [key for key, value in network.named_buffers() if value.is_meta]
-    if empty:
-        raise RuntimeError(f"{spec.name} computes {', '.join(empty)}: build it on a real device")
+        files = files_in(folder, spec)
+    except LookupError as error:
+        absent = f"no {error.args[0]} in {folder}"
+        if spec.library == "transformers":
+            raise InputError(where, absent, how_to_get(spec)) from error
+        files = tuple(sorted(file for file in folder.iterdir() if file.suffix in ENDINGS and file.is_file()))
+        if not files:
+            raise InputError(where, f"{absent}, nor another file of weights", how_to_get(spec)) from error
+        if len(files) > 1:
+            several = some([file.name for file in files])
+            raise InputError(where, f"{absent}, but several files of weights: {several}", "name one of them") from error
+    if path.is_file() and path not in files:
+        taken = some([file.name for file in files[1:]])
+        raise InputError(
+            where, f"transformers would read {taken} in {folder}, not {path.name}", "give that, or move it"
+        )
+    return files

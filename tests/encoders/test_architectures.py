@@ -119,6 +119,21 @@ def test_transformers_models_have_the_published_parameters_and_features(name):
         assert pool_transformers(model, pooling)(pixels(spec)).shape == (2, dim)
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_published_configuration_is_the_registered_one(name):
+    config = ENCODERS[name].spec.config
+    assert {"hidden_size", "num_hidden_layers", "num_attention_heads", "patch_size"} <= set(config)
+    assert {key: getattr(CONFIGS[name], key) for key in config} == dict(config)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_none_of_the_models_own_weights_is_ignored(name):
+    spec = ENCODERS[name].spec
+    with torch.device("meta"):
+        own = AutoModel.from_config(CONFIGS[name], **spec.kwargs).state_dict()
+    assert not any(key.startswith(spec.ignored_keys) for key in own)
+
+
 def test_every_encoder_of_the_two_libraries_is_built_here():
     built_here = {spec.name for spec in TIMM} | set(CONFIGS)
     both = {n for n, e in ENCODERS.items() if e.spec.library in ("timm", "transformers") and not e.spec.built_in}

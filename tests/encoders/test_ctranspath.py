@@ -23,7 +23,7 @@ def test_a_file_with_the_old_names_gives_the_networks_own_features(tmp_path, his
     old["layers.0.blocks.0.attn.relative_position_index"] = torch.zeros(49, 49, dtype=torch.long)
     old["head.weight"] = torch.zeros(10, 768)
     torch.save({"model": old}, tmp_path / "ctranspath.pth")
-    encoder = create_encoder("ctranspath", weights=tmp_path / "ctranspath.pth", device="cpu")
+    encoder = create_encoder("ctranspath", weights=tmp_path, device="cpu")
     pixels = normalize(torch.from_numpy(histology).permute(0, 3, 1, 2) / 255.0, encoder.spec.mean, encoder.spec.std)
     with torch.inference_mode():
         expected = network(pixels)

@@ -100,6 +100,15 @@ def test_availability_follows_the_cache(hub_cache):
     assert check_availability(spec) == (True, f"{weights} ({COMMIT[:12]})", "")
 
 
+def test_a_configuration_without_weights_is_not_ready(hub_cache):
+    snapshot = add_to_cache(hub_cache, "owkin/phikon")
+    (snapshot / "config.json").write_text("{}")
+    found = check_availability(ENCODERS["phikon"].spec)
+    assert not found.ready
+    assert "no model.safetensors or pytorch_model.bin of owkin/phikon" in found.detail
+    assert "hf download owkin/phikon" in found.remedy
+
+
 def test_a_missing_package_is_named(hub_cache):
     found = check_availability(ENCODERS["conch"].spec)
     assert not found.ready

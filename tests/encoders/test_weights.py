@@ -1,14 +1,12 @@
-"""Weights are found where users keep them, and refused when they are others."""
+"""Weights are found where users keep them, and what is missing is told with the way to get it."""
 
+import json
 from dataclasses import replace
 
 import pytest
-import torch
-from safetensors.torch import save_file
-from torch import nn
 
 from scangen_bundle.encoders import ENCODERS
-from scangen_bundle.encoders.weights import fill, find_weights, load_state_dict
+from scangen_bundle.encoders.weights import find_weights
 from scangen_bundle.errors import InputError
 
 from .conftest import COMMIT, add_to_cache
@@ -44,13 +42,22 @@ def test_either_format_of_the_cache_will_do(hub_cache):
         find_weights(ENCODERS["gpfm"].spec)
 
 
+@pytest.mark.parametrize("spelling", ["MahmoodLab/CONCH", "MahmoodLab/conch"])
+def test_conch_is_found_as_its_own_code_and_as_hf_download_spell_it(hub_cache, spelling):
+    snapshot = add_to_cache(hub_cache, spelling)
+    (snapshot / "pytorch_model.bin").write_bytes(b"weights")
+    assert find_weights(ENCODERS["conch"].spec).path == snapshot / "pytorch_model.bin"
+
+
 @pytest.mark.parametrize("spelling", ["MahmoodLab/UNI", "MahmoodLab/uni"])
 def test_the_cache_is_searched_whatever_the_capitals_and_gives_the_commit(hub_cache, spelling):
     snapshot = add_to_cache(hub_cache, spelling)
     (snapshot / "pytorch_model.bin").write_bytes(b"weights")
-    assert find_weights(UNI) == (snapshot / "pytorch_model.bin", COMMIT[:12])
+    assert find_weights(UNI) == ((snapshot / "pytorch_model.bin",), COMMIT[:12])
     assert find_weights(UNI, revision=COMMIT).revision == COMMIT[:12]
-    with pytest.raises(InputError, match="at other in the"):
+    with pytest.raises(
+        InputError, match=r"at other in the .*`hf download MahmoodLab/UNI pytorch_model\.bin --revision other`"
+    ):
         find_weights(UNI, revision="other")
 
 
@@ -68,7 +75,7 @@ def test_a_transformers_file_stands_for_its_folder(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     found = find_weights(MIDNIGHT, tmp_path / "model.safetensors")
-    assert found.path == tmp_path / "config.json"
+    assert found.files == (tmp_path / "config.json", tmp_path / "model.safetensors")
     (tmp_path / "model.safetensors").write_bytes(b"others")
     assert find_weights(MIDNIGHT, tmp_path).revision != found.revision
 
@@ -76,80 +83,85 @@ def test_a_transformers_file_stands_for_its_folder(tmp_path):
 def test_paths_that_are_not_there_or_hold_nothing_are_refused(tmp_path):
     with pytest.raises(InputError, match="do not exist"):
         find_weights(UNI, tmp_path / "uni.bin")
+    with pytest.raises(InputError, match="weights 123 do not exist"):
+        find_weights(UNI, 123)
     with pytest.raises(InputError, match=r"no model\.safetensors or pytorch_model\.bin in"):
         find_weights(UNI, tmp_path)
     with pytest.raises(InputError, match=r"ctranspath\.pth"):
         find_weights(ENCODERS["ctranspath"].spec)
 
 
-@pytest.mark.parametrize("wrapper", [None, "model", "state_dict", "teacher"])
-@pytest.mark.parametrize("prefix", ["", "module.", "backbone."])
-def test_state_dicts_are_unwrapped(tmp_path, wrapper, prefix):
-    state = {f"{prefix}weight": torch.arange(3.0)}
-    torch.save({wrapper: state, "epoch": 3} if wrapper else state, tmp_path / "file.pth")
-    loaded = load_state_dict(tmp_path / "file.pth")
-    assert list(loaded) == ["weight"]
-    assert torch.equal(loaded["weight"], torch.arange(3.0))
+TRANSFORMERS = [entry.spec for entry in ENCODERS.values() if entry.spec.library == "transformers"]
 
 
-def test_safetensors_are_read(tmp_path):
-    save_file({"weight": torch.arange(3.0)}, tmp_path / "model.safetensors")
-    assert torch.equal(load_state_dict(tmp_path / "model.safetensors")["weight"], torch.arange(3.0))
+@pytest.mark.parametrize("spec", TRANSFORMERS, ids=lambda spec: spec.name)
+def test_a_configuration_alone_in_the_cache_is_not_an_encoder(hub_cache, spec):
+    snapshot = add_to_cache(hub_cache, spec.hub_id)
+    (snapshot / "config.json").write_text("{}")
+    with pytest.raises(
+        InputError, match=r"no model\.safetensors or pytorch_model\.bin of .* in the Hugging Face cache"
+    ):
+        find_weights(spec)
+    for name in filter(None, ("model.safetensors", spec.weights_file)):
+        (snapshot / name).write_bytes(b"weights")
+    assert find_weights(spec).path == snapshot / "config.json"
 
 
-class Payload:
-    def __reduce__(self):
-        return (print, ("code of the file ran",))
+def test_conch_v1_5_needs_its_own_weights_beside_titans(hub_cache):
+    snapshot = add_to_cache(hub_cache, "MahmoodLab/TITAN")
+    (snapshot / "config.json").write_text("{}")
+    (snapshot / "model.safetensors").write_bytes(b"weights")
+    with pytest.raises(InputError, match=r"no conch_v1_5_pytorch_model\.bin of .*`hf download MahmoodLab/TITAN`"):
+        find_weights(ENCODERS["conch-v1.5"].spec)
 
 
-def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path, capsys):
-    torch.save({"weight": Payload()}, tmp_path / "evil.pth")
-    with pytest.raises(InputError, match="cannot be read as weights"):
-        load_state_dict(tmp_path / "evil.pth")
-    assert "code of the file ran" not in capsys.readouterr().out
+@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_in_several_parts_need_every_part(hub_cache, name):
+    snapshot = add_to_cache(hub_cache, "kaiko-ai/midnight")
+    (snapshot / "config.json").write_text("{}")
+    index = snapshot / f"{name}.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "part-1", "b": "part-2", "c": "part-1"}}))
+    (snapshot / "part-1").write_bytes(b"weights")
+    with pytest.raises(InputError, match="no part-2 of kaiko-ai/midnight"):
+        find_weights(MIDNIGHT)
+    (snapshot / "part-2").write_bytes(b"weights")
+    assert find_weights(MIDNIGHT).files == tuple(snapshot / n for n in ("config.json", index.name, "part-1", "part-2"))
+    index.write_text("[]")
+    with pytest.raises(InputError, match="is no index of weights"):
+        find_weights(MIDNIGHT)
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights at all"])
-def test_damaged_files_are_named(tmp_path, content):
-    (tmp_path / "cut.pth").write_bytes(content)
-    with pytest.raises(InputError, match=r"cut\.pth"):
-        load_state_dict(tmp_path / "cut.pth")
+def test_a_file_that_transformers_would_pass_over_is_not_taken_for_what_it_reads(tmp_path):
+    for name in ("config.json", "model.safetensors", "phikon.pth"):
+        (tmp_path / name).write_bytes(b"weights")
+    with pytest.raises(InputError, match=r"would read model\.safetensors in .*, not phikon\.pth"):
+        find_weights(ENCODERS["phikon"].spec, tmp_path / "phikon.pth")
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
-    torch.save([1, 2, 3], tmp_path / "list.pth")
-    with pytest.raises(InputError, match="no table of named tensors"):
-        load_state_dict(tmp_path / "list.pth")
+@pytest.mark.parametrize(("name", "file"), [("ctranspath", "ctranspath.pth"), ("kaiko-vits16", "kaiko.pth")])
+def test_a_folder_with_one_file_of_weights_will_do_whatever_the_name(tmp_path, name, file):
+    (tmp_path / "README.md").write_text("read me")
+    (tmp_path / file).write_bytes(b"weights")
+    assert find_weights(ENCODERS[name].spec, tmp_path).files == (tmp_path / file,)
 
 
-def test_weights_that_do_not_fit_are_told_apart(tmp_path):
-    network = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    state = {
-        "0.weight": torch.zeros(3, 5),
-        "0.bias": torch.zeros(3),
-        "1.bias": torch.zeros(1),
-        "2.bias": torch.zeros(1),
-    }
+def test_a_published_name_goes_before_others_and_of_others_one_has_to_be_named(tmp_path):
+    spec = ENCODERS["ctranspath"].spec
+    for file in ("a.pth", "b.pt"):
+        (tmp_path / file).write_bytes(b"weights")
+    with pytest.raises(
+        InputError, match=r"no ctranspath\.pth in .*several files of weights: a\.pth, b\.pt -> name one"
+    ):
+        find_weights(spec, tmp_path)
+    (tmp_path / "ctranspath.pth").write_bytes(b"weights")
+    assert find_weights(spec, tmp_path).path == tmp_path / "ctranspath.pth"
+
+
+def test_an_encoder_without_a_repository_or_a_note_says_which_option_names_its_weights():
+    own = replace(UNI, name="our-vit", hub_id="", gated=False, note="", weights_file="")
     with pytest.raises(InputError) as caught:
-        fill(network, state, UNI, tmp_path / "file.pth")
-    for part in ("1 missing (1.weight)", "1 unknown (2.bias)", "1 of another shape (0.weight (3, 5) for (3, 2))"):
-        assert part in str(caught.value)
-
-
-def test_keys_that_a_spec_ignores_are_left_out(tmp_path):
-    network = nn.Linear(2, 1)
-    state = {"weight": torch.ones(1, 2), "bias": torch.ones(1), "fc.weight": torch.zeros(1)}
-    fill(network, state, replace(UNI, ignored_keys=("fc.",)), tmp_path)
-    assert torch.equal(network.weight, torch.ones(1, 2))
-
-
-def test_a_network_that_would_stay_empty_is_not_used(tmp_path):
-    class Computes(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer("table", torch.arange(3.0), persistent=False)
-
-    with torch.device("meta"):
-        network = Computes()
-    with pytest.raises(RuntimeError, match="table"):
-        fill(network, {}, UNI, tmp_path)
+        find_weights(own)
+    assert str(caught.value) == (
+        "encoder 'our-vit': no weights were given, and no repository on the hub is known for it -> give the file, or the "
+        "folder that holds it, as weights: --encoder#weights /path/to/weights.safetensors"
+    )
