@@ -129,7 +129,7 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
     Raises:
         InputError: a bag is missing, or the probabilities are not those of the run.
     """
-    table = run.validation.assign(split="val", features_path="", slide_path="")
+    table = run.validation.assign(split="val", features_path="", slide_path="", mpp=math.nan)
     classes = len(run.meta["class_names"])
     records = make_records(table, features_dir, num_features=run.meta["num_features"], num_classes=classes)
     model = SlideClassifier(network)
