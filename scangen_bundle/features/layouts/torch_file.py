@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.features.layouts.common import feature_shape
 
 
 def load_tensor(path: Path) -> np.ndarray:
@@ -37,13 +38,7 @@ def load_tensor(path: Path) -> np.ndarray:
         raise InputError(
             path, f"it holds a {type(content).__name__}, expected one tensor [N, D]", "save the tensor alone"
         )
-    if content.ndim == 3 and content.shape[0] == 1:
-        content = content[0]
-    if content.numel() == 0 and content.ndim == 1:
-        content = content.reshape(0, 0)
-    if content.ndim != 2:
-        problem = f"its tensor is {list(content.shape)}, expected [N, D] with a row per tile"
-        raise InputError(path, problem, "give the features of tiles, not of the slide")
+    content = content.detach().reshape(feature_shape(path, content.shape))
     if content.dtype == torch.bfloat16:  # which NumPy has not
         content = content.float()
     return content.numpy()
