@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -328,21 +330,94 @@ def test_a_null_in_hs2ps_description_is_named(tmp_path, name):
     assert Path(error.value.where) == about
 
 
-def test_a_pickled_array_is_refused_with_the_command_that_converts_it(tmp_path):
-    path = tmp_path / "slide.pt"
-    torch.save(FEATURES, path)
-    with pytest.raises(InputError, match="pickle") as error:
+def save_pickle(protocol):
+    return lambda content, path: path.write_bytes(pickle.dumps(content, protocol))
+
+
+def save_legacy(content, path):
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+
+
+@pytest.mark.parametrize(
+    ("save", "content", "kind"),
+    [
+        (torch.save, FEATURES, "NumPy array"),
+        (save_legacy, FEATURES, "NumPy array"),
+        (save_pickle(4), FEATURES, "NumPy array"),
+        (save_pickle(5), FEATURES, "NumPy array"),
+        (save_pickle(4), torch.from_numpy(FEATURES), "tensor"),
+    ],
+)
+def test_a_pickled_array_is_refused_with_a_command_that_converts_it(tmp_path, save, content, kind):
+    path = tmp_path / "a patient's.pt"
+    save(content, path)
+    with pytest.raises(InputError, match=f"it holds a pickle of a {kind}") as error:
         open_bag(path)
-    command = error.value.remedy.partition(": ")[2].replace("python ", f"{sys.executable} ", 1)
-    subprocess.run(command, shell=True, check=True)
+    command = error.value.remedy.partition("convert it once: ")[2]
+    folder = Path(sys.executable).parent
+    subprocess.run(command, shell=True, check=True, env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"})
     assert_holds(open_bag(path), "CLAM")
 
 
-@pytest.mark.parametrize("content", [{"a": 1}, torch.zeros(3, 4, 5)])
-def test_other_things_saved_with_torch_are_refused(tmp_path, content):
-    torch.save(content, tmp_path / "slide.pt")
-    with pytest.raises(InputError, match=r"slide\.pt: (it holds a dict|its features are \[3, 4, 5\])"):
+@pytest.mark.parametrize(
+    ("save", "content", "said"),
+    [
+        (torch.save, {"features": torch.zeros(3, 4), "x": 1}, "it holds a dictionary of 'features', 'x'"),
+        (torch.save, {"features": FEATURES}, "it holds a pickle of a dictionary of 'features'"),
+        (save_legacy, {"features": FEATURES}, "it holds a pickle of a dictionary of 'features'"),
+        (save_pickle(4), {"features": FEATURES}, "it holds a pickle of a dictionary of 'features'"),
+        (torch.save, torch.nn.Linear(2, 2), r"it holds a pickle of a torch\.nn\.modules\.linear\.Linear"),
+        (torch.save, [torch.zeros(3, 4)], "it holds a list"),
+    ],
+)
+def test_what_else_is_saved_is_named_and_gets_no_command(tmp_path, save, content, said):
+    save(content, tmp_path / "slide.pt")
+    with pytest.raises(InputError, match=said) as error:
         open_bag(tmp_path / "slide.pt")
+    assert "python" not in error.value.remedy
+    assert "save the features alone" in error.value.remedy
+
+
+def test_a_tensor_of_another_shape_is_refused(tmp_path):
+    torch.save(torch.zeros(3, 4, 5), tmp_path / "slide.pt")
+    with pytest.raises(InputError, match=r"slide\.pt: its features are \[3, 4, 5\]"):
+        open_bag(tmp_path / "slide.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12\n", "is a Git-LFS pointer"),
+        (b"<!DOCTYPE html><html>404</html>", "is text, .* begins with '<!DOCTYPE html>"),
+        ("größer;µm".encode(), "is text, .* begins with 'größer;µm'"),
+        (bytes(range(256)), r"is not a file of torch\.save"),
+        (pickle.dumps(FEATURES)[:40], "it holds a pickle that is damaged"),
+    ],
+)
+def test_a_file_that_is_no_tensor_is_called_what_it_is(tmp_path, content, said):
+    (tmp_path / "slide.pt").write_bytes(content)
+    with pytest.raises(InputError, match=said) as error:
+        open_bag(tmp_path / "slide.pt")
+    assert "python" not in error.value.remedy
+
+
+class Bomb:
+    """What a pickle can do to who loads it: call a function, or a method that it looks up."""
+
+    def __init__(self, function, *args):
+        self.function, self.args = function, args
+
+    def __reduce__(self):
+        return self.function, self.args
+
+
+@pytest.mark.parametrize("save", [torch.save, save_legacy, save_pickle(4)])
+@pytest.mark.parametrize("function", [os.mkdir, Path.touch])
+def test_telling_what_a_pickle_holds_runs_nothing_of_it(tmp_path, save, function):
+    save(Bomb(function, tmp_path / "went off"), tmp_path / "slide.pt")
+    with pytest.raises(InputError, match="it holds a pickle of a "):
+        open_bag(tmp_path / "slide.pt")
+    assert not (tmp_path / "went off").exists()
 
 
 @pytest.mark.parametrize("kind", [torch.nn.Parameter, lambda tensor: tensor.requires_grad_()])
