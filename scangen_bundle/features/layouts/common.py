@@ -13,6 +13,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.arrays import DatasetRows, dataset_rows
 from scangen_bundle.features.bag import LEVEL0_PX, NO_COORDS, FeatureBag
+from scangen_bundle.features.layouts.encoder_names import registered
 
 
 def feature_shape(path: Path, stored: Sequence[int]) -> tuple[int, int]:
@@ -59,7 +60,8 @@ def imported(
 ) -> FeatureBag:
     """A FeatureBag of another tool's file; what is None in `known` is left out.
 
-    Coordinates of whole numbers become int64, whatever the tool stored them as. None stands for no coordinates.
+    Coordinates of whole numbers become int64, whatever the tool stored them as. None stands for no coordinates. The
+    tool's name of the encoder becomes that of our registry.
 
     Raises:
         InputError: the parts of the file contradict each other.
@@ -78,7 +80,7 @@ def imported(
         coords = coords.astype(np.float64)
     dim = int(features.shape[1])
     if known.get("encoder") is not None:
-        known["encoder"] = str(known["encoder"])
+        known["encoder"], known["pooling"] = registered(tool, str(known["encoder"]), dim)
     attributes = {"slide_id": path.stem, "dim": dim, **known}
     return FeatureBag(path, features, coords, {k: v for k, v in attributes.items() if v is not None}, tool, unit)
 
