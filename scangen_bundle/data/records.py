@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,13 @@ def make_records(
     if missing:
         problem = f"{len(missing)} of {len(records)} scans have no feature bag: {some(missing)}"
         raise InputError(features_dir, problem, "run extracting first, or leave these scans out of the manifest")
-    first = open_bag(records[0]["features_path"])
+    told: dict[str, tuple[Any, str]] = {}  # of `MADE_BY`, with the file that told it first
     for record in records:
         bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
-        _check_bag(bag, first, num_features)
+        _check_bag(bag, told, num_features)
         record["num_tiles"] = len(bag)
         record["made_by"] = {name: bag.attributes[name] for name in MADE_BY if bag.attributes.get(name) is not None}
+        told = {name: (value, bag.path.name) for name, value in record["made_by"].items()} | told
     return records
 
 
@@ -102,18 +103,18 @@ def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None
         logger.warning("validation has scans of scanners that training never sees: %s", ", ".join(new))
 
 
-def _check_bag(bag: FeatureBag, first: FeatureBag, num_features: int) -> None:
-    """Refuse a bag that is empty, of another length, or of another origin than the first."""
+def _check_bag(bag: FeatureBag, told: Mapping[str, tuple[Any, str]], num_features: int) -> None:
+    """Refuse a bag that is empty, of another length, or of another origin than what earlier files `told`."""
     if len(bag) == 0:
         raise InputError(bag.path, "the bag has no tile", "leave this scan out of the manifest")
     if bag.dim != num_features:
         maker = bag.attributes.get("encoder") or bag.tool
         problem = f"its vectors have D = {bag.dim} ({maker}), the network expects {num_features}"
         raise InputError(bag.path, problem, f"use the matching features, or set --num_features {bag.dim}")
-    for name in MADE_BY:
-        ours, theirs = bag.attributes.get(name), first.attributes.get(name)
-        if ours is not None and theirs is not None and ours != theirs:
-            problem = f"its {name} is {ours!r}, that of {first.path.name} is {theirs!r}"
+    for name, (theirs, file) in told.items():
+        ours = bag.attributes.get(name)
+        if ours is not None and ours != theirs:
+            problem = f"its {name} is {ours!r}, that of {file} is {theirs!r}"
             raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
 
 

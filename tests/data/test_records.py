@@ -68,6 +68,17 @@ def test_a_bag_that_does_not_fit_is_named(manifest, tmp_path, attributes, featur
     assert "odd.h5" in str(error.value)
 
 
+def test_bags_after_one_that_tells_nothing_have_to_agree_too(manifest, tmp_path):
+    torch.save(torch.zeros(3, FEATURES), tmp_path / "silent.pt")
+    table = manifest.copy()
+    table.loc[0, "features_path"] = str(tmp_path / "silent.pt")
+    make_records(table, "", **SIZES)
+    write_cohort_bag(tmp_path / "odd.h5", "odd", np.zeros((3, FEATURES)), encoder="other")
+    table.loc[7, "features_path"] = str(tmp_path / "odd.h5")
+    with pytest.raises(InputError, match=r"odd\.h5: its encoder is 'other', that of p000_s1\.h5 is 'fake'"):
+        make_records(table, "", **SIZES)
+
+
 def test_rows_of_several_tools_go_together_where_the_encoder_is_one(manifest, tmp_path):
     features, coords = np.zeros((3, 1536), np.float32), np.arange(6).reshape(3, 2) * 448
     write_cohort_bag(tmp_path / "ours.h5", "ours", features, encoder="uni2-h")
