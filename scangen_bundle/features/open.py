@@ -10,6 +10,7 @@ import h5py
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import FeatureBag, check_finite, read_own
 from scangen_bundle.features.layouts import read_hdf5, read_other
+from scangen_bundle.features.layouts.reading import reading
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 BLOCK_ROWS = 4096
@@ -45,7 +46,7 @@ def _open(path: Path) -> FeatureBag:
         raise InputError(path, "there is no such feature file", "run extracting first, or correct the manifest")
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(path, "the feature file is empty (0 bytes)", "extract or copy it again")
-    try:
+    with reading(path):
         if not path.is_file():
             return read_other(path)
         with open(path, "rb") as file:
@@ -54,7 +55,3 @@ def _open(path: Path) -> FeatureBag:
             return read_other(path)
         with h5py.File(path, "r") as hdf5:
             return read_own(path, hdf5) if "format_version" in hdf5.attrs else read_hdf5(path, hdf5)
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(path, f"the feature file cannot be read: {error}", "extract or copy it again") from error

@@ -1,7 +1,9 @@
 """Records from a manifest, and what is refused."""
 
+import json
 import tracemalloc
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -66,6 +68,37 @@ def test_a_bag_that_does_not_fit_is_named(manifest, tmp_path, attributes, featur
     with pytest.raises(InputError, match=said) as error:
         make_records(table, "", **SIZES)
     assert "odd.h5" in str(error.value)
+
+
+def test_bags_after_one_that_tells_nothing_have_to_agree_too(manifest, tmp_path):
+    torch.save(torch.zeros(3, FEATURES), tmp_path / "silent.pt")
+    table = manifest.copy()
+    table.loc[0, "features_path"] = str(tmp_path / "silent.pt")
+    make_records(table, "", **SIZES)
+    write_cohort_bag(tmp_path / "odd.h5", "odd", np.zeros((3, FEATURES)), encoder="other")
+    table.loc[7, "features_path"] = str(tmp_path / "odd.h5")
+    with pytest.raises(InputError, match=r"odd\.h5: its encoder is 'other', that of p000_s1\.h5 is 'fake'"):
+        make_records(table, "", **SIZES)
+
+
+def test_rows_of_several_tools_go_together_where_the_encoder_is_one(manifest, tmp_path):
+    features, coords = np.zeros((3, 1536), np.float32), np.arange(6).reshape(3, 2) * 448
+    write_cohort_bag(tmp_path / "ours.h5", "ours", features, encoder="uni2-h")
+    with h5py.File(tmp_path / "trident.h5", "w") as file:
+        file.create_dataset("features", data=features).attrs["encoder"] = "uni_v2"
+        stated = {"patch_size": 224, "patch_size_level0": 448, "target_magnification": 20}
+        file.create_dataset("coords", data=coords).attrs.update(stated)
+    with h5py.File(tmp_path / "stamp.h5", "w") as file:
+        file["feats"], file["coords"] = features, coords / 4
+        file.attrs.update({"unit": "um", "tile_size_um": 112.0, "tile_size_px": 224, "extractor": "uni2"})
+    torch.save(torch.from_numpy(features), tmp_path / "slide2vec.pt")
+    meta = {"artifact_type": "tile_embeddings", "encoder_name": "uni2", "requested_tile_size_px": 224}
+    (tmp_path / "slide2vec.meta.json").write_text(json.dumps({**meta, "requested_spacing_um": 0.5}))
+    names = ["ours.h5", "trident.h5", "stamp.h5", "slide2vec.pt"]
+    table = manifest.iloc[:4].assign(features_path=[str(tmp_path / name) for name in names])
+    records = make_records(table, "", num_features=1536, num_classes=2)
+    made = {"encoder": "uni2-h", "pooling": "cls", "tile_px": 224, "mpp": 0.5}
+    assert [record["made_by"] for record in records] == [{**made, "revision": "1"}, made, made, made]
 
 
 def test_the_features_identity_is_what_any_of_the_bags_tells(manifest):

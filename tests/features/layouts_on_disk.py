@@ -75,8 +75,8 @@ def clam(folder: Path, patches: bool = True) -> tuple[Path, Path]:
     return h5, pt
 
 
-def stamp(folder: Path, generation: str) -> Path:
-    """HDF5 `feats` float16 with `coords` float32: "current", "2.0", "historic" or "kronos"."""
+def stamp(folder: Path, generation: str, **attributes: object) -> Path:
+    """HDF5 `feats` float16 with `coords` float32: "current", "2.0", "historic" or "kronos"; with further attributes."""
     path = folder / "uni-0a1b2c3d" / "slide.h5"
     path.parent.mkdir(parents=True)
     features, coords = arrays("float16")
@@ -88,6 +88,7 @@ def stamp(folder: Path, generation: str) -> Path:
         file["feats"] = features
         if generation == "historic":
             file["coords"] = (steps * 224).astype(np.float32)
+            file.attrs.update(attributes)
             return path
         file["coords"] = (steps * 256.0).astype(np.float32)
         file.attrs["unit"] = "um"
@@ -97,7 +98,8 @@ def stamp(folder: Path, generation: str) -> Path:
             )
             file.attrs.update({"tile_size_um": 256.0, "tile_size_px": 224})
         else:
-            file.attrs["tile_size"] = 256.0
+            file.attrs.update({"stamp_version": "2.0.0", "extractor": "mahmood-uni-0a1b2c3d", "tile_size": 256.0})
+        file.attrs.update(attributes)
     return path
 
 
@@ -122,7 +124,8 @@ def slide2vec(folder: Path, suffix: str = ".pt", stated_place: bool = False) -> 
         "tile_size_lv0": 448,
         "backend": "openslide",
         "image_path": "slide.svs",
-        "coordinates_npz_path": str(tiles / "slide.coordinates.npz") if stated_place else None,
+        "coordinates_npz_path": str(tiles / "slide.coordinates.npz") if stated_place else "",
+        "coordinates_meta_path": str(tiles / "slide.coordinates.meta.json") if stated_place else "",
     }
     order = np.lexsort((coords[:, 1], coords[:, 0]))  # hs2p sorts by x, then y
     coords = coords[order]
@@ -139,8 +142,14 @@ def slide2vec(folder: Path, suffix: str = ".pt", stated_place: bool = False) -> 
         y=coords[:, 1].astype(np.int64),
         tissue_fractions=np.ones(N, np.float32),
     )
-    about = {"slide": {"base_spacing_um": 0.2425}, "tiling": {"read_spacing_um": 0.485, "tile_size_lv0": 448}}
-    (tiles / "slide.meta.json").write_text(json.dumps(about))
+    tiling = {
+        "requested_tile_size_px": 224,
+        "requested_spacing_um": 0.5,
+        "read_spacing_um": 0.485,
+        "tile_size_lv0": 448,
+    }
+    about = {"slide": {"base_spacing_um": 0.2425}, "tiling": tiling}
+    (tiles / "slide.coordinates.meta.json").write_text(json.dumps(about))
     return path
 
 

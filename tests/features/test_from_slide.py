@@ -84,7 +84,7 @@ def test_what_the_file_says_itself_is_kept(tmp_path):
     bag.coords[:] = CORNERS  # of a small slide
     completed = complete_from_slide(bag, slide_of(tmp_path))
     assert completed.source_mpp == (0.2425, 0.2425)
-    assert completed.attributes["encoder"] == "uni2"
+    assert completed.attributes["encoder"] == "uni2-h"
 
 
 @pytest.mark.parametrize(("layout", "factor"), [("clam", 8), ("stamp", 4)])

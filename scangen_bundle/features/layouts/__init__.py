@@ -40,7 +40,7 @@ def read_other(path: Path) -> FeatureBag:
     if path.is_dir() or path.suffix == ".npy":
         return plism.read(path)
     if path.suffix == ".npz":
-        return slide2vec.read_archive(path)
+        return slide2vec.read_npz(path)
     if path.suffix in (".pt", ".pth") or zipfile.is_zipfile(path):
         features = load_tensor(path)
         for read in TENSOR_LAYOUTS:

@@ -14,6 +14,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import REGISTERED_PX, FeatureBag
 from scangen_bundle.features.layouts.common import imported
+from scangen_bundle.features.layouts.reading import reading
 
 TOOL = "plism-benchmark"
 FOLDER = re.compile(r"(?P<stain>.+)_(?P<scanner>[^_]+)_to_(?P<target>.+)")
@@ -29,7 +30,8 @@ def read(path: Path) -> FeatureBag:
     file = path / "features.npy" if path.is_dir() else path
     if not file.is_file():
         raise InputError(path, "is a folder without features.npy", "give the slide's feature file")
-    table = np.load(file, mmap_mode="r", allow_pickle=False)
+    with reading(file):
+        table = np.load(file, mmap_mode="r", allow_pickle=False)
     name = FOLDER.fullmatch(file.parent.name)
     if table.ndim != 2 or table.shape[1] <= ID_COLUMNS or table.dtype.kind != "f":
         problem = f"its array is {table.dtype} {list(table.shape)}, expected float [N, 3 + D]"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import LEVEL0_PX_CENTRE, FeatureBag
-from scangen_bundle.features.layouts.common import imported, number, read_json
+from scangen_bundle.features.layouts.common import imported, number, whole
+from scangen_bundle.features.layouts.reading import read_archive, read_json
 
 TOOL = "slideflow"
 
@@ -24,13 +27,12 @@ def read(path: Path, features: np.ndarray) -> FeatureBag | None:
         return None
     coords = None
     if index.is_file():
-        with np.load(index, allow_pickle=False) as archive:
-            if "arr_0" not in archive:
-                raise InputError(index, f"it has {sorted(archive)}, expected arr_0", "export the bags again")
-            coords = archive["arr_0"]
+        archive = read_archive(index)
+        if "arr_0" not in archive:
+            raise InputError(index, f"it has {sorted(archive)}, expected arr_0", "export the bags again")
+        coords = archive["arr_0"]
     about = read_json(config) if config.is_file() else {}
-    extractor = (about.get("extractor") or {}).get("class")
-    tile_px = number(about.get("tile_px"))
+    tile_px = whole(about.get("tile_px"))
     tile_um = number(about.get("tile_um"))  # or a magnification such as "20x", which is no resolution
     mpp = tile_um / tile_px if tile_px and tile_um else None
     return imported(
@@ -39,10 +41,24 @@ def read(path: Path, features: np.ndarray) -> FeatureBag | None:
         features,
         coords,
         LEVEL0_PX_CENTRE,
-        encoder=None if extractor is None else str(extractor).rpartition(".")[-1],
+        encoder=_encoder(config, about.get("extractor")),
         dim=about.get("num_features", features.shape[1]),
-        tile_px=None if tile_px is None else int(tile_px),
+        tile_px=tile_px,
         mpp=mpp,
         effective_mpp_x=mpp,
         effective_mpp_y=mpp,
     )
+
+
+def _encoder(config: Path, extractor: Any) -> str | None:
+    """The extractor's class without its modules, or the name that slideflow registers it by.
+
+    Raises:
+        InputError: neither is stated.
+    """
+    if isinstance(extractor, dict) and isinstance(stated := extractor.get("class"), str):
+        return stated.rpartition(".")[-1]
+    if extractor is None or isinstance(extractor, str):
+        return extractor
+    problem = f"its 'extractor' is {json.dumps(extractor)}, expected an object with a class, or a name"
+    raise InputError(config, problem, "export the bags again")

@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 
 from scangen_bundle.features.bag import FeatureBag
-from scangen_bundle.features.layouts.common import attributes_of, hdf5_rows, imported, number
+from scangen_bundle.features.layouts.common import attributes_of, hdf5_dataset, hdf5_rows, imported, number, whole
 
 TOOL = "TRIDENT"
 
@@ -24,23 +24,23 @@ def read(path: Path, file: h5py.File) -> FeatureBag | None:
     """
     if not {"features", "coords"} <= set(file):
         return None
-    about = attributes_of(file["coords"])
+    coords = hdf5_dataset(path, file, "coords")
+    about = attributes_of(coords)
     if "patch_size_level0" not in about:
         return None
-    encoder = attributes_of(file["features"]).get("encoder")
     size, size_level0 = number(about.get("patch_size")), number(about["patch_size_level0"])
     magnification = number(about.get("target_magnification"))
     overlap = number(about.get("overlap"))
     return imported(
         path,
         TOOL,
-        hdf5_rows(path, file["features"]),
-        file["coords"][()],
-        encoder=None if encoder is None else str(encoder),
-        tile_px=None if size is None else int(size),
+        hdf5_rows(path, file, "features"),
+        coords[()],
+        encoder=attributes_of(file["features"]).get("encoder"),
+        tile_px=whole(size),
         mpp=None if magnification is None else 10 / magnification,
         downsample=size_level0 / size if size and size_level0 else None,
-        slide_width=about.get("level0_width"),
-        slide_height=about.get("level0_height"),
+        slide_width=whole(about.get("level0_width")),
+        slide_height=whole(about.get("level0_height")),
         overlap=overlap / size if overlap and size else 0.0,
     )

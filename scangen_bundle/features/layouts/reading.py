@@ -1,0 +1,73 @@
+"""Files that may be damaged: whatever goes wrong while one is read becomes one InputError that names it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scangen_bundle.errors import InputError
+
+# What h5py, NumPy, zipfile and json raise for files that are cut short, overwritten or of another kind.
+DAMAGE = (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError, zipfile.BadZipFile, zlib.error)
+REMEDY = "extract or copy it again"
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """While `path` is read, and only then: what fails is this file's fault.
+
+    Raises:
+        InputError: in place of what the reader raised.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except DAMAGE as error:
+        raise InputError(path, f"cannot be read: {error}", REMEDY) from error
+
+
+def read_archive(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file by name.
+
+    Raises:
+        InputError: damaged, not such a file, or with Python objects in it.
+    """
+    with reading(path):
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(content, np.lib.npyio.NpzFile):
+            raise InputError(path, "is a single array, expected an .npz archive", REMEDY)
+        with content:
+            return {name: content[name] for name in content.files}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object.
+
+    Raises:
+        InputError: damaged, or not an object.
+    """
+    with reading(path):
+        content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise InputError(path, "is not a JSON object", REMEDY)
+    return content
+
+
+def section(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
+    """The object called `name` of the JSON object in `path`; empty where there is none.
+
+    Raises:
+        InputError: it is something else.
+    """
+    part = content.get(name, {})
+    if not isinstance(part, dict):
+        raise InputError(path, f"its {name!r} is {json.dumps(part)}, expected an object", REMEDY)
+    return part
