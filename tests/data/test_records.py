@@ -120,15 +120,6 @@ def test_all_missing_bags_are_counted_and_the_first_are_named(manifest, tmp_path
         make_records(table, "", **SIZES)
 
 
-def test_encoders_are_compared_with_the_first_bag_that_names_one(manifest, tmp_path):
-    for name, encoder in (("second.h5", "uni"), ("third.h5", "virchow")):
-        write_cohort_bag(tmp_path / name, name, np.zeros((3, FEATURES)), encoder=encoder)
-    torch.save(torch.zeros(3, FEATURES), tmp_path / "first.pt")  # a tensor, which names nothing
-    table = manifest.head(3).assign(features_path=[str(tmp_path / f) for f in ("first.pt", "second.h5", "third.h5")])
-    with pytest.raises(InputError, match=r"third\.h5: its encoder is 'virchow', that of second\.h5 is 'uni'"):
-        make_records(table, "", **SIZES)
-
-
 def test_the_bag_of_another_scan_under_this_scans_name_is_refused(manifest, tmp_path):
     write_cohort_bag(tmp_path / "p000_s0.h5", "p000_s1", np.zeros((3, FEATURES)))
     with pytest.raises(InputError, match=r"is the bag of 'p000_s1' under the name of 'p000_s0'"):
