@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.settings_help import help_text
+from scangen_bundle.settings_help import PYTHON, help_text
 
 
 def options_of(words: Sequence[str]) -> dict[str, str]:
@@ -71,3 +71,7 @@ def check_command_line() -> None:
         near = difflib.get_close_matches(name, list(config), n=3)
         hint = f"did you mean {' or '.join('--' + one for one in near)}?" if near else "--help shows what there is"
         raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)
+    for name, value in options.items():
+        if value in PYTHON:
+            problem = f"is a text, {value!r}: values of the command line are Python's"
+            raise InputError(f"--{name} {value}", problem, f"write --{name} {PYTHON[value]}")

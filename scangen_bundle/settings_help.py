@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+PYTHON = {"true": "True", "false": "False", "null": "None"}  # how the command line takes what YAML writes so
 # What MONAI runs, and what it runs with: nothing that a user sets.
 PLUMBING = ("imports", "initialize", "run", "finalize")
 
@@ -45,10 +46,15 @@ def settings_of(name: str, lines: Sequence[str]) -> list[str]:
     above, below = list(lines[:first]), lines[first + 1 :]
     value = lines[first].partition(":")[2].strip()
     if value and not value.startswith("#"):
-        return [*above, f"--{name} {value}", *below]
+        return [*above, f"--{name} {_python(value)}", *below]
     found = [re.match(r"  ([^\s_#][^:]*): +(?![\"']?[@$])([^#\s].*)", line) for line in below]
-    nested = [f"--{name}#{one[1]} {one[2]}" for one in found if one]
+    nested = [f"--{name}#{one[1]} {_python(one[2])}" for one in found if one]
     return [*above, *([value] if value else []), *nested] if nested else []
+
+
+def _python(value: str) -> str:
+    """A value of YAML, with the comment behind it, as the command line takes it."""
+    return re.sub(r"^(true|false|null)\b", lambda word: PYTHON[word[1]], value)
 
 
 def is_part(value: Any) -> bool:

@@ -32,6 +32,15 @@ def test_a_mistyped_setting_is_named_with_what_was_meant(monkeypatch):
         check_command_line()
 
 
+@pytest.mark.parametrize(("written", "meant"), [("false", "False"), ("null", "None"), ("true", "True")])
+def test_a_word_of_yaml_that_would_be_taken_for_a_text_is_refused(monkeypatch, written, meant):
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--resume", written])
+    with pytest.raises(InputError, match=f"--resume {written}: is a text.* -> write --resume {meant}"):
+        check_command_line()
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--resume", meant])
+    check_command_line()
+
+
 def test_settings_of_any_of_several_files_are_known(monkeypatch):
     files = [str(ROOT / "configs" / name) for name in ("train.yaml", "evaluate.yaml")]
     monkeypatch.setattr(sys, "argv", [PROGRAM, "run", "evaluating", "--config_file", str(files), "--resamples", "9"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.encoders.weights import how_to_get
 from scangen_bundle.errors import InputError, some
+from scangen_bundle.not_data import AGAIN, what_it_is_instead
 
 if TYPE_CHECKING:
     import torch
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 # Training programs put the weights under one of these names, and their names under one of those prefixes.
 WRAPPERS = ("model", "state_dict", "teacher", "model_state_dict")
 PREFIXES = ("module.", "backbone.")
-AGAIN = "download it again"
 
 
 def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
@@ -51,17 +50,10 @@ def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
 
 def explain(path: Path) -> tuple[str, str]:
     """What a file that cannot be read as weights is, as far as its bytes tell, and what to do about it."""
+    if found := what_it_is_instead(path):
+        return found
     with open(path, "rb") as handle:
-        head = handle.read(512)
-    if not head:
-        return "is empty", AGAIN
-    if head.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, the text that stands for the file", "get the file itself: git lfs pull"
-    if re.match(rb"\s*<(!doctype|html|\?xml)", head, re.IGNORECASE):
-        return "is a web page", f"{AGAIN}; a page comes instead of the file when a login or an agreement is missing"
-    if not re.search(rb"[\x00-\x08\x0e-\x1f]", head):
-        line = head.decode("utf-8", "replace").strip().split("\n")[0]
-        return f"is a text that begins {line[:40]!r}", AGAIN
+        head = handle.read(4)
     if path.suffix == ".safetensors":
         expected, found = safetensors_size(path), path.stat().st_size
         if expected is None:

@@ -153,7 +153,7 @@ class CheckpointHandler:
             raise InputError(
                 path,
                 f"holds the state of {sorted(content['run'])}, this configuration has {sorted(self.state)}",
-                "go on with the same configuration, or start anew with --resume false or another --run_name",
+                "go on with the same configuration, or start anew with --resume False or another --run_name",
             )
         load_weights(self.network, path, expected=self.meta)
         for name, item in self.state.items():
@@ -193,7 +193,7 @@ class CheckpointHandler:
             raise InputError(
                 path,
                 f"was trained with {', '.join(changed)}",
-                "give the same settings to go on, another --run_name for another training, or --resume false to replace it",
+                "give the same settings to go on, another --run_name for another training, or --resume False to replace it",
             )
 
     def save(self, engine: Engine) -> None:

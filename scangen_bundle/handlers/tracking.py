@@ -118,7 +118,7 @@ class RunTracker:
                 raise InputError(
                     self.uri,
                     f"the MLflow store cannot be reached ({type(error).__name__})",
-                    "start it, change MLFLOW_TRACKING_URI or tracking_uri, or set --tracking_required false",
+                    "start it, change MLFLOW_TRACKING_URI or tracking_uri, or set --tracking_required False",
                 ) from error
             logger.warning("MLflow at %s cannot be reached; tracking goes to %s", self.uri, self.output_dir)
             self.uri = local_store(self.output_dir)
@@ -187,7 +187,7 @@ class RunTracker:
             problem = f"the MLflow store no longer takes what is logged ({type(error).__name__})"
             if self.required:
                 remedy = "mend it and give the same command again, which goes on from the last checkpoint"
-                raise InputError(self.uri, problem, f"{remedy}; or set --tracking_required false") from error
+                raise InputError(self.uri, problem, f"{remedy}; or set --tracking_required False") from error
             logger.warning("%s: %s; going on without it", self.uri, problem)
 
 

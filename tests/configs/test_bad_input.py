@@ -17,7 +17,7 @@ def cohort(bundle, tmp_path):
         table.to_csv(tmp_path / "manifest.csv", index=False)
         features = bundle.data / "features" / "efficientnet-lite0"
         return (
-            *("--dataset_dir", str(tmp_path), "--allow_outside", "true", "--features_dir", str(features)),
+            *("--dataset_dir", str(tmp_path), "--allow_outside", "True", "--features_dir", str(features)),
             *("--output_dir", str(tmp_path / "out")),
         )
 

@@ -83,7 +83,7 @@ def test_inference_writes_probabilities_and_attention_with_its_physical_size(tra
     trained.run(
         "inferring",
         "configs/inference.yaml",
-        *("--dataset_dir", str(tmp_path), "--allow_outside", "true"),
+        *("--dataset_dir", str(tmp_path), "--allow_outside", "True"),
         *("--features_dir", str(trained.data / "features" / "efficientnet-lite0")),
         *("--output_dir", str(trained.outputs), "--run_name", "scangen", "--prediction_dir", str(tmp_path / "out")),
     )

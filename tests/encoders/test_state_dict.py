@@ -52,7 +52,7 @@ def test_a_file_with_code_in_it_is_refused_and_not_run(tmp_path, capsys, save, t
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "it is empty -> download it again"),
+        (b"", "it is empty -> download or copy it again"),
         (b"hello\nworld", "it is a text that begins 'hello'"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n",
@@ -76,7 +76,7 @@ def test_a_file_that_is_cut_short_is_told_so(tmp_path, save, ending, kept):
     path = tmp_path / f"file{ending}"
     save({"weight": torch.arange(1000.0)}, path)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(InputError, match=r"cut short.* -> download it again"):
+    with pytest.raises(InputError, match=r"cut short.* -> download or copy it again"):
         load_state_dict(path)
 
 

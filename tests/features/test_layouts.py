@@ -387,9 +387,9 @@ def test_a_tensor_of_another_shape_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12\n", "is a Git-LFS pointer"),
-        (b"<!DOCTYPE html><html>404</html>", "is text, .* begins with '<!DOCTYPE html>"),
-        ("größer;µm".encode(), "is text, .* begins with 'größer;µm'"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 12\n", "is a Git LFS pointer"),
+        (b"<!DOCTYPE html><html>404</html>", "is a web page"),
+        ("größer;µm".encode(), "is a text that begins 'größer;µm'"),
         (bytes(range(256)), r"is not a file of torch\.save"),
         (pickle.dumps(FEATURES)[:40], "it holds a pickle that is damaged"),
     ],

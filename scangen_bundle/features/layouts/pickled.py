@@ -10,14 +10,13 @@ from typing import Any
 
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.features.layouts.reading import REMEDY
+from scangen_bundle.not_data import what_it_is_instead
 
 ZIP_MAGIC = b"PK\x03\x04"  # torch.save since 1.6
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C.to_bytes(
     10, "little"
 )  # before: the first of four pickles, see torch.serialization
 PICKLE_MAGIC = b"\x80"
-GIT_LFS = b"version https://git-lfs.github.com/spec/"
-HEAD = 256
 
 ARRAYS = {
     ("numpy", "_reconstruct"): "NumPy array",
@@ -32,20 +31,14 @@ CONVERT = 'python -c "import pickle, sys, torch; p = sys.argv[1]; torch.save(tor
 def is_torch_file(path: Path) -> bool:
     """Whether torch.save wrote this file, of whatever."""
     head = _head(path)
-    return head.startswith(ZIP_MAGIC) or LEGACY_MAGIC in head[:32]
+    return head.startswith(ZIP_MAGIC) or LEGACY_MAGIC in head
 
 
 def refusal(path: Path) -> InputError:
     """Why a file is refused that torch cannot load as a plain tensor: what it is, and how to make a tensor of it."""
-    head = _head(path)
-    if head.startswith(GIT_LFS):
-        problem = "is a Git-LFS pointer, which stands for the file and is not the file"
-        return InputError(path, problem, "run `git lfs pull` in the repository that it comes from")
-    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in head):
-        line = head.decode("utf-8", "replace").strip()[:40]
-        problem = f"is text, such as a web page or a table, not a tensor: it begins with {line!r}"
-        return InputError(path, problem, "download or copy the feature file again")
-    if not (is_torch_file(path) or head.startswith(PICKLE_MAGIC)):
+    if found := what_it_is_instead(path):
+        return InputError(path, *found)
+    if not (is_torch_file(path) or _head(path).startswith(PICKLE_MAGIC)):
         return InputError(path, "is not a file of torch.save", "give the slide's feature file")
     held = _held(path)
     if held is None:
@@ -122,4 +115,4 @@ def _held(path: Path) -> Any:
 
 def _head(path: Path) -> bytes:
     with open(path, "rb") as file:
-        return file.read(HEAD)
+        return file.read(32)
