@@ -17,7 +17,8 @@ import pytest
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import ExtractionJob, open_bag
-from tests.features.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest
+from scangen_bundle.features.tiling import SlideTask, TilingSettings, read_slide
+from tests.features.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest, make_slide
 
 NOBODY = 65534
 JOB_SCRIPT = """
@@ -178,6 +179,16 @@ def test_a_mask_of_the_user_decides_where_there_is_one(tmp_path):
     make_job(tmp_path, {"a": {}, "b": {}}, masks_dir=tmp_path / "masks").run()
     assert len(open_bag(tmp_path / "bags" / "a.h5")) == 8 * 4
     assert len(open_bag(tmp_path / "bags" / "b.h5")) == 8 * 8
+
+
+def test_a_mask_that_leaves_no_tile_is_named_and_not_the_slide(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "masks" / "a.png")
+    slide, mask = str(make_slide(tmp_path / "a.slide")), str(tmp_path / "masks" / "a.png")
+    with pytest.raises(InputError, match=r"a\.png: the mask leaves no tile: 0 mm² .*white"):
+        next(read_slide(SlideTask("a", slide, np.nan, mask), TilingSettings(mpp=0.5, tile_px=64, reader=FakeSlide)))
 
 
 def test_an_option_that_does_not_exist_is_named(tmp_path):
