@@ -148,6 +148,11 @@ def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlideFacts
         )
         if not len(coords):
             found = f"{mask.area_mm2:.3g} mm² of tissue were found, enough for no tile of {settings.tile_px} px"
+            if task.mask:
+                remedy = (
+                    "what is tissue has to be white in a picture, or inside an outline; or lower tiling's min_tissue"
+                )
+                raise InputError(task.mask, f"the mask leaves no tile: {found} at {settings.mpp:g} µm/px", remedy)
             remedy = (
                 "look at the slide; for smears and cytospins add configs/tissue/smear.yaml; give a mask file, lower "
                 "tiling's min_tissue, or take the row out"

@@ -11,11 +11,15 @@ import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.reader import WHITE, PyramidReader, UnsupportedLayout
-from scangen_bundle.slides.tiff_pyramid import TiffPyramid, read_tiff_pyramid
+from scangen_bundle.slides.tiff_pyramid import TiffLevel, TiffPyramid, read_tiff_pyramid
 from scangen_bundle.slides.tifffile_reader import check_tiles
 
 INSTALL = "pip install --no-deps cucim-cu12==26.10.0 lazy-loader"
 SUFFIXES = (".svs", ".tif", ".tiff")
+# Numbers of the TIFF tag that it decodes as others do and whose damage it tells or `check_tiles` sees: none, JPEG, Deflate
+# (two numbers) and Aperio's JPEG 2000. It reads LZW as well, but gives any pixels for a damaged tile.
+COMPRESSIONS = (1, 7, 8, 32946, 33005)
+OTHER_READER = "read it with the backend tifffile or auto"
 
 
 class CucimHandle:
@@ -41,7 +45,8 @@ class CucimReader(PyramidReader):
         device: "cpu", or "cuda" to decode on the GPU.
 
     Raises:
-        InputError: cuCIM is not installed, or the file is missing, empty, damaged, or not a TIFF that cuCIM reads.
+        UnsupportedLayout: not a TIFF that cuCIM reads, or one that it does not read correctly (see `misread`).
+        InputError: cuCIM is not installed, or the file is missing, empty or damaged.
     """
 
     backend = "cucim"
@@ -60,15 +65,16 @@ class CucimReader(PyramidReader):
             raise UnsupportedLayout(
                 self.path, f"cuCIM goes by the suffix, expected one of {SUFFIXES}", "rename the file"
             )
+        for level in pyramid.levels:
+            if problem := misread(level):
+                raise UnsupportedLayout(self.path, f"cuCIM does not read {problem} correctly", OTHER_READER)
         try:
             image = cucim.CuImage(str(self.path))
             sizes = [tuple(size) for size in image.resolutions["level_dimensions"]]
         except (RuntimeError, ValueError) as error:
-            raise InputError(self.path, f"cuCIM cannot open it: {error}", "read it with another backend") from error
+            raise InputError(self.path, f"cuCIM cannot open it: {error}", OTHER_READER) from error
         if sizes != [level.size for level in pyramid.levels]:
-            raise UnsupportedLayout(
-                self.path, "cuCIM sees other levels than the file has", "read it with another backend"
-            )
+            raise UnsupportedLayout(self.path, "cuCIM sees other levels than the file has", OTHER_READER)
         return CucimHandle(self.path, pyramid, image)
 
     def _describe(self) -> tuple[list[tuple[int, int]], tuple[float, float] | None, dict[str, str]]:
@@ -98,6 +104,17 @@ class CucimReader(PyramidReader):
             except (RuntimeError, ValueError) as error:
                 raise InputError(self.path, f"cuCIM cannot read level {level} at {start.tolist()}: {error}") from error
             out[row, y : y + down, x : x + across] = _to_numpy(region)
+
+
+def misread(level: TiffLevel) -> str:
+    """What cuCIM makes wrong pixels of, or fails at, in a level; "" if there is nothing."""
+    if level.compression not in COMPRESSIONS:
+        return f"the TIFF compression {level.compression}"
+    if level.predictor != 1:
+        return f"tiles with a predictor (TIFF predictor {level.predictor})"
+    if level.samples != 3:
+        return "tiles with transparency"
+    return "a level that leaves out tiles" if level.is_sparse else ""
 
 
 def cucim_location(corner: list[int], scale: float) -> tuple[int, int]:

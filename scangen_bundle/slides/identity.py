@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# How vendors are written, after `normalise`. Roche owns Ventana; Leica owns Aperio, whose scanners keep their name.
+# How vendors are written as whole words, after `normalise` ("Rochester" is not Roche). Roche owns Ventana; Leica owns
+# Aperio, whose scanners keep their name.
 VENDORS = {
     "3dhistech": "3dhistech",
     "mirax": "3dhistech",
@@ -36,21 +37,27 @@ MODELS = (
     (r"\bat-?2\b", "at2", "aperio"),
     (r"\bcs-?2\b", "cs2", "aperio"),
     (r"\baperio-?cs\b|\bcpaperiocs\b|\bscanscope-cs\b", "cs", "aperio"),
+    (r"\bscanscope-at\b|\baperio-at$", "at", "aperio"),  # "Aperio at our site" names no model
+    (r"\b(?:aperio|scanscope)-(xt|gl|os|fl|lv1|t2|t3)\b", r"\1", "aperio"),
     (r"\bscn-?400(f)?\b", "scn400", "leica"),
-    (r"\bs360\b|\bc13220\b", "s360", "hamamatsu"),
-    (r"\bs210\b|\bc13239\b", "s210", "hamamatsu"),
-    (r"\bs60\b|\bc13210\b", "s60", "hamamatsu"),
-    (r"\bnanozoomer-sq\b|\bc13140\b", "sq", "hamamatsu"),
-    (r"\bnanozoomer-xr\b|\bc12000\b", "xr", "hamamatsu"),
+    (r"\bversa\b", "versa", "leica"),
+    (r"\bc13220\b", "s360", "hamamatsu"),
+    (r"\bc13239\b", "s210", "hamamatsu"),
+    (r"\bc13210\b", "s60", "hamamatsu"),
+    # "MD" is the same scanner approved for diagnosis, "v2" a later make of it.
+    (r"\bs-?(60|210|360|540)(?:-?v2)?(?:-?md)?\b", r"s\1", "hamamatsu"),
+    (r"\b(?:hamamatsu|nanozoomer)-s-?20(?:-?md)?\b", "s20", "hamamatsu"),
+    (r"\b(?:hamamatsu|nanozoomer)-sq\b|\bc13140\b", "sq", "hamamatsu"),
+    (r"\b(?:hamamatsu|nanozoomer)-xr\b|\bc12000\b", "xr", "hamamatsu"),
     (r"\b2-0-?ht\b|\bc9600\b", "2.0-ht", "hamamatsu"),
     (r"\b2-0-?rs\b|\bc10730\b", "2.0-rs", "hamamatsu"),
     (r"\bdp-?(200|600)\b", r"dp\1", "ventana"),
     (r"\biscan-?(ht|coreo)\b", r"iscan-\1", "ventana"),
     (r"\b(ufs|ultra-fast-scanner)\b", "ufs", "philips"),
-    (r"\bsg(60|300)\b", r"sg\1", "philips"),
+    (r"\bsg-?(20|60|300)\b", r"sg\1", "philips"),
     (r"\baxio-?scan-?z-?1\b", "axioscan-z1", "zeiss"),
     (r"\baxio-?scan-?7\b", "axioscan-7", "zeiss"),
-    (r"\bvs-?(120|200)\b", r"vs\1", "olympus"),
+    (r"\bvs-?(110|120|200)\b", r"vs\1", "olympus"),
     (r"\bp(1000|250|480)\b|\bpann?oramic-(1000|250|480|scan|desk|midi)\b", r"p\1\2", "3dhistech"),
 )
 # Where a format says who made it and what it is called.
@@ -94,12 +101,17 @@ def normalise(text: str) -> str:
 def recognise(text: str) -> ScannerIdentity:
     """Vendor and model in free text such as a manifest's scanner column: "Aperio AT2", "GT450", "NanoZoomer S360"."""
     plain = normalise(text)
-    vendor = next((name for word, name in VENDORS.items() if word in plain), "")
+    vendor = next((name for word, name in VENDORS.items() if re.search(rf"\b{word}(?![a-z])", plain)), "")
     for pattern, model, maker in MODELS:
         found = re.search(pattern, plain)
-        if found and vendor in ("", maker, *(("leica",) if maker == "aperio" else ())):
+        if found and (not vendor or same_vendor(vendor, maker)):
             return ScannerIdentity(maker, found.expand(model))
     return ScannerIdentity(vendor, "")
+
+
+def same_vendor(one: str, other: str) -> bool:
+    """Whether two vendors are one, or Leica and its Aperio, whose scanners are sold under either name."""
+    return one == other or {one, other} == {"aperio", "leica"}
 
 
 def identify_scanner(properties: Mapping[str, str]) -> ScannerIdentity:
@@ -130,15 +142,15 @@ def compare_scanner(identity: ScannerIdentity, manifest_scanner: str) -> str:
     """Compare what the file says with the manifest's `scanner`.
 
     Returns:
-        "agreement" or "disagreement", by the model where both sides name one, else by the vendor; "unknown" if one side
-        names neither ("scanner B").
+        "disagreement" if the vendors differ; else "agreement" or "disagreement" by the model where both sides name one,
+        and by the vendor where they do not; "unknown" if one side names neither ("scanner B").
     """
     stated = recognise(manifest_scanner)
-    if identity.model and normalise(identity.model) in normalise(manifest_scanner):
-        return "agreement"
+    if identity.vendor and stated.vendor and not same_vendor(identity.vendor, stated.vendor):
+        return "disagreement"
     if identity.model and stated.model:
-        return "agreement" if identity == stated else "disagreement"
-    if not identity.vendor or not stated.vendor:
-        return "unknown"
-    vendors = {identity.vendor, stated.vendor}
-    return "agreement" if len(vendors) == 1 or vendors == {"aperio", "leica"} else "disagreement"
+        return "agreement" if identity.model == stated.model else "disagreement"
+    # A model that is not in our list, as the file spells it.
+    if identity.model and re.search(rf"\b{re.escape(normalise(identity.model))}\b", normalise(manifest_scanner)):
+        return "agreement"
+    return "agreement" if identity.vendor and stated.vendor else "unknown"

@@ -9,6 +9,7 @@ STRONG_OD = 0.5
 WEAK_OD = 0.08
 CORE_PX = 5  # ink is wide: its full colour fills at least a square of this many px
 FRINGE_PX = 2
+EVEN = 1 / 255  # spread of a dark bar over `CORE_PX` px square, of the glass's light: tissue has texture
 
 
 def ink_mask(density: np.ndarray) -> np.ndarray:
@@ -17,6 +18,8 @@ def ink_mask(density: np.ndarray) -> np.ndarray:
     Each colour of ink is a rule on ratios between the channels' optical densities, which neither the amount of ink nor
     a gamma of the scanner changes. A pixel is ink where the rule holds and the density is above `WEAK_OD`, if it
     touches an area of `CORE_PX` square where the density is above `STRONG_OD`; a fringe of `FRINGE_PX` px is added.
+    Neutral black and grey are told by their colour alone. A bar with a tint has colours that tissue with two stains has as
+    well (DAB over haematoxylin), so there it has to be as even as nothing of glass and tissue is.
     A wide pool of pure red blood may be taken for red ink.
 
     Args:
@@ -30,6 +33,7 @@ def ink_mask(density: np.ndarray) -> np.ndarray:
         (green < 0.7 * red) & (green < 0.7 * blue),
         (red < 0.2 * green) & (blue > 0.75 * green),
         chroma < 0.2 * strength,
+        _even(density, (chroma < 0.3 * strength) & (strength > STRONG_OD)),
     )
     ink = np.zeros(strength.shape, bool)
     for rule in rules:
@@ -41,6 +45,16 @@ def ink_mask(density: np.ndarray) -> np.ndarray:
             weak = rule & (strength > WEAK_OD)
             ink |= ndimage.binary_propagation(core & weak, mask=weak)
     return ndimage.binary_dilation(ink, iterations=FRINGE_PX) if ink.any() else ink
+
+
+def _even(density: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Px of `where` in a square of `CORE_PX` px that lies in it and has one brightness: bool [h, w]."""
+    if not where.any():
+        return where
+    light = (10 ** -density.mean(axis=-1)).astype(np.float64)
+    mean, squares = (ndimage.uniform_filter(values, CORE_PX) for values in (light, light**2))
+    centres = ndimage.minimum_filter(where, CORE_PX) & (squares - mean**2 < EVEN**2)
+    return ndimage.maximum_filter(centres, CORE_PX) & where
 
 
 def strength_and_chroma(density: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

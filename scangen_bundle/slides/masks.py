@@ -59,7 +59,11 @@ def _from_picture(path: Path, slide_size: tuple[int, int], source_mpp: tuple[flo
     try:
         with Image.open(path) as picture:
             pixels = np.asarray(picture.convert("RGBA") if picture.mode in ("P", "PA", "LA", "RGBA") else picture)
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            path, f"the mask is too big: {error}", "export it smaller; a mask may have any size"
+        ) from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise InputError(path, f"the mask cannot be read as a picture: {error}", "export it again as PNG") from error
     mask = pixels != 0
     if pixels.ndim == 3:
@@ -130,7 +134,8 @@ def _polygons(document: Any, path: Path) -> Iterator[list[np.ndarray]]:
         try:
             coordinates = document["coordinates"]
             for rings in [coordinates] if kind == "Polygon" else coordinates:
-                yield [_ring(ring) for ring in rings]
+                if rings:  # GeoJSON lets a polygon be empty (RFC 7946, 3.1)
+                    yield [_ring(ring) for ring in rings]
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(path, f"a {kind} in the mask is malformed: {error}", "export it again") from error
 

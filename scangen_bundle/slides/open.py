@@ -7,8 +7,9 @@ import os
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.cucim_reader import CucimReader
-from scangen_bundle.slides.openslide_reader import OpenSlideReader
+from scangen_bundle.slides.openslide_reader import EXPORT, OpenSlideReader
 from scangen_bundle.slides.reader import SlideReader, UnsupportedLayout
+from scangen_bundle.slides.tiff_pyramid import DAMAGED
 from scangen_bundle.slides.tifffile_reader import TifffileReader
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,9 @@ def _open_fastest(path: str | os.PathLike[str]) -> SlideReader:
         try:
             return OpenSlideReader(path)
         except UnsupportedLayout as other:
-            raise InputError(path, f"{other.problem}, and {reason.problem}", other.remedy) from other
+            # To take the other reader is no remedy any more.
+            remedy = DAMAGED if reason.remedy == DAMAGED else EXPORT
+            raise InputError(path, f"{other.problem}, and {reason.problem}", remedy) from other
     try:
         whole = OpenSlideReader(path)
     except UnsupportedLayout as reason:

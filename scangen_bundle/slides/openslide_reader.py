@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import openslide
 
 SHIFT_MARGIN = 8
+EXPORT = "give a whole-slide image, or export it as tiled TIFF with JPEG tiles"
+UNSUPPORTED_COMPRESSION = "Unsupported TIFF compression"  # in the message: OpenSlide has one type for all its errors
 
 
 class OpenSlideHandle:
@@ -58,7 +60,8 @@ class OpenSlideReader(PyramidReader):
         path: the slide file.
 
     Raises:
-        InputError: the file is missing, empty, no slide that OpenSlide knows, or damaged.
+        UnsupportedLayout: no slide that OpenSlide knows, or one with a compression that it does not decode.
+        InputError: the file is missing, empty or damaged.
     """
 
     backend = "openslide"
@@ -70,16 +73,26 @@ class OpenSlideReader(PyramidReader):
             return OpenSlideHandle(self.path, openslide.OpenSlide(str(self.path)))
         except openslide.OpenSlideUnsupportedFormatError:
             raise UnsupportedLayout(
-                self.path, "OpenSlide does not know this format", "give a whole-slide image, or export it as tiled TIFF"
+                self.path,
+                "OpenSlide does not know this format",
+                f"{EXPORT}; if it is one, its copy is damaged: copy it again",
             ) from None
         except openslide.OpenSlideError as error:
+            if UNSUPPORTED_COMPRESSION in str(error):
+                raise UnsupportedLayout(
+                    self.path,
+                    f"OpenSlide does not decode its tiles ({error})",
+                    "read it with the backend tifffile",
+                ) from error
             raise InputError(
                 self.path, f"OpenSlide cannot open it: {error}", "copy or export the slide again"
             ) from error
 
     def _describe(self) -> tuple[list[tuple[int, int]], tuple[float, float] | None, dict[str, str]]:
         slide = self.handle().slide
-        properties = dict(slide.properties)
+        # A key that is not UTF-8 (in an Aperio description) is listed but not found: it is left out.
+        told = {key: slide.properties.get(key) for key in slide.properties}
+        properties = {key: value for key, value in told.items() if value is not None}
         spacing = [properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
         mpp = (float(spacing[0]), float(spacing[1])) if spacing[0] and spacing[1] else None
         return list(slide.level_dimensions), mpp, properties

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from scangen_bundle.cohort.manifest import PLAUSIBLE_MPP
 from scangen_bundle.errors import InputError
 
@@ -16,7 +18,7 @@ LEVEL_TOLERANCE = 1e-3
 def resolve_mpp(
     metadata: tuple[float, float] | None,
     target_mpp: float,
-    override: float | Sequence[float] | None = None,
+    override: float | Sequence[float] | np.ndarray | None = None,
     where: object = "slide",
 ) -> tuple[float, float]:
     """The slide's level-0 resolution: the user's override, else the file's own value, else an error.
@@ -39,11 +41,16 @@ def resolve_mpp(
     """
     remedy = "state the slide's mpp (column mpp of the manifest, or source_mpp)"
     if override is not None:
-        stated = tuple(override) if isinstance(override, Sequence) else (override, override)
-        if not any(math.isnan(value) for value in stated):
-            if len(stated) != 2 or not all(math.isfinite(value) and value > 0 for value in stated):
-                raise InputError(where, f"the stated mpp {override} is not one or two positive numbers", remedy)
-            return float(stated[0]), float(stated[1])
+        problem = f"the stated mpp {override!r} is not one or two positive numbers"
+        try:
+            stated = np.asarray(override, np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(where, problem, remedy) from error
+        if not np.isnan(stated).any():
+            if stated.shape not in ((), (2,)) or not (np.isfinite(stated) & (stated > 0)).all():
+                raise InputError(where, problem, remedy)
+            x, y = np.broadcast_to(stated, 2).tolist()
+            return x, y
     if metadata is None:
         raise InputError(where, "the file does not say its resolution (no mpp)", remedy)
     low, high = min(PLAUSIBLE_MPP[0], target_mpp / 2), max(PLAUSIBLE_MPP[1], target_mpp * 2)

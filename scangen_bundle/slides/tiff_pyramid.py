@@ -6,6 +6,7 @@ vendors whose tiles overlap, are cropped or padded (Hamamatsu, Leica, Philips, V
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import xml.etree.ElementTree as ElementTree
@@ -34,7 +35,10 @@ MARKED_COMPRESSIONS = {JPEG, 33005, 34712}  # JPEG and JPEG 2000
 
 @dataclass(frozen=True)
 class TiffLevel:
-    """One level of a tiled TIFF; sizes are (width, height). `decode(data, index, out)` fills `out` uint8 [h, w, 3]."""
+    """One level of a tiled TIFF; sizes are (width, height). `decode(data, index, out)` fills `out` uint8 [h, w, 3].
+
+    `compression` and `predictor` are the numbers of the TIFF tags, `samples` counts the values of a pixel (3, or 4 with alpha).
+    """
 
     size: tuple[int, int]
     tile: tuple[int, int]
@@ -42,7 +46,14 @@ class TiffLevel:
     offsets: tuple[int, ...]
     byte_counts: tuple[int, ...]
     compression: int
+    predictor: int
+    samples: int
     decode: Callable[[bytes, int, np.ndarray], None]
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether it leaves out tiles (TIFF writes 0 bytes for them), which readers fill in different ways."""
+        return 0 in self.byte_counts
 
     def read_tile(self, file: int, index: int, path: Path) -> bytes | None:
         """The coded bytes of one native tile from the open file descriptor `file`, or None if the tile is left out.
@@ -95,7 +106,7 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
             if vendor is not None:
                 raise UnsupportedLayout(path, f"a TIFF of a kind that has its own tiling ({vendor[3:]})", OTHER_READER)
             _check_chain(path, tiff)
-            pages: list[Any] = _level_pages(tiff)
+            pages: list[Any] = _level_pages(path, tiff)
             levels = tuple(_level(path, page) for page in pages)
             description = first.description
             if tiff.is_svs:
@@ -108,7 +119,7 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
     except (InputError, OSError):
         raise
     except Exception as error:  # tifffile meets a damaged directory with errors of many types
-        raise UnsupportedLayout(path, f"its TIFF directory cannot be read ({error!r})", DAMAGED) from error
+        raise UnsupportedLayout(path, "its TIFF directory cannot be read", DAMAGED) from error
     if not levels:
         raise UnsupportedLayout(path, "the TIFF has no tiled image", OTHER_READER)
     _check_extent(path, levels)
@@ -124,10 +135,15 @@ def _check_chain(path: Path, tiff: Any) -> None:
         raise InputError(path, f"{problem} (the file has {tiff.filehandle.size} bytes)", DAMAGED)
 
 
-def _level_pages(tiff: Any) -> list[Any]:
+def _level_pages(path: Path, tiff: Any) -> list[Any]:
     """The pages that are levels, by the rules that OpenSlide has for generic TIFF and for Aperio."""
     if tiff.is_ome:
-        pages = [level.keyframe for level in tiff.series[0].levels if len(level.pages) == 1]
+        series = tiff.series[0]
+        pages = [level.keyframe for level in series.levels if len(level.pages) == 1]
+        if not pages:
+            found = f"an OME-TIFF of {len(series.pages)} pictures for each level (axes {series.axes})"
+            remedy = "export its colours as one picture; the backend openslide reads the first picture alone"
+            raise UnsupportedLayout(path, f"{found}, expected one in RGB (YXS)", remedy)
     else:
         pages = [page.aspage() for page in tiff.pages]
         if not tiff.is_svs:
@@ -160,6 +176,8 @@ def _level(path: Path, page: Any) -> TiffLevel:
         offsets=tuple(page.dataoffsets),
         byte_counts=tuple(page.databytecounts),
         compression=int(page.compression),
+        predictor=int(page.predictor),
+        samples=page.samplesperpixel,
         decode=_decoder(page),
     )
 
@@ -209,10 +227,10 @@ def _aperio(description: str) -> tuple[tuple[float, float] | None, dict[str, str
         if separator:
             properties[f"aperio.{key.strip()}"] = value.strip()
     try:
-        mpp = float(properties["aperio.MPP"])
+        mpp = float(properties["aperio.MPP"].replace(",", "."))  # a decimal comma, as OpenSlide takes it
     except (KeyError, ValueError):
         return None, properties
-    return (mpp, mpp), properties
+    return None if math.isnan(mpp) else (mpp, mpp), properties
 
 
 def _ome(xml: str) -> tuple[tuple[float, float] | None, dict[str, str]]:

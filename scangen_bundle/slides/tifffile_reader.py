@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.slides.reader import WHITE, PyramidReader
-from scangen_bundle.slides.tiff_pyramid import DAMAGED, TiffLevel, read_tiff_pyramid
+from scangen_bundle.slides.reader import WHITE, PyramidReader, UnsupportedLayout
+from scangen_bundle.slides.tiff_pyramid import DAMAGED, OTHER_READER, TiffLevel, TiffPyramid, read_tiff_pyramid
 
 # One big array for many tiles: NumPy asks for huge pages, and first touching it costs a third to a fifth.
 SLAB_TILES = 64
@@ -93,8 +93,8 @@ class TileCache:
 class TiffHandle:
     """An open TIFF: its pyramid, a file descriptor, and the tiles of one level decoded from it."""
 
-    def __init__(self, path: Path) -> None:
-        self.pyramid = read_tiff_pyramid(path)
+    def __init__(self, path: Path, pyramid: TiffPyramid) -> None:
+        self.pyramid = pyramid
         self.file = os.open(path, os.O_RDONLY)
         self.cache: TileCache | None = None
 
@@ -111,7 +111,8 @@ class TifffileReader(PyramidReader):
             of regions touches (30 MB for 20,000 px, 150 MB for 100,000 px).
 
     Raises:
-        UnsupportedLayout: not a tiled TIFF whose pyramid is one plain grid per level.
+        UnsupportedLayout: not a tiled TIFF whose pyramid is one plain grid per level, or an Aperio slide that leaves out tiles
+            above level 0.
         InputError: the file is missing, empty or damaged.
     """
 
@@ -122,7 +123,12 @@ class TifffileReader(PyramidReader):
         super().__init__(path)
 
     def _open(self) -> TiffHandle:
-        return TiffHandle(self.path)
+        pyramid = read_tiff_pyramid(self.path)
+        if pyramid.properties["openslide.vendor"] == "aperio" and any(level.is_sparse for level in pyramid.levels[1:]):
+            # Aperio's own reading, which OpenSlide follows, shows the finer level there; in other TIFFs it is white.
+            problem = "an Aperio slide whose coarser levels leave out tiles, which are to be made from the finer level"
+            raise UnsupportedLayout(self.path, problem, OTHER_READER)
+        return TiffHandle(self.path, pyramid)
 
     def _describe(self) -> tuple[list[tuple[int, int]], tuple[float, float] | None, dict[str, str]]:
         pyramid = self.handle().pyramid

@@ -8,6 +8,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from fire.parser import DefaultParseValue
 
 from scangen_bundle.settings import load_config, options_of, unknown_settings
 from tests.conftest import ROOT
@@ -32,6 +33,13 @@ def test_every_command_names_what_there_is(page, monkeypatch):
         config = load_config(options["config_file"])
         assert step in config, (step, options)
         assert unknown_settings(options, config) == [], (step, options)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_nothing_is_set_to_null_on_a_command_line_where_that_is_a_word(page):
+    assert DefaultParseValue("None") is None
+    assert DefaultParseValue("null") == "null"
+    assert not re.search(r"--\w+[ =]null\b", page.read_text(encoding="utf-8"))
 
 
 def test_the_readme_shows_the_whole_way():

@@ -17,7 +17,8 @@ import pytest
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import ExtractionJob, open_bag
-from tests.features.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest
+from scangen_bundle.features.tiling import SlideTask, TilingSettings, read_slide
+from tests.features.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest, make_slide
 
 NOBODY = 65534
 JOB_SCRIPT = """
@@ -220,6 +221,16 @@ def test_a_bag_of_another_slide_or_of_another_mask_is_refused(tmp_path):
     (bags / "b.h5").write_bytes((bags / "a.h5").read_bytes())
     with pytest.raises(InputError, match=r"b\.h5: it is the bag of a"):
         make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}).run()
+
+
+def test_a_mask_that_leaves_no_tile_is_named_and_not_the_slide(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(np.zeros((16, 16), np.uint8)).save(tmp_path / "masks" / "a.png")
+    slide, mask = str(make_slide(tmp_path / "a.slide")), str(tmp_path / "masks" / "a.png")
+    with pytest.raises(InputError, match=r"a\.png: the mask leaves no tile: 0 mm² .*white"):
+        next(read_slide(SlideTask("a", slide, np.nan, mask), TilingSettings(mpp=0.5, tile_px=64, reader=FakeSlide)))
 
 
 def test_a_killed_run_loses_the_slide_in_hand_only(tmp_path):

@@ -47,7 +47,8 @@ def write_slide(
         image: level 0.
         mpp: resolution, one number or (x, y); None writes no resolution.
         levels: how many, each half the one before.
-        coding: "ycbcr" or "rgb" JPEG of quality 95, "jpeg2000" or "deflate" (both without loss).
+        coding: "ycbcr" or "rgb" JPEG of quality 95, "jpeg2000" (Aperio's number) without loss, or tifffile's name of a
+            compression; "lzw-2" has predictor 2.
         description: the ImageDescription of every level.
     """
     options: dict[str, Any] = {"tile": (256, 256), "photometric": "rgb", "metadata": None, "software": False}
@@ -58,7 +59,8 @@ def write_slide(
     elif coding == "jpeg2000":
         options |= {"compression": 33005, "compressionargs": {"codecformat": "J2K"}}
     else:
-        options |= {"compression": coding}
+        compression, _, predictor = coding.partition("-")
+        options |= {"compression": compression, "predictor": int(predictor or 1)}
     with tifffile.TiffWriter(path) as tiff:
         for number, level in enumerate(levels_of(image, levels)):
             if mpp is not None:
@@ -72,10 +74,19 @@ def write_slide(
     return path
 
 
-def aperio_description(image: np.ndarray, mpp: float | None, scanner: str = "ScanScope ID = CPAPERIOCS") -> str:
-    """What an Aperio scanner writes; without `mpp` as if it had been stripped."""
+def leave_out_tiles(path: Path, level: int, tiles: list[int]) -> Path:
+    """Make a slide say that it has not these tiles of a level: 0 bytes at 0, as TIFF writes it."""
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        for name in ("TileOffsets", "TileByteCounts"):
+            tag = tiff.pages[level].aspage().tags[name]
+            tag.overwrite([0 if tile in tiles else value for tile, value in enumerate(tag.value)])
+    return path
+
+
+def aperio_description(image: np.ndarray, mpp: float | str | None, scanner: str = "ScanScope ID = CPAPERIOCS") -> str:
+    """What an Aperio scanner writes; without `mpp` as if it had been stripped. A text is written as it is."""
     height, width = image.shape[:2]
-    resolution = "" if mpp is None else f"|MPP = {mpp:.4f}"
+    resolution = "" if mpp is None else f"|MPP = {mpp if isinstance(mpp, str) else format(mpp, '.4f')}"
     return (
         f"Aperio Image Library v12.0.15 \r\n{width}x{height} [0,0 {width}x{height}] (256x256) JPEG/RGB Q=95|AppMag = 20"
         f"|{scanner}{resolution}"

@@ -14,6 +14,9 @@ from tests.slides.generated import aperio_description, picture, write_slide
     ("properties", "name"),
     [
         ({"openslide.vendor": "aperio", "aperio.ScannerType": "GT450"}, "aperio-gt450"),
+        ({"openslide.vendor": "aperio", "aperio.ScannerType": "ScanScope XT"}, "aperio-xt"),
+        ({"openslide.vendor": "aperio", "aperio.ScannerType": "ScanScope AT"}, "aperio-at"),
+        ({"openslide.vendor": "hamamatsu", "tiff.Model": "NanoZoomer S20MD"}, "hamamatsu-s20"),
         ({"openslide.vendor": "aperio", "aperio.ScanScope ID": "CPAPERIOCS"}, "aperio-cs"),
         ({"openslide.vendor": "aperio", "aperio.ScanScope ID": "SS1302"}, "aperio"),  # a machine, not a model
         (
@@ -104,6 +107,26 @@ def test_the_real_aperio_slides_are_aperio(real_data: Path) -> None:
         (ScannerIdentity("3dhistech", "p1000"), "Pannoramic 1000", "agreement"),
         (ScannerIdentity("aperio", "gt450"), "scanner B", "unknown"),
         (ScannerIdentity("", ""), "Aperio AT2", "unknown"),
+        (ScannerIdentity("aperio", "cs"), "Aperio CS2", "disagreement"),
+        (ScannerIdentity("aperio", "cs2"), "Aperio CS", "disagreement"),
+        (ScannerIdentity("aperio", "cs2"), "Aperio ScanScope CS2", "agreement"),
+        (ScannerIdentity("aperio", "at2"), "Aperio ScanScope XT", "disagreement"),
+        (ScannerIdentity("aperio", "at2"), "Aperio at our site", "agreement"),
+        (ScannerIdentity("aperio", "gt450"), "ScanScope AT", "disagreement"),
+        (ScannerIdentity("aperio", "at-turbo"), "ScanScope AT Turbo", "agreement"),
+        (ScannerIdentity("leica", "versa"), "Aperio VERSA 200", "agreement"),
+        (ScannerIdentity("leica", "versa"), "Aperio AT2", "disagreement"),
+        (ScannerIdentity("hamamatsu", "xr"), "Aperio XR3", "disagreement"),
+        (ScannerIdentity("hamamatsu", "sq"), "Hamamatsu XR", "disagreement"),
+        (ScannerIdentity("hamamatsu", "sq"), "squamous site", "unknown"),
+        (ScannerIdentity("hamamatsu", "s360"), "Hamamatsu S20", "disagreement"),
+        (ScannerIdentity("hamamatsu", "s360"), "NanoZoomer S540MD", "disagreement"),
+        (ScannerIdentity("hamamatsu", "s360"), "NanoZoomer S360MD", "agreement"),
+        (ScannerIdentity("hamamatsu", "s60"), "NanoZoomer S60v2 MD", "agreement"),
+        (ScannerIdentity("hamamatsu", "s210"), "S60", "disagreement"),
+        (ScannerIdentity("ventana", "dp200"), "Rochester, scanner 2", "unknown"),
+        (ScannerIdentity("ventana", "x9"), "x99", "unknown"),
+        (ScannerIdentity("", "x9"), "scanner X9", "agreement"),
     ],
 )
 def test_the_manifest_is_compared_by_model_and_else_by_vendor(identity, manifest, expected) -> None:

@@ -82,6 +82,8 @@ def test_png_of_any_kind_and_size_covers_the_slide(tmp_path, mode) -> None:
         ("a.json", b"{}", "no GeoJSON"),
         ("b.json", b'{"type": "FeatureCollection", "features": []}', "no polygon"),
         ("c.json", b'{"type": "Polygon", "coordinates": [[[0, 0], [1]]]}', "malformed"),
+        ("empty.json", b'{"type": "Polygon", "coordinates": []}', "no polygon"),
+        ("hollow.json", b'{"type": "MultiPolygon", "coordinates": [[]]}', "no polygon"),
         ("d.json", b'{"type": "Polygon", "coordinates": [[[9e3, 9e3], [9e3, 1e4], [1e4, 1e4]]]}', "outside"),
     ],
 )
@@ -106,3 +108,10 @@ def test_a_cut_png_is_refused(tmp_path) -> None:
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match="cannot be read"):
         load_mask(tmp_path / "cut.png", SIZE, MPP)
+
+
+def test_a_picture_too_big_to_read_is_to_be_exported_smaller(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's limit is twice this
+    Image.fromarray(np.full((48, 80), 255, np.uint8)).save(tmp_path / "big.png")
+    with pytest.raises(InputError, match=r"big\.png: the mask is too big.*smaller; a mask may have any size"):
+        load_mask(tmp_path / "big.png", SIZE, MPP)

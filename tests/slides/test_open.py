@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import tifffile
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import SlideReader, TileReader, open_slide
-from tests.slides.generated import aperio_description, levels_of, picture, write_slide
+from scangen_bundle.slides.reader import UnsupportedLayout
+from tests.slides.generated import aperio_description, leave_out_tiles, levels_of, picture, write_slide
 
 IMAGE = picture()
 BACKENDS = ("openslide", "tifffile", "cucim")
@@ -152,6 +154,69 @@ def test_an_ome_tiff_is_read_with_all_its_levels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(reader.read_region(200, 100, 1, 64, 48), half[50:98, 100:164])
 
 
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("kind", ["aperio", "generic"])
+def test_tiles_that_the_slide_leaves_out_are_what_openslide_makes_of_them(
+    tmp_path: Path, kind: str, level: int
+) -> None:
+    """White, but in Aperio slides above level 0, where it is the finer level."""
+    description = aperio_description(IMAGE, 0.5) if kind == "aperio" else None
+    path = write_slide(tmp_path / "slide.svs", IMAGE, description=description)
+    leave_out_tiles(path, level, [0, 1])
+    full_tile = levels_of(IMAGE, 2)[level][10:110, 10:210].astype(int)
+    readers = open_all(path)
+    for reader in readers.values():
+        region = reader.read_region(10 * 2**level, 10 * 2**level, level, 200, 100)
+        if kind == "aperio" and level:
+            assert np.abs(region - full_tile).mean() < 4, reader
+        else:
+            assert (region == 255).all(), reader
+    assert readers["auto"].backend == ("openslide" if kind == "aperio" and level else "tifffile")
+    assert "cucim" not in readers
+
+
+@pytest.mark.parametrize("coding", ["jpeg2000", "webp", "jpegxl", "lzma"])
+def test_a_compression_that_only_tifffile_decodes_is_read_with_tifffile(tmp_path: Path, coding: str) -> None:
+    path = tmp_path / "slide.tif"
+    options = {"compressionargs": {"level": 100}} if coding == "jpeg2000" else {}
+    tifffile.imwrite(path, IMAGE, tile=(256, 256), photometric="rgb", metadata=None, compression=coding, **options)
+    with pytest.raises(UnsupportedLayout, match=r"Unsupported TIFF compression.*backend tifffile"):
+        open_slide(path, "openslide")
+    reader = open_slide(path)
+    assert reader.backend == "tifffile"
+    assert np.abs(reader.read_region(100, 60, 0, 300, 200).astype(int) - IMAGE[60:260, 100:400]).mean() < 1.5
+
+
+def test_an_aperio_description_that_is_not_utf_8_is_read_as_far_as_it_can_be(tmp_path: Path) -> None:
+    path = tmp_path / "slide.svs"
+    text = aperio_description(IMAGE, 0.25, "ScannerType = GT450|User = J\xf6rg|Gr\xf6\xdfe = 5").encode("latin-1")
+    tifffile.imwrite(
+        path, IMAGE, tile=(256, 256), photometric="rgb", metadata=None, compression="jpeg", description=text
+    )
+    assert open_slide(path).backend == "tifffile"
+    for backend in ("openslide", "tifffile"):
+        reader = open_slide(path, backend)
+        assert reader.mpp == (0.25, 0.25)
+        assert reader.properties["aperio.ScannerType"] == "GT450"
+
+
+@pytest.mark.parametrize(
+    ("told", "mpp"), [("0.25", (0.25, 0.25)), ("0,25", (0.25, 0.25)), ("nan", None), ("?", None), ("", None)]
+)
+def test_readers_agree_on_an_aperio_resolution_however_it_is_written(tmp_path: Path, told: str, mpp: object) -> None:
+    path = write_slide(tmp_path / "slide.svs", IMAGE, mpp=None, levels=1, description=aperio_description(IMAGE, told))
+    assert [reader.mpp for reader in open_all(path).values()] == [mpp] * (4 if find_spec("cucim") else 3)
+
+
+def test_an_ome_tiff_of_one_picture_per_channel_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    path = tmp_path / "channels.ome.tif"
+    tifffile.imwrite(
+        path, np.moveaxis(IMAGE, -1, 0), ome=True, tile=(256, 256), metadata={"axes": "CYX"}, photometric="minisblack"
+    )
+    with pytest.raises(UnsupportedLayout, match=r"3 pictures for each level \(axes CYX\), expected one in RGB"):
+        open_slide(path, "tifffile")
+
+
 def _mean(reader: SlideReader, queue: multiprocessing.Queue) -> None:
     queue.put(float(reader.read_region(0, 0, 0, 300, 300).mean()))
 
@@ -217,6 +282,17 @@ class TestBadFiles:
         path = tmp_path / "directory.tif"
         path.write_bytes(data)
         self.refuse(path, backend, "directory cannot be read|format")
+
+    @pytest.mark.parametrize("damage", ["offset", "cut"])
+    def test_a_tiff_without_a_directory_is_said_to_be_damaged(
+        self, slides: dict[str, Path], tmp_path: Path, backend: str, damage: str
+    ) -> None:
+        data = slides["0.504"].read_bytes()
+        path = tmp_path / "slide.tif"
+        path.write_bytes(data[:20] if damage == "cut" else data[:4] + b"\xff\xff\xff\x7f" + data[8:])
+        with pytest.raises(InputError, match=r"damaged.*copy") as caught:
+            open_slide(path, backend)
+        assert "Error(" not in str(caught.value)
 
     def test_directory_whose_first_level_lost_its_tiles(
         self, slides: dict[str, Path], tmp_path: Path, backend: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from scangen_bundle.errors import InputError
@@ -17,6 +18,8 @@ def test_the_users_value_goes_before_the_files() -> None:
     assert resolve_mpp((0.25, 0.25), 0.5, 0.23) == (0.23, 0.23)
     assert resolve_mpp((1000.0, 1000.0), 0.5, (0.22, 0.44)) == (0.22, 0.44)
     assert resolve_mpp(None, 0.5, [0.22, 0.44]) == (0.22, 0.44)  # as YAML gives it
+    assert resolve_mpp(None, 0.5, np.array([0.22, 0.44])) == (0.22, 0.44)
+    assert resolve_mpp(None, 0.5, "0.22") == (0.22, 0.22)  # as a table read as text gives it
     assert resolve_mpp((0.25, 0.25), 0.5, math.nan) == (0.25, 0.25)  # an empty cell of the manifest
 
 
@@ -39,10 +42,10 @@ def test_a_coarse_slide_is_believed_when_it_is_asked_for_as_such() -> None:
         resolve_mpp((1000.0, 1000.0), 28.97)
 
 
-@pytest.mark.parametrize("override", [0.0, -0.25, math.inf, (0.25, -1.0), [0.25]])
+@pytest.mark.parametrize("override", [0.0, -0.25, math.inf, (0.25, -1.0), [0.25], "0.25 µm", {}])
 def test_a_stated_resolution_has_to_be_a_positive_number(override) -> None:
-    with pytest.raises(InputError, match="positive number"):
-        resolve_mpp((0.25, 0.25), 0.5, override)
+    with pytest.raises(InputError, match=r"a\.svs.*positive number"):
+        resolve_mpp((0.25, 0.25), 0.5, override, "a.svs")
 
 
 @pytest.mark.parametrize(

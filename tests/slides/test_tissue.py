@@ -130,6 +130,38 @@ def test_a_dark_bar_is_no_tissue_and_leaves_the_tissue_alone() -> None:
     assert found.sum() == pytest.approx(area(image), rel=0.05)
 
 
+@pytest.mark.parametrize("tint", [(40, 25, 30), (60, 45, 40), (30, 22, 18), (12, 8, 10)])
+def test_a_dark_bar_with_a_tint_is_no_tissue_on_an_empty_slide_nor_beside_tissue(tint: tuple[int, int, int]) -> None:
+    random = np.random.default_rng(2)
+    density, _ = tissue_density()
+    for image in (picture(np.zeros_like(density)), picture(density)):
+        barred = image.astype(np.float32)
+        barred[:40] = np.array(tint) + random.normal(0, 0.5, (40, 400, 3))
+        barred[40] = (barred[39] + barred[41]) / 2
+        found = find_tissue(barred, MPP)
+        assert not found[:44].any()
+        assert found.sum() == pytest.approx(area(image), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ((0.65, 0.70, 0.29), (0.27, 0.57, 0.78)),
+        ((0.65, 0.70, 0.29), (0.175, 0.97, 0.15)),
+        ((0.83, 0.51, 0.2), (0.6, 0.75, 0.3)),
+    ],
+    ids=["DAB over haematoxylin, together nearly neutral", "PAS", "dark Giemsa"],
+)
+def test_dark_stains_with_texture_are_no_bar(one: tuple[float, ...], other: tuple[float, ...]) -> None:
+    _, blob = tissue_density()
+    random = np.random.default_rng(3)
+    textures = [ndimage.gaussian_filter(random.normal(size=blob.shape), sigma) * 3 * sigma for sigma in (3, 5)]
+    amounts = [blob * np.clip(0.6 + 0.2 * texture, 0.05, None) for texture in textures]
+    stained = amounts[0][..., None] * one + amounts[1][..., None] * other
+    found = find_tissue(picture(stained).astype(np.float32), MPP)
+    assert (found & blob).sum() > 0.95 * blob.sum()
+
+
 def test_glass_white_is_the_glass_and_not_the_fill_nor_pale_tissue() -> None:
     density, _ = tissue_density()
     image = picture(density).astype(np.float32)
