@@ -50,8 +50,8 @@ def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
 
 def explain(path: Path) -> tuple[str, str]:
     """What a file that cannot be read as weights is, as far as its bytes tell, and what to do about it."""
-    if found := what_it_is_instead(path):
-        return found
+    if instead := what_it_is_instead(path):
+        return instead
     with open(path, "rb") as handle:
         head = handle.read(4)
     if path.suffix == ".safetensors":
