@@ -137,7 +137,12 @@ def _flags(row: Any, limits: AuditThresholds, paired: bool) -> list[str]:
     """What stands out in a scanner's row."""
     found = []
     if math.isnan(row["effective_mpp"]):
-        found.append("the resolution of its tiles is not known; state the slides' mpp in the manifest")
+        remedy = (
+            "state the slides' mpp in the manifest"
+            if math.isnan(row["source_mpp_x"])
+            else "its files do not say how many px of level 0 a tile's px has"
+        )
+        found.append(f"the resolution of its tiles is not known; {remedy}")
     low, high = row["effective_mpp_min"], row["effective_mpp_max"]
     if high > low * (1 + limits.effective_mpp):
         found.append(f"its scans differ in resolution, {low:.4g} to {high:.4g} µm/px")

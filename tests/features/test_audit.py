@@ -63,7 +63,11 @@ def test_scanners_that_are_alike_are_not_flagged():
         ({"tiles": 120}, r"b: \+20.0% tiles"),
         ({"sharpness": 10.0}, r"b: 0.2 times the other scanners' sharpness"),
         ({"source_mpp_x": 0.26}, "b: its pixels are not square, 0.26 x 0.25"),
-        ({"effective_mpp_x": np.nan}, "b: the resolution of its tiles is not known"),
+        ({"effective_mpp_x": np.nan}, "b: the resolution of its tiles is not known; its files do not say how many px"),
+        (
+            {"effective_mpp_x": np.nan, "source_mpp_x": np.nan},
+            "b: the resolution of its tiles is not known; state the slides' mpp",
+        ),
         ({"encoder": "other"}, "all: features of more than one encoder: fake, other"),
         ({"dim": 8}, "all: features of more than one dim: 4, 8"),
         ({"agreement": "disagreement", "identified": "aperio-at2"}, "b: s-b: the file says aperio-at2"),
