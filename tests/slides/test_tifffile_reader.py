@@ -1,4 +1,4 @@
-"""Which native tile gives what to which region, and the cache of decoded tiles."""
+"""Which native tile gives what to which region, and what is decoded for it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from scangen_bundle.slides import TifffileReader
 from scangen_bundle.slides.reader import UnsupportedLayout
-from scangen_bundle.slides.tifffile_reader import TileCache, tile_pieces
+from scangen_bundle.slides.tifffile_reader import tile_pieces
 from tests.slides.generated import picture, write_slide
 
 
@@ -40,44 +40,6 @@ def test_regions_wholly_outside_have_no_pieces() -> None:
     assert tile_pieces(np.array([[-100, 0], [500, 500]]), (30, 23), grid) == []
 
 
-def test_cache_drops_the_tile_not_used_for_longest_and_uses_its_memory_again() -> None:
-    cache = TileCache(0, (4, 4), limit=2)
-    cache.grow(2)
-    for index in (1, 2):
-        tile = cache.buffer()
-        tile[:] = index
-        cache.put(index, tile)
-    first = cache.get(1)
-    cache.put(3, cache.buffer())
-    assert cache.get(2) is None
-    assert cache.get(1) is first
-    assert first is not None
-    assert (first == 1).all()
-
-
-def test_cache_decodes_over_a_tile_whose_pixels_have_all_been_given_out() -> None:
-    cache = TileCache(0, (4, 4), limit=9)
-    first, second = cache.buffer(), cache.buffer()
-    cache.put(1, first)
-    cache.put(2, second)
-    cache.give(1, 10)
-    cache.give(2, 10)
-    cache.give(2, 6)  # all 16
-    assert cache.buffer() is second
-    assert cache.get(2) is None
-    assert cache.get(1) is first
-
-
-def test_cache_keeps_a_tile_that_gave_more_pixels_than_it_has() -> None:
-    cache = TileCache(0, (4, 4), limit=9)
-    tile = cache.buffer()
-    cache.put(1, tile)
-    cache.give(1, 16)
-    cache.give(1, 1)  # another region wants it too
-    assert cache.buffer() is not tile
-    assert cache.get(1) is tile
-
-
 def test_a_raster_of_regions_keeps_no_more_tiles_than_a_row_needs(tmp_path: Path) -> None:
     path = write_slide(tmp_path / "slide.tif", picture(2048, 2048), levels=1)  # 8 x 8 tiles
     grid = np.arange(0, 2048, 128)
@@ -85,18 +47,6 @@ def test_a_raster_of_regions_keeps_no_more_tiles_than_a_row_needs(tmp_path: Path
         for y in grid:
             reader.read_regions(np.column_stack([grid, np.full_like(grid, y)]), 0, 128, 128)
         assert len(reader.handle().cache) == 8
-
-
-def test_cache_doubles_up_to_its_limit_when_it_has_lost_as_many_tiles_as_it_holds() -> None:
-    cache = TileCache(0, (4, 4), limit=500)
-    start = cache.capacity
-    for _ in range(2):  # twice through more tiles than it holds, so that each is missed twice
-        for index in range(start + 10):
-            if cache.get(index) is None:
-                cache.put(index, cache.buffer())
-    assert cache.capacity == 2 * start
-    cache.grow(10_000)
-    assert cache.capacity == 500
 
 
 def test_each_native_tile_is_decoded_once_for_a_raster_of_regions(tmp_path: Path, monkeypatch) -> None:
