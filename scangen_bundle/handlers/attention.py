@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import ignite.distributed as idist
 import numpy as np
 import pandas as pd
 import torch
@@ -19,6 +20,7 @@ from tqdm import tqdm
 
 from scangen_bundle.errors import some
 from scangen_bundle.handlers.checkpoint import unwrap
+from scangen_bundle.handlers.gather import gather
 
 if TYPE_CHECKING:
     from scangen_bundle.report.attention_files import AttendedScan
@@ -91,11 +93,16 @@ class AttentionMapHandler:
             self._weights[slide_id] = weights[row][mask[row]].numpy()
 
     def write(self, engine: Engine) -> None:
-        """Draw what is not there yet."""
-        specimens = {
-            specimen: scans for specimen, titles in self._specimens.items() if (scans := self._attended(titles))
-        }
+        """Draw what is not there yet, of the slides of all processes; the first of them draws."""
+        weights = {slide_id: values for part in gather(self._weights) for slide_id, values in part.items()}
         self._weights = {}
+        if idist.get_rank() != 0:
+            return
+        specimens = {
+            specimen: scans
+            for specimen, titles in self._specimens.items()
+            if (scans := self._attended(titles, weights))
+        }
         drawable, unknown = sum(map(len, specimens.values())), []
         with tqdm(total=drawable, desc="attention maps", unit="slide") as bar:
             for scans, left_out in zip(specimens.values(), self._draw(specimens), strict=True):
@@ -110,7 +117,7 @@ class AttentionMapHandler:
         if drawable > len(unknown):
             print(f"wrote attention maps of {drawable - len(unknown)} slides to {self.folder}")
 
-    def _attended(self, titles: Mapping[str, str]) -> list[AttendedScan]:
+    def _attended(self, titles: Mapping[str, str], weights: Mapping[str, np.ndarray]) -> list[AttendedScan]:
         """Those of a specimen's scans that were predicted."""
         from scangen_bundle.report.attention_files import AttendedScan
 
@@ -121,10 +128,10 @@ class AttentionMapHandler:
                 self.records[slide_id]["features_path"],
                 self.records[slide_id].get("slide_path") or "",
                 self._stated_mpp.get(slide_id, float("nan")),
-                self._weights[slide_id],
+                weights[slide_id],
             )
             for slide_id, title in titles.items()
-            if slide_id in self._weights
+            if slide_id in weights
         ]
 
     def _draw(self, specimens: Mapping[str, Sequence[AttendedScan]]) -> Iterator[list[str]]:

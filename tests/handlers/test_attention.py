@@ -3,6 +3,7 @@
 import json
 import shutil
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -18,6 +19,8 @@ from scangen_bundle.features import BagAttributes, write_bag
 from scangen_bundle.handlers import attention
 from scangen_bundle.handlers.attention import AttentionMapHandler
 from scangen_bundle.networks import MaskedMILModel
+
+from ..two_processes import in_two_processes
 
 SLIDES = ("s1-A", "s1-B", "s2-A")
 COORDS = np.array([[0, 0], [128, 0], [0, 128], [256, 1024], [1024, 256]])
@@ -152,3 +155,24 @@ def test_a_slide_that_another_process_cannot_read_is_one_clear_error(tmp_path, m
     monkeypatch.setattr(attention, "PER_PROCESS", 1)
     with pytest.raises(InputError, match=r"cut\.svs"):
         run(write_cohort(tmp_path, str(slide)), tmp_path, workers=2)
+
+
+def _run_a_share(rank, folder):
+    """Scans 0 and 2 in the first process, scan 1 in the second, with the network inside DistributedDataParallel."""
+    manifest = write_cohort(Path(folder) / str(rank), "")
+    records = make_records(manifest, folder, num_features=6, num_classes=2)
+    torch.manual_seed(0)
+    network = torch.nn.parallel.DistributedDataParallel(MaskedMILModel(2, 6).eval())
+    loader = torch.utils.data.DataLoader(BagDataset(records[rank::2]), 2, collate_fn=collate_bags)
+    handler = AttentionMapHandler(network, records, f"{folder}/maps", manifest, geojson=False)
+    SupervisedEvaluator(
+        "cpu", loader, network, prepare_batch=PrepareBagBatch(), val_handlers=[handler], decollate=False
+    ).run()
+
+
+def test_the_slides_of_two_processes_are_drawn_side_by_side_by_one(tmp_path):
+    for rank in "01":
+        (tmp_path / rank).mkdir()
+    in_two_processes(_run_a_share, str(tmp_path))
+    found = {path.name for path in (tmp_path / "maps").iterdir()}
+    assert found == {f"{slide_id}{kind}" for slide_id in SLIDES for kind in (".png", ".nii.gz")} | {"s1_scanners.png"}
