@@ -87,7 +87,6 @@ def load_manifest(
             *_several_values(table, "specimen_id", "label"),
             *_bad_labels(table, classes),
             *_bad_paths(table, folder, allow_outside),
-            *_shared_features(table),
             *_bad_mpp(table),
             *_bad_splits(table),
             *_too_few_scanners(table, min_scanners),
@@ -273,17 +272,6 @@ def _bad_paths(table: pd.DataFrame, folder: Path, allow_outside: bool) -> Iterat
         for line, texts in zip(table.index, table[columns].to_numpy(), strict=True):
             if not any(texts):
                 yield Violation(line, " or ".join(PATHS), "both are empty; a scan needs a slide or a feature bag")
-
-
-def _shared_features(table: pd.DataFrame) -> Iterator[Violation]:
-    """One slide file may hold two specimens, each with a mask; one bag of features is of one scan."""
-    first: dict[str, int] = {}
-    for line, text in _cells(table, "features_path"):
-        if text and first.setdefault(os.path.normpath(text), line) != line:
-            problem = (
-                f"{text!r} is the file of row {first[os.path.normpath(text)]} already; each scan has its own features"
-            )
-            yield Violation(line, "features_path", problem)
 
 
 def _is_below(path: str, real_folder: Path) -> bool:

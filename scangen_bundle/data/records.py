@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,7 +108,13 @@ def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None
 
 
 def _check_files(records: Sequence[dict[str, Any]], rows: pd.DataFrame, features_dir: str) -> None:
-    """Refuse scans whose features are not there; those that the manifest names by their file are named so."""
+    """Refuse scans that share a file of features, or whose file is not there; files that the manifest names are named."""
+    owner: dict[str, str] = {}
+    for record in records:
+        first = owner.setdefault(os.path.realpath(record["features_path"]), record["slide_id"])
+        if first != record["slide_id"]:
+            problem = f"{record['slide_id']} and {first} have one file of features, {record['features_path']}"
+            raise InputError("manifest", problem, "give each scan its own features")
     missing = [record for record in records if not Path(record["features_path"]).exists()]
     if not missing:
         return

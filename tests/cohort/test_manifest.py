@@ -296,13 +296,3 @@ def test_check_files_names_every_missing_file_at_once(tmp_path):
     assert "slide b1: no slide_path is given" in str(caught.value)
     assert "a1:" not in str(caught.value)
     check_files(manifest.iloc[:1], "slide_path")
-
-
-def test_one_feature_file_for_two_scans_is_refused_and_one_slide_of_two_specimens_is_not(tmp_path):
-    scans = [
-        row(features_path="f/x.h5"),
-        row(slide_id="y1", specimen_id="y", patient_id="P8", features_path="f/./x.h5"),
-    ]
-    assert "row 3, column features_path: 'f/./x.h5' is the file of row 2 already" in problem_of(write(tmp_path, scans))
-    shared = [row(), row(slide_id="y1", specimen_id="y", patient_id="P8")]
-    assert len(load_manifest(write(tmp_path, shared))) == 2

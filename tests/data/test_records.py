@@ -120,6 +120,13 @@ def test_all_missing_bags_are_counted_and_the_first_are_named(manifest, tmp_path
         make_records(table, "", **SIZES)
 
 
+def test_one_file_of_features_for_two_scans_is_refused(manifest):
+    table = manifest.copy()
+    table.loc[7, "features_path"] = table.loc[3, "features_path"].replace("/features/", "/features/./")
+    with pytest.raises(InputError, match=r"p002_s1 and p001_s0 have one file of features, .*/p001_s0\.h5"):
+        make_records(table, "", **SIZES)
+
+
 def test_the_bag_of_another_scan_under_this_scans_name_is_refused(manifest, tmp_path):
     write_cohort_bag(tmp_path / "p000_s0.h5", "p000_s1", np.zeros((3, FEATURES)))
     with pytest.raises(InputError, match=r"is the bag of 'p000_s1' under the name of 'p000_s0'"):
