@@ -1,7 +1,8 @@
 """How fast the slide readers are, beside the limit of decoding and beside OpenSlide and MONAI: prints one table per slide.
 
 Ratios are taken within one process, of CPU time, with cold tile caches (each round opens the slide anew), as the median of
-several rounds. The limit is decoding each distinct native tile that is touched once, with simplejpeg, and nothing else.
+several rounds. The limit is decoding each distinct native tile that is touched once, with the reader's own decoder, and nothing
+else.
 
     python -m benchmarks.readers [--size 20000] [--rounds 5] [--slide some.svs]
 """
@@ -80,9 +81,6 @@ def cpu_seconds(work: Callable[[], None]) -> float:
 
 def decode_distinct(path: Path, corners: np.ndarray, side: int) -> None:
     """The limit: each native tile of level 0 under the regions decoded once, in file order."""
-    import tifffile
-    from simplejpeg import decode_jpeg
-
     level = read_tiff_pyramid(path).levels[0]
     first, last = corners // level.tile, np.minimum(corners + side - 1, np.array(level.size) - 1) // level.tile
     cells = {
@@ -91,12 +89,10 @@ def decode_distinct(path: Path, corners: np.ndarray, side: int) -> None:
         for y in range(y0, y1 + 1)
         for x in range(x0, x1 + 1)
     }
-    with tifffile.TiffFile(path) as tiff:
-        tables = (tiff.pages.first.jpegtables or b"\xff\xd8\xff\xd9")[:-2]
     file = os.open(path, os.O_RDONLY)
     for cell in sorted(cells):
         data = os.pread(file, level.byte_counts[cell], level.offsets[cell])
-        decode_jpeg(tables + data[2:])
+        level.decode(data, cell, np.empty((level.tile[1], level.tile[0], 3), np.uint8))
     os.close(file)
 
 

@@ -15,7 +15,9 @@ class InputError(ValueError):
         where: the file, row or option at fault.
         problem: what was found, beside what was expected.
         remedy: what to do about it.
-        exit_code: that a command ends with.
+
+    Attributes:
+        exit_code: what a command ends with.
     """
 
     exit_code = 1

@@ -12,7 +12,7 @@ import numpy as np
 from scangen_bundle.features import FeatureBag, open_bag
 from scangen_bundle.features.arrays import dataset_rows
 
-MOST_MAPS = 16384  # Linux lets a process have 65,530
+MOST_MAPS = 16384  # bags, of two maps each; Linux lets a process have 65,530 maps
 
 
 @dataclass(frozen=True, eq=False)

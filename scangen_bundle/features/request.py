@@ -17,7 +17,7 @@ from scangen_bundle import __version__
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.features.attributes import BagAttributes
 from scangen_bundle.features.bag import FeatureBag
-from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, option_defaults
+from scangen_bundle.features.tiling import OPTIONS, SlideFacts, SlideTask, TilingSettings, option_defaults
 
 # Bump when a change of the code changes which tiles are cut or what their pixels are.
 EXTRACTION_VERSION = 1
@@ -54,7 +54,8 @@ class ExtractionRequest:
     @property
     def digest(self) -> str:
         """A name of this request: equal requests have equal ones."""
-        content = json.dumps({**self.expected(), "dtype": self.dtype}, sort_keys=True)
+        settings = _full_settings(self.settings)
+        content = json.dumps({**self.expected(), "settings": settings, "dtype": self.dtype}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def attributes(self, task: SlideTask, facts: SlideFacts) -> BagAttributes:
@@ -112,21 +113,30 @@ def _difference(name: str, found: object, wanted: object) -> list[str]:
     return [f"{name} is {found}, asked for {wanted}"] if found != wanted else []
 
 
+def _full_settings(settings: str) -> dict[str, Any]:
+    """The content of `ExtractionRequest.settings`, with the options that are not given at their defaults.
+
+    Raises:
+        ValueError, TypeError: the text is not such settings.
+    """
+    content = json.loads(settings)
+    filled = {name: {**option_defaults(name), **content.get(name, {})} for name in OPTIONS}
+    return json.loads(json.dumps({**content, **filled}))  # an option may be a tuple here and is a list there
+
+
 def _settings_differences(found: str | None, wanted: str) -> list[str]:
     """The entries of two `ExtractionRequest.settings` that differ, each by its name, such as `tiling.overlap`."""
     try:
-        theirs, ours = json.loads(found or "{}"), json.loads(wanted)
-    except ValueError:
+        theirs, ours = _full_settings(found or "{}"), _full_settings(wanted)
+    except (ValueError, TypeError, AttributeError):
         return _difference("settings", found, wanted)
     texts = []
     for name in sorted(theirs.keys() | ours.keys()):
-        one, other = theirs.get(name), ours.get(name)
-        if isinstance(one, dict) and isinstance(other, dict):
-            usual = json.loads(json.dumps(option_defaults(name)))
-            for key in sorted(one.keys() | other.keys()):
-                texts += _difference(f"{name}.{key}", {**usual, **one}.get(key), {**usual, **other}.get(key))
+        if name in OPTIONS:
+            for option in sorted(theirs[name].keys() | ours[name].keys()):
+                texts += _difference(f"{name}.{option}", theirs[name].get(option), ours[name].get(option))
         else:
-            texts += _difference(name, one, other)
+            texts += _difference(name, theirs.get(name), ours.get(name))
     return texts
 
 

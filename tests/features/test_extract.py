@@ -46,6 +46,15 @@ def start(folder, count, seconds):
     return subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def start_at_work(folder, count, seconds):
+    """A job that has shown itself to others."""
+    job = start(folder, count, seconds)
+    while not list((folder / "bags" / ".locks").glob("*.job")):
+        assert job.poll() is None, job.communicate()
+        time.sleep(0.01)
+    return job
+
+
 def is_running(process):
     """Whether a process is there and not merely waiting to be buried."""
     try:
@@ -203,7 +212,10 @@ def test_an_option_that_cannot_be_is_refused_before_any_slide_is_read(tmp_path, 
 def test_options_that_are_given_as_their_defaults_are_no_other_request(tmp_path):
     make_job(tmp_path, {"a": {}}).run()
     same = {"tiling": {"min_tissue": 0.5, "overlap": 0.0, "origin_um": [0.0, 0.0]}, "tissue": {"closing_um": 24.0}}
-    assert make_job(tmp_path, {"a": {}}, **same).run().kept == ["a"]
+    again = make_job(tmp_path, {"a": {}}, **same)
+    assert again.run().kept == ["a"]
+    assert again.request.digest == make_job(tmp_path, {"a": {}}).request.digest  # they may work side by side, too
+    assert again.request.digest != make_job(tmp_path, {"a": {}}, tiling={"overlap": 0.5}).request.digest
 
 
 def test_a_bag_of_another_slide_or_of_another_mask_is_refused(tmp_path):
@@ -269,10 +281,7 @@ def test_two_jobs_on_one_folder_share_the_work(tmp_path):
 
 def test_two_jobs_that_ask_for_different_bags_do_not_mix_them_in_one_folder(tmp_path):
     make_manifest(tmp_path / "slides", {})
-    first = start(tmp_path, 6, 0.2)
-    while not list((tmp_path / "bags" / ".locks").glob("*.job")):
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.01)
+    first = start_at_work(tmp_path, 6, 0.2)
     with pytest.raises(InputError, match="a job with another encoder or other options is making bags in it"):
         make_job(tmp_path, {f"s{i}": {} for i in range(6)}, FakeEncoder(name="other")).run()
     output, errors = first.communicate()
@@ -282,10 +291,7 @@ def test_two_jobs_that_ask_for_different_bags_do_not_mix_them_in_one_folder(tmp_
 
 def test_a_job_that_was_killed_does_not_keep_another_one_out(tmp_path):
     make_manifest(tmp_path / "slides", {})
-    job = start(tmp_path, 4, 5.0)
-    while not list((tmp_path / "bags" / ".locks").glob("*.job")):
-        assert job.poll() is None, job.communicate()
-        time.sleep(0.01)
+    job = start_at_work(tmp_path, 4, 5.0)
     job.kill()
     job.communicate()
     assert make_job(tmp_path, {f"s{i}": {} for i in range(4)}, FakeEncoder(name="other")).run().made
