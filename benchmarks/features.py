@@ -7,7 +7,7 @@ when a slide of 20,000 px is extracted with an encoder that costs nothing.
 from __future__ import annotations
 
 import argparse
-import resource
+import multiprocessing
 import subprocess
 import sys
 import tempfile
@@ -15,15 +15,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import tifffile
 
-from scangen_bundle.features import BagAttributes, ExtractionJob, open_bag, write_bag
+from scangen_bundle.features import BagAttributes, ExtractionJob, open_bag, pool, write_bag
 
 ROWS, DIM, PICKED = 20_000, 1_536, 4_096
 SIDE, MPP = 20_000, 0.2465
+READERS = 4
 
 
 class FreeEncoder:
@@ -69,13 +71,13 @@ def bench_store(folder: Path) -> list[tuple[str, float, str]]:
     ]
 
 
-def make_slide(path: Path) -> None:
-    """A pyramid of tiled JPEG, `SIDE` px at `MPP`: a rim of glass, the rest tissue-like."""
+def make_slide(path: Path, width: int) -> None:
+    """A square pyramid of tiled JPEG, `width` px at `MPP`: a rim of glass, the rest tissue-like."""
     rng = np.random.default_rng(0)
     block = rng.normal((190, 120, 175), 20, (1024, 1024, 3)).clip(0, 255).astype(np.uint8)
     glass = rng.normal(240, 1, (256, 256, 3)).astype(np.uint8)
     with tifffile.TiffWriter(path, bigtiff=True) as file:
-        for level, side in enumerate((SIDE, SIDE // 4)):
+        for level, side in enumerate((width, width // 4)):
             grid = -(-side // 256)
             inside = range(grid // 10 + 1, grid - grid // 10 - 1)
             tile = (
@@ -91,88 +93,116 @@ def make_slide(path: Path) -> None:
                 photometric="rgb",
                 compression="jpeg",
                 subfiletype=int(level > 0),
-                resolution=(1e4 / MPP * side / SIDE,) * 2,
+                resolution=(1e4 / MPP * side / width,) * 2,
                 resolutionunit="CENTIMETER",
             )
 
 
-def extract(folder: Path) -> None:
-    """Extract the slide; the last line says tiles, seconds and peak memory (this process, its reader) in MB."""
-    row = ("a", "a", "a", "a", -1, str(folder / "a.tif"), "", np.nan, "")
-    columns = [
-        "slide_id",
-        "specimen_id",
-        "patient_id",
-        "scanner",
-        "label",
-        "slide_path",
-        "features_path",
-        "mpp",
-        "split",
-    ]
-    job = ExtractionJob(pd.DataFrame([row], columns=columns), folder / "bags", FreeEncoder(), workers=1, progress=False)
+def manifest_of(slides: list[Path]) -> pd.DataFrame:
+    """One row for each slide."""
+    blank = {"label": -1, "features_path": "", "mpp": np.nan, "split": "", "scanner": "a"}
+    return pd.DataFrame(
+        [
+            {"slide_id": name, "specimen_id": name, "patient_id": name, "slide_path": str(path), **blank}
+            for name, path in ((f"s{number}", path) for number, path in enumerate(slides))
+        ]
+    )
+
+
+def extract(slides: list[Path], bags: Path, spawn: bool = False) -> None:
+    """Extract slides, each in a reader process of its own, and print tiles and seconds.
+
+    Args:
+        spawn: start each reader process by itself, for comparison.
+    """
+    if spawn:
+        pool.fresh_processes = lambda *modules: multiprocessing.get_context("spawn")  # type: ignore[assignment]
+    job = ExtractionJob(manifest_of(slides), bags, FreeEncoder(), workers=len(slides), progress=False)
     summary = job.run()
-    reader = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(summary.tiles, summary.seconds, own_peak(), reader)
+    print(summary.tiles, summary.seconds)
 
 
-def own_peak() -> float:
-    """Peak memory of this process, MB. `getrusage` would give that of the process which started this one, if larger."""
-    status = Path("/proc/self/status")
-    if not status.exists():  # not Linux
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
-
-
-def shared_out(root: int) -> float:
-    """Memory of a process and its descendants now, MB, with pages that several share counted once (PSS); 0 if not known."""
-    total = 0.0
-    for process in (root, *descendants(root)):
-        with suppress(OSError):  # it has ended meanwhile, or this is not Linux
-            lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-            total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-    return total
-
-
-def descendants(process: int) -> Iterator[int]:
-    """Processes that `process` and its children started."""
+def family(process: int) -> Iterator[int]:
+    """A process and those that it and its children started."""
+    yield process
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         with suppress(OSError):
             for child in map(int, task.read_text().split()):
-                yield child
-                yield from descendants(child)
+                yield from family(child)
 
 
-def bench_extraction(folder: Path) -> list[tuple[str, float, str]]:
-    """Peak memory of the job and its reader: of each by itself, which counts shared libraries twice, and together."""
-    make_slide(folder / "a.tif")
-    command = [sys.executable, "-m", "benchmarks.features", "--extract", str(folder)]
-    together = 0.0
+def memory(process: int, file: str, entry: str) -> float:
+    """An entry of the kernel's account of a process, MB; 0 if the process has ended or this is not Linux."""
+    with suppress(OSError):
+        lines = Path(f"/proc/{process}/{file}").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(f"{entry}:")) / 1024
+    return 0.0
+
+
+class Watched(NamedTuple):
+    """How an extraction went: peaks in MB of the job, of its largest other process, and of all (shared pages once)."""
+
+    tiles: float
+    seconds: float
+    job: float
+    reader: float
+    together: float
+
+
+def watch(slides: list[Path], bags: Path, *options: str) -> Watched:
+    """Extract in a process of its own and look at the memory of all its processes every 0.1 s."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.features",
+        "--bags",
+        str(bags),
+        *options,
+        "--extract",
+        *map(str, slides),
+    ]
+    own, reader, together = 0.0, 0.0, 0.0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as job:
         while job.poll() is None:
-            together = max(together, shared_out(job.pid))
+            processes = list(family(job.pid))
+            together = max(together, sum(memory(process, "smaps_rollup", "Pss") for process in processes))
+            peaks = [memory(process, "status", "VmHWM") for process in processes]
+            own, reader = max(own, peaks[0]), max([reader, *peaks[1:]])
             time.sleep(0.1)
         assert job.stdout is not None
         printed = job.stdout.read()
     if job.returncode:
         raise subprocess.CalledProcessError(job.returncode, command)
-    tiles, seconds, own, reader = map(float, printed.split()[-4:])
+    tiles, seconds = map(float, printed.split()[-2:])
+    return Watched(tiles, seconds, own, reader, together)
+
+
+def bench_extraction(folder: Path) -> list[tuple[str, float, str]]:
+    """Memory of the job and its readers, and what forking the readers from one process saves."""
+    make_slide(folder / "a.tif", SIDE)
+    make_slide(folder / "small.tif", SIDE // 4)
+    one = watch([folder / "a.tif"], folder / "one")
+    small = [folder / "small.tif"] * READERS
+    forked, spawned = watch(small, folder / "forked"), watch(small, folder / "spawned", "--spawn")
     return [
-        ("tiles of a 20,000 px slide", tiles, ""),
-        ("tiles/s of one reader, 0.2465 to 0.5 µm/px", tiles / seconds, ""),
-        ("peak of the job, MB", own, ""),
-        ("peak of its reader, MB", reader, ""),
-        ("peaks of both added, MB", own + reader, "under 1000"),
-        ("peak of both together, MB (PSS)", together, "under 1000"),
+        ("tiles of a 20,000 px slide", one.tiles, ""),
+        ("tiles/s of one reader, 0.2465 to 0.5 µm/px", one.tiles / one.seconds, ""),
+        ("peak of the job, MB", one.job, ""),
+        ("peak of its reader, MB", one.reader, ""),
+        ("peak of all together, MB (PSS)", one.together, "under 1000"),
+        (f"peak with {READERS} readers, MB (PSS)", forked.together, ""),
+        ("the same, each reader started by itself", spawned.together, ""),
+        (f"{READERS} small slides, {READERS} readers, s", forked.seconds, ""),
+        ("the same, each reader started by itself", spawned.seconds, ""),
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--extract", type=Path, help=argparse.SUPPRESS)
+    for name, options in {"--extract": {"nargs": "+"}, "--bags": {}, "--spawn": {"action": "store_true"}}.items():
+        parser.add_argument(name, help=argparse.SUPPRESS, **options)  # what this program calls itself with
     if (arguments := parser.parse_args()).extract:
-        extract(arguments.extract)
+        extract(list(map(Path, arguments.extract)), Path(arguments.bags), arguments.spawn)
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, value, asked in bench_store(Path(folder)) + bench_extraction(Path(folder)):

@@ -6,20 +6,19 @@ either end dies, so that nobody waits for a dead process.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, read_slide
+from scangen_bundle.processes import fresh_processes
 
 
 class Failure(NamedTuple):
@@ -40,8 +39,10 @@ Message = SlideFacts | np.ndarray | SlideEnd | Failure
 
 def serve(pipe: Connection, settings: TilingSettings) -> None:
     """Read the slides that come through the pipe until it closes; runs in a process of its own."""
+    import torch
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the job, which closes the pipe
-    os.environ["OMP_NUM_THREADS"] = "1"  # the processes are the parallelism
+    torch.set_num_threads(1)  # the processes are the parallelism
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the job has ended
         while True:
             task = pipe.recv()
@@ -75,8 +76,7 @@ class ReaderProcess:
     def read(self, task: SlideTask) -> None:
         """Begin to read a slide; the process is started if it is not there."""
         if self.pipe is None:
-            # A fresh process: forking one that runs threads of torch or ONNX Runtime may hang.
-            context = multiprocessing.get_context("spawn")
+            context: Any = fresh_processes("torch", __name__)
             self.pipe, theirs = context.Pipe()
             self._process = context.Process(target=serve, args=(theirs, self._settings), daemon=True)
             self._process.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from scangen_bundle.errors import some
 from scangen_bundle.handlers.checkpoint import unwrap
 from scangen_bundle.handlers.gather import gather
+from scangen_bundle.processes import fresh_processes
 
 if TYPE_CHECKING:
     from scangen_bundle.report.attention_files import AttendedScan
@@ -144,8 +144,7 @@ class AttentionMapHandler:
         if workers < 2:
             yield from map(work, specimens.keys(), specimens.values())
             return
-        # Fresh processes: forking one that runs threads of torch may hang.
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, fresh_processes(write_specimen.__module__)) as pool:
             yield from pool.map(work, specimens.keys(), specimens.values())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,6 +24,7 @@ from scangen_bundle.cohort.phantom.scanners import MAX_SHIFT_UM, SCANNERS, Scann
 from scangen_bundle.cohort.phantom.slide_file import write_slide
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.processes import fresh_processes
 
 RECIPE = 2  # raise it when the pictures change, so that old and new slides are not mixed
 MARGIN_UM = 40.0
@@ -114,9 +114,7 @@ def _run(tasks: list[_Task], workers: int) -> Iterator[int]:
     if workers == 1 or len(tasks) <= 1:
         yield from map(_make_specimen, tasks)
         return
-    # spawn: the caller may hold threads (torch, tqdm), which a forked child would inherit in an unknown state.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, len(tasks)), fresh_processes(__name__)) as pool:
         futures = [pool.submit(_make_specimen, task) for task in tasks]
         try:
             for future in as_completed(futures):
