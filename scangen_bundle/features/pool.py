@@ -6,6 +6,7 @@ either end dies, so that nobody waits for a dead process.
 
 from __future__ import annotations
 
+import os
 import signal
 import traceback
 from collections.abc import Iterator
@@ -59,9 +60,26 @@ def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> 
     for part in read_slide(task, settings):
         if isinstance(part, np.ndarray):
             pipe.send(len(part))
-            pipe.send_bytes(np.ascontiguousarray(part).reshape(-1).data)
+            _send_array(pipe, part)
         else:
             pipe.send(SlideEnd(part) if isinstance(part, float) else part)
+
+
+def _send_array(pipe: Connection, array: np.ndarray) -> None:
+    """Write an array's bytes as they are; what receives them knows how many."""
+    rest = memoryview(np.ascontiguousarray(array)).cast("B")
+    while rest:
+        rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _receive_array(pipe: Connection, out: np.ndarray) -> None:
+    """Fill a contiguous array. `Connection.recv_bytes_into` would copy every byte twice more, in the encoder's process."""
+    rest = memoryview(out).cast("B")
+    while rest:
+        read = os.readv(pipe.fileno(), [rest])
+        if not read:
+            raise EOFError
+        rest = rest[read:]
 
 
 class ReaderProcess:
@@ -91,7 +109,7 @@ class ReaderProcess:
             part = self.pipe.recv()
             if isinstance(part, int):
                 tiles = self._buffer[:part]
-                self.pipe.recv_bytes_into(tiles.reshape(-1).data)
+                _receive_array(self.pipe, tiles)
                 return tiles
         except (EOFError, ConnectionResetError):
             self.stop()
