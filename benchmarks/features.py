@@ -180,9 +180,10 @@ def watch(slides: list[Path], bags: Path, *options: str) -> Watched:
 def bench_extraction(folder: Path) -> list[tuple[str, float, str]]:
     """Memory of the job and its readers, and what forking the readers from one process saves."""
     make_slide(folder / "a.tif", SIDE)
-    make_slide(folder / "small.tif", SIDE // 4)
+    small = [folder / f"small{number}.tif" for number in range(READERS)]
+    for path in small:
+        make_slide(path, SIDE // 4)
     one = watch([folder / "a.tif"], folder / "one")
-    small = [folder / "small.tif"] * READERS
     forked, spawned = watch(small, folder / "forked"), watch(small, folder / "spawned", "--spawn")
     return [
         ("tiles of a 20,000 px slide", one.tiles, ""),

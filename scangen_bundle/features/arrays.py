@@ -8,6 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
+from scangen_bundle.features.reading import reading
+
 
 class DatasetRows:
     """Rows [N, D] of a chunked or compressed HDF5 dataset.
@@ -20,6 +22,9 @@ class DatasetRows:
         name: the dataset.
         shape: (N, D).
         dtype: of the dataset.
+
+    Raises:
+        InputError: on reading rows, where the file is damaged.
     """
 
     ndim = 2
@@ -32,7 +37,7 @@ class DatasetRows:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         rows = key[0] if isinstance(key, tuple) else key
-        with h5py.File(self.path, "r") as file:
+        with reading(self.path), h5py.File(self.path, "r") as file:
             data = file[self.name]
             if data.ndim == 2 and isinstance(rows, (int, np.integer)):
                 picked = data[rows]

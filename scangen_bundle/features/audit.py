@@ -111,7 +111,7 @@ def audit_scans(slides: pd.DataFrame, thresholds: AuditThresholds | None = None)
     found = [f"{scanner}: {text}" for scanner, texts in flags.items() for text in texts]
     for name in ("encoder", "pooling", "dim", "tool"):
         if len(kinds := sorted(set(map(str, slides.loc[slides["tiles"] > 0, name])))) > 1:
-            found.append(f"all: features of more than one {name}: {', '.join(kinds)}")
+            found.append(f"all: features of more than one {name}: {', '.join(kind or 'not stated' for kind in kinds)}")
     return AuditReport(slides, table.reset_index(), found)
 
 

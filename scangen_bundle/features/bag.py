@@ -183,4 +183,7 @@ def read_own(path: Path, file: h5py.File) -> FeatureBag:
     features = file["features"]
     if features.ndim != 2:
         raise InputError(path, f"its features are {list(features.shape)}, expected [N, D]", "extract it again")
-    return FeatureBag(path, dataset_rows(path, features, features.shape), file["coords"][()], attributes)
+    coords = file["coords"][()]
+    if coords.dtype.kind not in "iu":
+        raise InputError(path, f"its coordinates are {coords.dtype}, expected whole numbers", "extract it again")
+    return FeatureBag(path, dataset_rows(path, features, features.shape), coords, attributes)

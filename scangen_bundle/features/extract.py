@@ -162,12 +162,14 @@ class ExtractionJob:
         """Extract without an error for slides that fail; they are in the summary and in `failures.csv`.
 
         Raises:
-            InputError: a bag of another request is there, or the folder cannot be written.
+            InputError: a bag of another request is there, two scans would be the same tiles of one slide file, or the folder
+                cannot be written.
         """
         start = time.monotonic()
         slides = self.manifest[self.manifest["slide_path"] != ""]
         if passed := len(self.manifest) - len(slides):
             logger.info("%d of %d scans have no slide_path: passed over", passed, len(self.manifest))
+        self._check_shared(slides)
         summary = ExtractionSummary()
         try:
             with self._only_jobs_like_this():
@@ -193,6 +195,22 @@ class ExtractionJob:
             file=sys.stderr,
         )
         return summary
+
+    def _check_shared(self, slides: pd.DataFrame) -> None:
+        """Refuse scans that are one file: a slide may hold several specimens, but then each has a mask of its own.
+
+        Raises:
+            InputError: it names the scans and the file.
+        """
+        owner: dict[tuple[str, str], str] = {}
+        row: Any
+        for row in slides.itertuples():
+            task = self._task(row)
+            first = owner.setdefault((os.path.realpath(task.path), task.mask), task.slide_id)
+            if first != task.slide_id:
+                problem = f"{task.slide_id} and {first} have one slide file, {task.path}"
+                remedy = "give each scan its own slide; for specimens side by side on one slide, give each a mask in masks_dir"
+                raise InputError("manifest", problem, remedy)
 
     @contextmanager
     def _only_jobs_like_this(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import h5py
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import FeatureBag, check_finite, read_own
 from scangen_bundle.features.layouts import read_hdf5, read_other
-from scangen_bundle.features.layouts.reading import reading
+from scangen_bundle.features.reading import reading
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 BLOCK_ROWS = 4096

@@ -39,6 +39,7 @@ class CucimReader(PyramidReader):
 
     Resolution and metadata are read from the TIFF itself, because cuCIM reports a missing resolution as 1.0. cuCIM fills a
     damaged JPEG tile with grey or with old memory and says nothing, so the tiles are checked to be whole before it reads.
+    Damage between a tile's whole ends (a block that a disk lost) is not seen; the other backends refuse it.
 
     Args:
         path: the slide file.

@@ -86,7 +86,7 @@ def _from_outlines(
     from skimage.draw import polygon
 
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8-sig"))  # Windows puts a mark in front
     except (ValueError, OSError) as error:
         raise InputError(path, f"the mask is no valid JSON: {error}", "export it again as GeoJSON") from error
     mpp = max(mask_mpp, source_mpp[0]), max(mask_mpp, source_mpp[1])

@@ -8,6 +8,8 @@ import numpy as np
 
 from scangen_bundle.slides.tissue import TissueMask
 
+ROUNDING = 1e-6  # of a tile: `tissue_fraction` is a difference of large sums, so none and all are met to about 1e-12
+
 
 def tile_grid(
     mask: TissueMask,
@@ -63,7 +65,7 @@ def tile_grid(
     cells = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     corners = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     fraction = tissue_fraction(mask, corners, tile_size_level0)
-    keep = np.flatnonzero((fraction > 0) & (fraction >= min_tissue))
+    keep = np.flatnonzero(fraction > max(min_tissue - ROUNDING, ROUNDING))
     if max_tiles is not None and len(keep) > max_tiles:
         first = np.argsort(_lots(cells[keep], seed), kind="stable")[:max_tiles]
         keep = np.sort(keep[first])

@@ -69,6 +69,7 @@ def test_scanners_that_are_alike_are_not_flagged():
             "b: the resolution of its tiles is not known; state the slides' mpp",
         ),
         ({"encoder": "other"}, "all: features of more than one encoder: fake, other"),
+        ({"encoder": ""}, "all: features of more than one encoder: not stated, fake"),
         ({"dim": 8}, "all: features of more than one dim: 4, 8"),
         ({"agreement": "disagreement", "identified": "aperio-at2"}, "b: s-b: the file says aperio-at2"),
     ],

@@ -235,6 +235,34 @@ def test_a_bag_of_another_slide_or_of_another_mask_is_refused(tmp_path):
         make_job(tmp_path, {"a": {}, "b": {"tissue": 256}}).run()
 
 
+def test_two_scans_of_one_slide_file_are_refused_unless_masks_tell_them_apart(tmp_path):
+    from PIL import Image
+
+    manifest = make_manifest(tmp_path / "slides", {"a": {}, "b": {}})
+    link = tmp_path / "link.fake"
+    link.symlink_to(manifest.slide_path[0])
+    manifest["slide_path"] = [manifest.slide_path[0], str(link)]
+    options = {"reader": FakeSlide, "workers": 1, "progress": False}
+    with pytest.raises(InputError, match=r"b and a have one slide file, .*link\.fake -> .*masks_dir"):
+        ExtractionJob(manifest, tmp_path / "bags", FakeEncoder(), **options).run()
+    assert not (tmp_path / "bags").exists()
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name, rows in (("a", slice(0, 4)), ("b", slice(4, 8))):
+        pixels = np.zeros((16, 16), np.uint8)
+        pixels[rows, :8] = 255
+        Image.fromarray(pixels).save(masks / f"{name}.png")
+    ExtractionJob(manifest, tmp_path / "bags", FakeEncoder(), masks_dir=masks, **options).run()
+    heights = [open_bag(tmp_path / "bags" / f"{name}.h5").coords[:, 1].max() // TILE_PX for name in "ab"]
+    assert heights == [3, 7]
+
+
+def test_too_little_tissue_tells_of_the_config_for_smears(tmp_path):
+    slide = str(make_slide(tmp_path / "a.slide", tissue=0))
+    with pytest.raises(InputError, match=r"no tissue: 0 mm² .* smears and cytospins add configs/tissue/smear\.yaml"):
+        next(read_slide(SlideTask("a", slide, np.nan), TilingSettings(mpp=0.5, tile_px=64, reader=FakeSlide)))
+
+
 def test_a_mask_that_leaves_no_tile_is_named_and_not_the_slide(tmp_path):
     from PIL import Image
 

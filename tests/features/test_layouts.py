@@ -274,6 +274,12 @@ def flip(path):
     path.write_bytes(bytes(content))
 
 
+def open_header(path):
+    """Lose the bracket that ends the description of a NumPy array."""
+    content = path.read_bytes()
+    path.write_bytes(content[:128].replace(b"}", b" ") + content[128:])
+
+
 @pytest.mark.parametrize(
     ("make", "damaged", "damage"),
     [
@@ -290,6 +296,7 @@ def flip(path):
         (disk.slideflow, "bags_config.json", text),
         (lambda folder: disk.plism(folder).parent, "h0_mini/GIVH_S210_to_GMH_S60.tif/features.npy", empty),
         (lambda folder: disk.plism(folder).parent, "h0_mini/GIVH_S210_to_GMH_S60.tif/features.npy", halve),
+        (lambda folder: disk.plism(folder).parent, "h0_mini/GIVH_S210_to_GMH_S60.tif/features.npy", open_header),
     ],
 )
 def test_the_damaged_one_of_a_bags_files_is_named(tmp_path, make, damaged, damage):

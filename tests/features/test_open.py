@@ -64,6 +64,29 @@ def test_coordinates_that_do_not_match_the_features(bag_path):
     refused(bag_path, r"500 rows of features but coordinates \[400, 2\]")
 
 
+@pytest.mark.parametrize("kind", ["S8", "float64"])
+def test_coordinates_that_are_no_whole_numbers(bag_path, kind):
+    with h5py.File(bag_path, "r+") as file:
+        coords = file["coords"][:].astype(kind)
+        del file["coords"]
+        file["coords"] = coords
+    refused(bag_path, "its coordinates are .*, expected whole numbers")
+
+
+def test_damage_that_only_reading_the_rows_meets_names_the_file(tmp_path):
+    path, (features, coords) = tmp_path / "slide.h5", make_bag_arrays(500, 4)
+    with h5py.File(path, "w") as file:
+        file["coords"] = coords
+        file.create_dataset("features", data=features, chunks=(1, 4))
+    content = path.read_bytes()
+    assert content.count(b"TREE") > 2
+    path.write_bytes(content.replace(b"TREE", b"\0\0\0\0"))  # of the index of the chunks: the head of the file is whole
+    refused(path, "cannot be read", check_values=True)
+    with pytest.raises(InputError, match="cannot be read") as error:
+        open_bag(path).rows([3, 5])
+    assert str(path) in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "match"),
     [

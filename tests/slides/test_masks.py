@@ -45,6 +45,12 @@ def test_a_collection_or_a_bare_geometry_is_taken(tmp_path, wrap) -> None:
     np.testing.assert_array_equal(load_mask(path, SIZE, MPP).mask, centres_inside(OTHER))
 
 
+def test_a_file_with_the_mark_that_windows_puts_in_front_is_taken(tmp_path) -> None:
+    path = write(tmp_path / "a.geojson", {"type": "Polygon", "coordinates": [OTHER]})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    np.testing.assert_array_equal(load_mask(path, SIZE, MPP).mask, centres_inside(OTHER))
+
+
 def test_overlapping_outlines_are_united(tmp_path) -> None:
     polygon = {"type": "Polygon", "coordinates": [OTHER]}
     path = write(tmp_path / "a.json", {"type": "GeometryCollection", "geometries": [polygon, polygon]})

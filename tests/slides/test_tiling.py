@@ -60,6 +60,20 @@ def test_no_tissue_gives_no_tile_even_when_none_is_asked_for() -> None:
         assert tiles.dtype == np.int64
 
 
+@pytest.mark.parametrize(("min_tissue", "least"), [(0.0, 1e-9), (1.0, 1 - 1e-9)])
+def test_rounding_neither_makes_tissue_where_there_is_none_nor_takes_it_from_a_full_tile(min_tissue, least) -> None:
+    pixels, scale = np.zeros((300, 400), bool), 8 / 0.2465
+    pixels[50:250, 60:300] = True
+    size = (int(400 * scale), int(300 * scale))
+    grid = tile_grid(mask_of(pixels, (scale, scale)), size, (454.36, 454.36), min_tissue=min_tissue, grid_um=112.0)
+    places = (np.arange(-(-side // 454.36)) * 112 / 0.2465 for side in size)
+    x, y = np.meshgrid(*(np.floor(place + 0.5) for place in places))
+    low, high = (np.array(corner) * scale for corner in ((60, 50), (300, 250)))
+    corners = np.stack([x.ravel(), y.ravel()], axis=1)
+    covered = np.clip(np.minimum(corners + 454.36, high) - np.maximum(corners, low), 0, None).prod(axis=1) / 454.36**2
+    np.testing.assert_array_equal(grid, corners[covered >= least])
+
+
 def test_a_tile_may_hang_over_the_border_but_never_begins_outside() -> None:
     tiles = tile_grid(mask_of(np.ones((4, 4), bool)), (64, 64), (40, 40), min_tissue=0.3)
     np.testing.assert_array_equal(tiles, [[0, 0], [40, 0], [0, 40], [40, 40]])

@@ -16,7 +16,7 @@ import numpy as np
 
 from scangen_bundle.features.bag import FeatureBag
 from scangen_bundle.features.layouts.common import attributes_of, hdf5_dataset, hdf5_rows, imported, number
-from scangen_bundle.features.layouts.reading import reading
+from scangen_bundle.features.reading import reading
 
 TOOL = "CLAM"
 

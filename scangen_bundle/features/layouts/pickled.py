@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scangen_bundle.errors import InputError, some
-from scangen_bundle.features.layouts.reading import REMEDY
+from scangen_bundle.features.reading import REMEDY
 from scangen_bundle.not_data import what_it_is_instead
 
 ZIP_MAGIC = b"PK\x03\x04"  # torch.save since 1.6

@@ -14,7 +14,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import REGISTERED_PX, FeatureBag
 from scangen_bundle.features.layouts.common import imported
-from scangen_bundle.features.layouts.reading import reading
+from scangen_bundle.features.reading import reading
 
 TOOL = "plism-benchmark"
 FOLDER = re.compile(r"(?P<stain>.+)_(?P<scanner>[^_]+)_to_(?P<target>.+)")

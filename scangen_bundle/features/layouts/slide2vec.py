@@ -15,7 +15,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import FeatureBag
 from scangen_bundle.features.layouts.common import feature_shape, imported, number, whole
-from scangen_bundle.features.layouts.reading import read_archive, read_json, reading, section
+from scangen_bundle.features.reading import read_archive, read_json, reading, section
 
 TOOL = "slide2vec"
 META, COORDINATES, COORDINATES_META = ".meta.json", ".coordinates.npz", ".coordinates.meta.json"

@@ -11,7 +11,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.bag import LEVEL0_PX_CENTRE, FeatureBag
 from scangen_bundle.features.layouts.common import imported, number, whole
-from scangen_bundle.features.layouts.reading import read_archive, read_json
+from scangen_bundle.features.reading import read_archive, read_json
 
 TOOL = "slideflow"
 

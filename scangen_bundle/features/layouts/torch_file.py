@@ -10,7 +10,7 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.features.layouts.common import feature_shape
 from scangen_bundle.features.layouts.pickled import SAVE_ALONE, described, is_torch_file, refusal
-from scangen_bundle.features.layouts.reading import DAMAGE, REMEDY
+from scangen_bundle.features.reading import DAMAGE, REMEDY
 
 
 def load_tensor(path: Path) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ import numpy as np
 from scangen_bundle.errors import InputError
 
 # What h5py, NumPy, zipfile and json raise for files that are cut short, overwritten or of another kind.
-DAMAGE = (OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    *(OSError, EOFError, ValueError, KeyError, IndexError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 REMEDY = "extract or copy it again"
 
 
