@@ -27,19 +27,29 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def files_of(option: str) -> list[str]:
-    """The paths that `--config_file` names, one or a list of them."""
-    return list(ast.literal_eval(option)) if option.startswith("[") else [option]
+def with_args_file(options: Mapping[str, str]) -> dict[str, Any]:
+    """Options with those of the file that `--args_file` names, which the command line goes before."""
+    from monai.bundle import ConfigParser
+
+    from_file = ConfigParser.load_config_file(options["args_file"]) if "args_file" in options else {}
+    return {**from_file, **options}
 
 
-def load_config(option: str) -> Mapping[str, Any]:
+def files_of(option: str | Sequence[str]) -> list[str]:
+    """The paths that `--config_file` names, one or a list of them; in an `--args_file` it can be a list itself."""
+    if isinstance(option, str):
+        return list(ast.literal_eval(option)) if option.startswith("[") else [option]
+    return list(option)
+
+
+def load_config(option: str | Sequence[str]) -> Mapping[str, Any]:
     """The content of the files of `--config_file`, merged as MONAI does."""
     from monai.bundle import ConfigParser
 
     return ConfigParser.load_config_files(files_of(option))
 
 
-def unknown_settings(options: Mapping[str, str], config: Mapping[str, Any]) -> list[str]:
+def unknown_settings(options: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
     """Names among `options` that are neither an argument of `monai.bundle run` nor an entry of `config`.
 
     Only the first part of a nested name is looked at (`train#trainer#max_epochs`): below it a name may be a new argument.
@@ -58,8 +68,11 @@ def check_command_line() -> None:
     Raises:
         InputError: it does; the message names what is meant, perhaps.
     """
-    program, options = sys.argv[0], options_of(sys.argv[1:])
-    if not Path(program).parent.match("monai/bundle") or "config_file" not in options:
+    program, words = sys.argv[0], options_of(sys.argv[1:])
+    if not Path(program).parent.match("monai/bundle"):
+        return
+    options = with_args_file(words)
+    if "config_file" not in options:
         return
     if "help" in options or "-h" in sys.argv:
         print(help_text([Path(file) for file in files_of(options["config_file"])]))
@@ -71,7 +84,7 @@ def check_command_line() -> None:
         near = difflib.get_close_matches(name, list(config), n=3)
         hint = f"did you mean {' or '.join('--' + one for one in near)}?" if near else "--help shows what there is"
         raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)
-    for name, value in options.items():
+    for name, value in words.items():
         if value in PYTHON:
             problem = f"is a text, {value!r}: values of the command line are Python's"
             raise InputError(f"--{name} {value}", problem, f"write --{name} {PYTHON[value]}")
