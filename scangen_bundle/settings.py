@@ -1,4 +1,4 @@
-"""The command line of `monai.bundle run`: settings that no config file has are refused, and `--help` is answered.
+"""The command line of `monai.bundle run`: steps and settings that no config file has are refused, and `--help` is answered.
 
 MONAI adds settings that it does not know to the config, where nothing reads them, and `--help` is one to it.
 """
@@ -60,8 +60,19 @@ def unknown_settings(options: Mapping[str, Any], config: Mapping[str, Any]) -> l
     return [name for name in options if name not in own and name.replace("::", "#").split("#")[0] not in config]
 
 
+def step_of(words: Sequence[str], options: Mapping[str, Any]) -> str:
+    """What `run` is to run: the word after it, or `--run_id`; "" leaves it to MONAI."""
+    return str(options.get("run_id") or next((word for word in words[1:2] if not word.startswith("-")), ""))
+
+
+def what_is_meant(name: str, known: Sequence[str], sign: str = "") -> str:
+    """A remedy that names the nearest ones of those that there are."""
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(sign + one for one in near)}?" if near else "--help shows what there is"
+
+
 def check_command_line() -> None:
-    """Refuse this process's `python -m monai.bundle run ...` if it sets what its config files do not have.
+    """Refuse this process's `python -m monai.bundle run ...` if it runs or sets what its config files do not have.
 
     With `--help` it prints what the files say of themselves and their settings, and ends the process with 0.
 
@@ -69,7 +80,7 @@ def check_command_line() -> None:
         InputError: it does; the message names what is meant, perhaps.
     """
     program, words = sys.argv[0], options_of(sys.argv[1:])
-    if not Path(program).parent.match("monai/bundle"):
+    if not Path(program).parent.match("monai/bundle") or sys.argv[1:2] != ["run"]:
         return
     options = with_args_file(words)
     if "config_file" not in options:
@@ -80,9 +91,11 @@ def check_command_line() -> None:
     if "tracking" in options:  # MONAI's own experiment tracking takes settings of its own
         return
     config = load_config(options["config_file"])
+    if (step := step_of(sys.argv[1:], options)) and step not in config:
+        hint = what_is_meant(step, list(config))
+        raise InputError(f"run {step}", f"{options['config_file']} has nothing of this name to run", hint)
     for name in unknown_settings(options, config):
-        near = difflib.get_close_matches(name, list(config), n=3)
-        hint = f"did you mean {' or '.join('--' + one for one in near)}?" if near else "--help shows what there is"
+        hint = what_is_meant(name, list(config), "--")
         raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)
     for name, value in words.items():
         if value in PYTHON:
