@@ -63,7 +63,7 @@ class BenchmarkJob:
         resamples: of the bootstrap.
         seed: of every draw.
         experiment: MLflow experiment; None logs nothing there.
-        tracking_required: False: an unreachable MLflow server is a warning.
+        tracking_uri, tracking_required: see `handlers.RunTracker`.
         command: how this was started, for the page.
     """
 
@@ -87,6 +87,7 @@ class BenchmarkJob:
         resamples: int = 1000,
         seed: int = 0,
         experiment: str | None = "scangen-benchmark",
+        tracking_uri: str | None = None,
         tracking_required: bool = True,
         command: str = "",
     ) -> None:
@@ -104,7 +105,7 @@ class BenchmarkJob:
         self.encoder_options = {name: dict(options) for name, options in (encoder_options or {}).items()}
         self.max_tiles, self.head, self.robustness_k = max_tiles, HeadSettings(**(head or {})), robustness_k
         self.resamples, self.command, self.device = resamples, command, device
-        self.experiment, self.tracking_required = experiment, tracking_required
+        self.experiment, self.tracking_uri, self.tracking_required = experiment, tracking_uri, tracking_required
 
     def run(self) -> dict[str, Any]:
         """Measure every encoder, write the results and return them."""
@@ -255,6 +256,7 @@ class BenchmarkJob:
             str(self.output_dir / "mlflow_runs" / name),
             experiment=self.experiment,
             run_name=name,
+            tracking_uri=self.tracking_uri,
             tracking_required=self.tracking_required,
             params={"seed": self.seed, "resamples": self.resamples, "command": self.command},
             tags={"mlflow.parentRunId": str(parent.run_id)} if parent else {},

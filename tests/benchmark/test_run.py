@@ -206,3 +206,13 @@ def test_colour_statistics_stand_beside_encoders_of_slides(tmp_path):
     manifest = table(2)
     assert list(BenchmarkJob(manifest, ["uni"], str(tmp_path)).folders) == ["uni", "colour-statistics"]
     assert list(BenchmarkJob(manifest, {"uni": "features/uni"}, str(tmp_path)).folders) == ["uni"]
+
+
+def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = f"sqlite:///{tmp_path / 'lab.db'}"
+    job = BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), tracking_uri=store)
+    tracker = job._tracker("benchmark", None)
+    assert tracker.uri == store
+    assert (tmp_path / "lab.db").is_file()
+    assert not (tmp_path / "out" / "mlflow.db").exists()
