@@ -8,9 +8,8 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-
-# What a disk says to a writer, who has done nothing wrong.
-OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+# What a disk says to a writer: no right, no room, and a file where a folder should be.
+OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 
 
 class InputError(ValueError):

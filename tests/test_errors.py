@@ -71,6 +71,7 @@ Engine(step).run([0])
     [
         ("PermissionError(13, 'Permission denied', 'outputs/a')", "error: outputs/a: permission denied -> "),
         ("OSError(30, 'Read-only file system', 'outputs')", "error: outputs: read-only file system -> "),
+        ("FileExistsError(17, 'File exists', 'outputs')", "error: outputs: file exists -> "),
         ("OSError(28, 'No space left on device')", "error: the disk: no space left on device -> "),
     ],
 )

@@ -66,7 +66,7 @@ def test_a_mistyped_setting_of_an_args_file_is_named(monkeypatch, tmp_path, conf
     monkeypatch.setattr(sys, "argv", argv)
     check_command_line()
     (tmp_path / "args.json").write_text(json.dumps({**arguments, "scangen_wieght": 0}))
-    with pytest.raises(InputError, match="--scangen_wieght: .* did you mean --scangen_weight"):
+    with pytest.raises(InputError, match=r"--scangen_wieght: .* did you mean --scangen_weight"):
         check_command_line()
     monkeypatch.setattr(sys, "argv", [*argv, "--help"])
     with pytest.raises(SystemExit, match="0"):
