@@ -216,3 +216,23 @@ def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
     assert tracker.uri == store
     assert (tmp_path / "lab.db").is_file()
     assert not (tmp_path / "out" / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"tissue": {"min_areaum2": 1}}, r"tissue: does not know \['min_areaum2'\]"),
+        ({"registration": {"afine": True}}, r"registration: does not know \['afine'\] -> it takes affine"),
+        ({"registration": {"seed": 1}}, r"registration: does not know \['seed'\]"),
+        ({"head": {"epochs": 3}}, r"head: does not know \['epochs'\] -> it takes .*max_epochs"),
+        ({"encoder_options": {"uni": {}}}, r"encoder_options: does not know \['uni'\] -> it takes colour-statistics"),
+        ({"scanners": ["a", "d"]}, r"scanners: does not know \['d'\] -> it takes a, b, c"),
+        ({"max_places": 0}, "max_places is 0"),
+        ({"resamples": 0}, "resamples 0"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_exist_are_refused_before_any_work(tmp_path, option, told):
+    with pytest.raises(InputError, match=told):
+        BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), **{**SMALL, **option})
+    assert not (tmp_path / "out").exists()
