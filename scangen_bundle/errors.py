@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Sequence
 from types import TracebackType
+
+# What a disk says to a writer: no right, no room, and a file where a folder should be.
+OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 
 
 class InputError(ValueError):
@@ -37,10 +41,16 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:
-    """The InputError behind an exception, through the wrappers that a config parser or an engine put around it."""
+    """The InputError behind an exception, through the wrappers that a config parser or an engine put around it.
+
+    A folder that cannot be written to or read, and a full disk, are told as one, too.
+    """
     while error is not None:
         if isinstance(error, InputError):
             return error
+        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+            remedy = "mend the folder's rights or make room, or name another folder (--help shows which are set)"
+            return InputError(error.filename or "the disk", str(error.strerror).lower(), remedy)
         error = error.__cause__ or error.__context__
     return None
 

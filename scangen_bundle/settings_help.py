@@ -47,7 +47,7 @@ def settings_of(name: str, lines: Sequence[str]) -> list[str]:
     value = lines[first].partition(":")[2].strip()
     if value and not value.startswith("#"):
         return [*above, f"--{name} {_python(value)}", *below]
-    found = [re.match(r"  ([^\s_#][^:]*): +(?![\"']?[@$])([^#\s].*)", line) for line in below]
+    found = [re.match(r"  ([^\s_#-][^:]*): +(?![\"']?[@$])([^#\s].*)", line) for line in below]
     nested = [f"--{name}#{one[1]} {_python(one[2])}" for one in found if one]
     return [*above, *([value] if value else []), *nested] if nested else []
 

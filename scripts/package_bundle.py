@@ -1,7 +1,8 @@
 #!/usr/bin/env python
 """Pack a training run as a bundle for the model zoo, and its network as TorchScript. See docs/sharing.md.
 
-python scripts/package_bundle.py --run outputs/scangen --features_dir data/phantom/features/efficientnet-lite0
+python scripts/package_bundle.py --run outputs/scangen --features_dir data/phantom/features/efficientnet-lite0 \\
+    --data_source "synthetic slides of scripts/make_phantom_cohort.py"
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", required=True, help="folder of an evaluated training run, or its MLflow run id")
     parser.add_argument("--features_dir", required=True, help="feature bags of the run's validation patients")
-    parser.add_argument("--task", default="egfr", help="names the bundle: scangen_<task>")
+    parser.add_argument("--task", default="egfr", help="what the classes tell; names the bundle scangen_<task>")
+    parser.add_argument(
+        "--data_source",
+        default="",
+        help="the slides that the run learnt from and was tested on, a sentence (default: that nobody stated them)",
+    )
     parser.add_argument("--outputs", type=Path, help="folder whose MLflow store is used (default: the run's, outputs)")
     parser.add_argument("--out", type=Path, help="folder to write to (default: dist)")
     parser.add_argument("--level", type=float, default=0.9, help="level of the prediction sets")
@@ -43,7 +49,8 @@ def main() -> None:
     store = os.environ.get("MLFLOW_TRACKING_URI") or local_store(outputs)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(args.run) if is_folder else fetch_run(args.run, store, Path(folder))
-        packed = package_bundle(ROOT, run, args.features_dir, args.task, args.out or ROOT / "dist", args.level)
+        out = args.out or ROOT / "dist"
+        packed = package_bundle(ROOT, run, args.features_dir, args.task, out, args.level, args.data_source)
     print(packed.archive, packed.network, sep="\n")
     if args.register:
         print(log_served_model(packed.network, store, args.register))

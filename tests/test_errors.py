@@ -4,6 +4,8 @@ import pickle
 import subprocess
 import sys
 
+import pytest
+
 from scangen_bundle.errors import InputError, find_input_error
 
 SCRIPT = """
@@ -62,6 +64,22 @@ Engine(step).run([0])
         ended = subprocess.run(command, capture_output=True, text=True, cwd=bundle_root, check=False)
         assert ended.stderr.startswith(shown)
     assert "Traceback" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        ("PermissionError(13, 'Permission denied', 'outputs/a')", "error: outputs/a: permission denied -> "),
+        ("OSError(30, 'Read-only file system', 'outputs')", "error: outputs: read-only file system -> "),
+        ("FileExistsError(17, 'File exists', 'outputs')", "error: outputs: file exists -> "),
+        ("OSError(28, 'No space left on device')", "error: the disk: no space left on device -> "),
+    ],
+)
+def test_a_folder_that_takes_nothing_is_told_in_a_line(bundle_root, error, shown):
+    ended = run(error, bundle_root)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(shown)
+    assert ended.stderr.count("\n") == 1
 
 
 def test_any_other_error_keeps_its_traceback(bundle_root):

@@ -1,5 +1,6 @@
 """A mistyped setting ends a run before it begins."""
 
+import json
 import sys
 
 import pytest
@@ -32,6 +33,15 @@ def test_a_mistyped_setting_is_named_with_what_was_meant(monkeypatch):
         check_command_line()
 
 
+@pytest.mark.parametrize("words", [["run", "trainng"], ["run", "--run_id", "trainng"]])
+def test_a_mistyped_step_is_named_with_what_was_meant(monkeypatch, words):
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *words, *TRAINING[2:]])
+    with pytest.raises(InputError, match=r"run trainng: .* has nothing of this name to run -> did you mean training"):
+        check_command_line()
+    monkeypatch.setattr(sys, "argv", [PROGRAM, "run", *TRAINING[2:]])
+    check_command_line()
+
+
 @pytest.mark.parametrize(("written", "meant"), [("false", "False"), ("null", "None"), ("true", "True")])
 def test_a_word_of_yaml_that_would_be_taken_for_a_text_is_refused(monkeypatch, written, meant):
     monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--resume", written])
@@ -47,11 +57,30 @@ def test_settings_of_any_of_several_files_are_known(monkeypatch):
     check_command_line()
 
 
+@pytest.mark.parametrize("config_file", ["train.yaml", ["train.yaml", "evaluate.yaml"]], ids=["one", "list"])
+def test_a_mistyped_setting_of_an_args_file_is_named(monkeypatch, tmp_path, config_file):
+    monkeypatch.chdir(ROOT / "configs")
+    arguments = {"config_file": config_file, "scangen_weight": 0, "run_name": "true"}
+    (tmp_path / "args.json").write_text(json.dumps(arguments))
+    argv = [PROGRAM, "run", "training", "--args_file", str(tmp_path / "args.json")]
+    monkeypatch.setattr(sys, "argv", argv)
+    check_command_line()
+    (tmp_path / "args.json").write_text(json.dumps({**arguments, "scangen_wieght": 0}))
+    with pytest.raises(InputError, match=r"--scangen_wieght: .* did you mean --scangen_weight"):
+        check_command_line()
+    monkeypatch.setattr(sys, "argv", [*argv, "--help"])
+    with pytest.raises(SystemExit, match="0"):
+        check_command_line()
+
+
 @pytest.mark.parametrize(
     "argv",
     [
         pytest.param(["/usr/bin/pytest", "--max_epoch", "3", "--config_file", "absent.yaml"], id="another program"),
         pytest.param(["-c"], id="a program without arguments"),
+        pytest.param(
+            [PROGRAM, "run_workflow", "--workflow_name", "ConfigWorkflow", *TRAINING[2:]], id="another command"
+        ),
         pytest.param([PROGRAM, *TRAINING, "--tracking", "mlflow", "--experiment_name", "a"], id="MONAI's own tracking"),
     ],
 )

@@ -37,6 +37,9 @@ encoder:
     deeper: 1
 other:
   _target_: some.Other
+several:  # parts in a list have no names
+  - _target_: some.First
+    size: 1
 
 measuring:
   - $@job.run()

@@ -7,7 +7,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from scangen_bundle.benchmark.results import compare_encoders, write_results
 from scangen_bundle.benchmark.sources import EncoderFeatures, encode_slides, load_features, read_bags, save_features
 from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError
+from scangen_bundle.features.tiling import check_options
 from scangen_bundle.files import write_atomically
 from scangen_bundle.handlers.tracking import RunTracker
 from scangen_bundle.slides import open_slide
@@ -34,6 +35,16 @@ logger = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 3
 OVERLAYS = 3  # specimens of which pictures are written
+# What each of the job's tables of options may hold; the rest of a registration's settings are the job's own.
+REGISTRATION = tuple(
+    {field.name for field in fields(MatchSettings)} - {"field_um", "max_places", "min_tissue", "tissue", "seed"}
+)
+HEAD = tuple(field.name for field in fields(HeadSettings))
+
+
+def _known(name: str, given: Sequence[str], known: Sequence[str]) -> None:
+    if unknown := sorted(set(given) - set(known)):
+        raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(sorted(known))}")
 
 
 class BenchmarkJob:
@@ -63,7 +74,7 @@ class BenchmarkJob:
         resamples: of the bootstrap.
         seed: of every draw.
         experiment: MLflow experiment; None logs nothing there.
-        tracking_required: False: an unreachable MLflow server is a warning.
+        tracking_uri, tracking_required: see `handlers.RunTracker`.
         command: how this was started, for the page.
     """
 
@@ -87,6 +98,7 @@ class BenchmarkJob:
         resamples: int = 1000,
         seed: int = 0,
         experiment: str | None = "scangen-benchmark",
+        tracking_uri: str | None = None,
         tracking_required: bool = True,
         command: str = "",
     ) -> None:
@@ -96,6 +108,14 @@ class BenchmarkJob:
             raise InputError("encoders", "there are none to measure", "name at least one encoder")
         if None in self.folders.values():
             self.folders.setdefault(COLOUR, None)
+        check_options("tissue", tissue or {})
+        _known("registration", list(registration or {}), REGISTRATION)
+        _known("head", list(head or {}), HEAD)
+        _known("encoder_options", list(encoder_options or {}), list(self.folders))
+        _known("scanners", list(scanners or []), sorted(set(manifest["scanner"])))
+        if min(max_places, resamples) < 1:
+            problem = f"max_places is {max_places} and resamples {resamples}, expected at least 1"
+            raise InputError("the benchmark", problem, "ask for more")
         self.output_dir = Path(output_dir)
         self.scanners = list(scanners) if scanners else shared_scanners(manifest)
         self.mpp, self.allow_upsampling = mpp, allow_upsampling
@@ -104,7 +124,7 @@ class BenchmarkJob:
         self.encoder_options = {name: dict(options) for name, options in (encoder_options or {}).items()}
         self.max_tiles, self.head, self.robustness_k = max_tiles, HeadSettings(**(head or {})), robustness_k
         self.resamples, self.command, self.device = resamples, command, device
-        self.experiment, self.tracking_required = experiment, tracking_required
+        self.experiment, self.tracking_uri, self.tracking_required = experiment, tracking_uri, tracking_required
 
     def run(self) -> dict[str, Any]:
         """Measure every encoder, write the results and return them."""
@@ -138,9 +158,9 @@ class BenchmarkJob:
         return create_encoder(name, **options)
 
     def _settings(self, encoders: Mapping[str, Encoder]) -> MatchSettings:
-        fields = [encoder.mpp * encoder.tile_px for encoder in encoders.values()]
+        sides = [encoder.mpp * encoder.tile_px for encoder in encoders.values()]
         return MatchSettings(
-            field_um=max(fields, default=0.0),
+            field_um=max(sides, default=0.0),
             max_places=self.max_places,
             min_tissue=self.min_tissue,
             tissue=self.tissue,
@@ -255,6 +275,7 @@ class BenchmarkJob:
             str(self.output_dir / "mlflow_runs" / name),
             experiment=self.experiment,
             run_name=name,
+            tracking_uri=self.tracking_uri,
             tracking_required=self.tracking_required,
             params={"seed": self.seed, "resamples": self.resamples, "command": self.command},
             tags={"mlflow.parentRunId": str(parent.run_id)} if parent else {},

@@ -132,18 +132,6 @@ def retrieval_hits(
     return hits
 
 
-def retrieval_accuracy(
-    a: np.ndarray,
-    b: np.ndarray,
-    own_a: np.ndarray,
-    own_b: np.ndarray,
-    ks: tuple[int, ...] = (1, 3, 5, 10),
-    rows: int = 512,
-) -> np.ndarray:
-    """Top-k accuracy float64 [len(ks)]: the mean of `retrieval_hits`, which see, over rows."""
-    return retrieval_hits(a, b, own_a, own_b, ks, rows).mean(axis=0)
-
-
 def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     """Linear centred kernel alignment, 0 to 1: |B'A|^2 / (|A'A| |B'B|) of the centred arrays, Frobenius norms.
 

@@ -29,6 +29,7 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
             "",
             f"- Task: {metadata['task']}",
             f"- Classes: {metadata['label_classes']}",
+            f"- Slides that it was trained and tested on: {metadata['data_source']}",
             f"- Encoder of the features: {encoder['name']}, revision {encoder['revision']}, licence {encoder['licence']}, "
             f"trained on {encoder['trained_on']}" + (f", {encoder['source']}" if encoder["source"] else ""),
             f"- Scanners in training: {', '.join(metadata['training_scanners'])}",

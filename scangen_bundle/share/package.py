@@ -25,6 +25,7 @@ from scangen_bundle.share.run import TrainedRun, read_trained_run, validate_agai
 from scangen_bundle.share.source import Source, read_source
 
 LARGE = 25 * 2**20  # the zoo's limit; larger files are hosted elsewhere and named in large_files.yml
+NOT_STATED = "not stated by whoever packed this network"
 HEADLINE = ("auroc", "cov", "flip_rate", "brier", "ece")
 
 
@@ -37,7 +38,13 @@ class Package:
 
 
 def package_bundle(
-    root: Path, run_folder: Path, features_dir: str, task: str, out: Path, level: float = 0.9
+    root: Path,
+    run_folder: Path,
+    features_dir: str,
+    task: str,
+    out: Path,
+    level: float = 0.9,
+    data_source: str = "",
 ) -> Package:
     """Pack a run. The same commit, run and features give the same bytes.
 
@@ -48,19 +55,24 @@ def package_bundle(
         task: names the bundle, `scangen_<task>`.
         out: folder to write to.
         level: of the prediction sets.
+        data_source: the slides that the run learnt from and was tested on, in a sentence; "" says that nobody stated them.
 
     Raises:
-        InputError: uncommitted or unknown source, an encoder that does not allow it, a run without held-out metrics.
+        InputError: a level that is no share, uncommitted or unknown source, an encoder that does not allow it, a run without
+            held-out metrics.
     """
     if not re.fullmatch(r"[a-z0-9_]+", task):
         raise InputError("task", f"is {task!r}", "use lower case letters, digits and _")
+    if not 0 < level < 1:
+        raise InputError("level", f"of the prediction sets is {level:g}, expected a share between 0 and 1", "give 0.9")
     source, run = read_source(root), read_trained_run(run_folder)
     name = f"scangen_{task}"
     config = packed_config((root / "configs" / "inference.yaml").read_text("utf-8"), run.meta)
     network = build_network(config, run)
     validation, features = validate_again(run, network, features_dir)
     reference = build_reference(validation, run.meta["class_names"], run.threshold, level)
-    metadata = packed_metadata(json.loads((root / "configs" / "metadata.json").read_text("utf-8")), name, source, run)
+    metadata = json.loads((root / "configs" / "metadata.json").read_text("utf-8"))
+    metadata = packed_metadata(metadata, task, data_source, source, run)
     stem = f"{name}_v{source.version}"
     description = {
         "name": name,
@@ -120,8 +132,10 @@ def build_network(config: str, run: TrainedRun) -> MaskedMILModel:
     return network.eval()
 
 
-def packed_metadata(metadata: dict[str, Any], name: str, source: Source, run: TrainedRun) -> dict[str, Any]:
-    """`configs/metadata.json` with the run's figures, its encoder, its classes and the commit."""
+def packed_metadata(
+    metadata: dict[str, Any], task: str, data_source: str, source: Source, run: TrainedRun
+) -> dict[str, Any]:
+    """`configs/metadata.json` with the run's task, data, figures, encoder and classes, and the commit."""
     figures = {
         key: figure["value"]
         for key, figure in run.metrics["figures"].items()
@@ -134,6 +148,8 @@ def packed_metadata(metadata: dict[str, Any], name: str, source: Source, run: Tr
     data_format["outputs"]["pred"].update(num_channels=len(classes), channel_def=channels)
     return {
         **metadata,
+        "task": f"{task}: slide-level classification, robust to the scanner",
+        "data_source": data_source or NOT_STATED,
         "commit": source.commit,
         "eval_metrics": figures,
         "label_classes": ", ".join(f"{c}: {label}" for c, label in channels.items()),

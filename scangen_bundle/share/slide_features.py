@@ -16,6 +16,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.features import FeatureBag, open_bag, open_writer
 from scangen_bundle.features.request import ExtractionRequest
 from scangen_bundle.features.tiling import SlideTask, TilingSettings, read_slide
+from scangen_bundle.share.statement import ENCODER_FIELDS
 
 
 def create_training_encoder(features: Mapping[str, Any], weights: str | os.PathLike[str] | None = None) -> Encoder:
@@ -63,7 +64,8 @@ class SlideFeatures:
             stated_mpp: resolution of level 0 that the site states, µm/px; NaN takes the file's own.
 
         Raises:
-            InputError: the encoder is not here or another, the slide cannot be read, has no plausible mpp, or no tissue.
+            InputError: it is not known how the training's slides were cut, the encoder is not here or another, the slide cannot
+                be read, has no plausible mpp, or no tissue.
             OSError: the bag cannot be written.
         """
         if self._request is None:
@@ -79,6 +81,9 @@ class SlideFeatures:
         return open_bag(path)
 
     def _make_request(self) -> ExtractionRequest:
+        if absent := [name for name in (*ENCODER_FIELDS, "settings", "dtype") if name not in self.features]:
+            problem = f"was trained on features that do not say their {', '.join(absent)}, as another tool's do not"
+            raise InputError("the model", problem, "send feature bags made by that tool: slides cannot be cut its way")
         encoder = create_training_encoder(self.features, self.weights)
         settings = json.loads(self.features["settings"])
         tiling = TilingSettings(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scangen_bundle.errors import InputError, some
 
-PACKED = ("scangen_bundle", "configs", "docs", "LICENSE", "requirements.txt")
+PACKED = ("scangen_bundle", "configs", "docs", "scripts", "models/README.md", "LICENSE", "requirements.txt")
 
 
 @dataclass(frozen=True)

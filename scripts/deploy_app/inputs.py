@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from case import BAG, DICOM, SLIDE, Case
@@ -14,27 +15,33 @@ BAGS, SLIDES, DICOMS = {".h5", ".hdf5"}, {".svs", ".tif", ".tiff", ".ndpi", ".sc
 def find_cases(path: Path) -> list[Case]:
     """The cases of a file or folder, by name.
 
-    A bag or slide file is a case; so are the DICOM files of one folder together (a study holds one slide).
+    A bag or slide file is a case; so are the DICOM files of one folder together (a study holds one slide). A case has the
+    name of its file without the ending, or of its study's folder; where several would have one name, each has its path below
+    the input folder, `_` for `/`: their results must not have one folder.
 
     Raises:
-        InputError: there is nothing to work on.
+        InputError: there is nothing to work on, or two still have one name.
     """
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    cases, studies = [], {}
+    cases, places, studies = [], [], {}
     for file in files:
         suffix = file.suffix.lower()
         if suffix in BAGS | SLIDES:
             cases.append(Case(file.stem, BAG if suffix in BAGS else SLIDE, [file]))
+            places.append(file)
         elif suffix in DICOMS:
             studies.setdefault(file.parent, []).append(file)
     for folder, members in studies.items():
-        name = members[0].stem if len(members) == 1 else folder.name
-        cases.append(Case(name, DICOM, members))
+        single = len(members) == 1
+        cases.append(Case(members[0].stem if single else folder.name, DICOM, members))
+        places.append(members[0] if single else folder)
     if not cases:
         known = ", ".join(sorted(BAGS | SLIDES | DICOMS))
         raise InputError(path, "holds no slide and no feature bag", f"give files that end in {known}")
-    names = [case.name for case in cases]
-    for case in cases:  # a slide and its bag may have one name: their results must not
-        if names.count(case.name) > 1:
-            case.name = f"{case.name}_{case.kind}"
+    count = Counter(case.name for case in cases)
+    for case, place in zip(cases, places, strict=True):
+        if count[case.name] > 1:
+            case.name = "_".join(place.relative_to(path).parts) or place.name
+    if twice := [name for name, times in Counter(case.name for case in cases).items() if times > 1]:
+        raise InputError(path, f"two inputs would have the result {twice[0]}", "rename one of them")
     return sorted(cases, key=lambda case: case.name)

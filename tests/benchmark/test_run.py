@@ -206,3 +206,33 @@ def test_colour_statistics_stand_beside_encoders_of_slides(tmp_path):
     manifest = table(2)
     assert list(BenchmarkJob(manifest, ["uni"], str(tmp_path)).folders) == ["uni", "colour-statistics"]
     assert list(BenchmarkJob(manifest, {"uni": "features/uni"}, str(tmp_path)).folders) == ["uni"]
+
+
+def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = f"sqlite:///{tmp_path / 'lab.db'}"
+    job = BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), tracking_uri=store)
+    tracker = job._tracker("benchmark", None)
+    assert tracker.uri == store
+    assert (tmp_path / "lab.db").is_file()
+    assert not (tmp_path / "out" / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"tissue": {"min_areaum2": 1}}, r"tissue: does not know \['min_areaum2'\]"),
+        ({"registration": {"afine": True}}, r"registration: does not know \['afine'\] -> it takes affine"),
+        ({"registration": {"seed": 1}}, r"registration: does not know \['seed'\]"),
+        ({"head": {"epochs": 3}}, r"head: does not know \['epochs'\] -> it takes .*max_epochs"),
+        ({"encoder_options": {"uni": {}}}, r"encoder_options: does not know \['uni'\] -> it takes colour-statistics"),
+        ({"scanners": ["a", "d"]}, r"scanners: does not know \['d'\] -> it takes a, b, c"),
+        ({"max_places": 0}, "max_places is 0"),
+        ({"resamples": 0}, "resamples 0"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_exist_are_refused_before_any_work(tmp_path, option, told):
+    with pytest.raises(InputError, match=told):
+        BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), **{**SMALL, **option})
+    assert not (tmp_path / "out").exists()

@@ -26,8 +26,40 @@ def test_each_file_is_a_case_and_each_study_folder_one(tmp_path):
         (tmp_path / name).touch()
     found = {case.name: (case.kind, len(case.paths)) for case in find_cases(tmp_path)}
     assert found == {
-        "a_slide": ("slide", 1), "a_bag": ("bag", 1), "b": ("slide", 1), "study": ("dicom", 2), "3": ("dicom", 1),
+        "a.svs": ("slide", 1), "a.h5": ("bag", 1), "b": ("slide", 1), "study": ("dicom", 2), "3": ("dicom", 1),
     }  # fmt: skip
+
+
+def test_files_of_one_name_in_several_folders_have_results_of_their_own(tmp_path):
+    from inputs import find_cases
+
+    names = (
+        "p1/slide.svs",
+        "p2/slide.svs",
+        "p2/slide.tif",
+        "p3/0.dcm",
+        "p4/0.dcm",
+        "x/s/1.dcm",
+        "x/s/2.dcm",
+        "y/s/1.dcm",
+        "y/s/2.dcm",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = {case.name: [str(path.relative_to(tmp_path)) for path in case.paths] for case in find_cases(tmp_path)}
+    assert found == {
+        "p1_slide.svs": ["p1/slide.svs"],
+        "p2_slide.svs": ["p2/slide.svs"],
+        "p2_slide.tif": ["p2/slide.tif"],
+        "p3_0.dcm": ["p3/0.dcm"],
+        "p4_0.dcm": ["p4/0.dcm"],
+        "x_s": ["x/s/1.dcm", "x/s/2.dcm"],
+        "y_s": ["y/s/1.dcm", "y/s/2.dcm"],
+    }
+    (tmp_path / "p1_slide.svs.svs").touch()
+    with pytest.raises(InputError, match="rename one of them"):
+        find_cases(tmp_path)
 
 
 def test_an_input_without_a_slide_is_refused(tmp_path):

@@ -9,7 +9,6 @@ from scangen_bundle.metrics.paired_features import (
     linear_cka,
     own_neighbours,
     paired_cosine,
-    retrieval_accuracy,
     retrieval_hits,
     shift_shares,
     unit_rows,
@@ -57,7 +56,8 @@ def test_retrieval_equals_brute_force_also_with_ties(generator, duplicates):
     b = a + generator.normal(scale=0.8, size=a.shape)
     a[:duplicates], b[:duplicates] = a[0], b[0]
     a, b = unit_rows(a), unit_rows(b)
-    found = retrieval_accuracy(a, b, own_neighbours(a, 10, rows=16), own_neighbours(b, 10, rows=16), rows=16)
+    hits = retrieval_hits(a, b, own_neighbours(a, 10, rows=16), own_neighbours(b, 10, rows=16), (1, 3, 5, 10), rows=16)
+    found = hits.mean(axis=0)
     assert_allclose(found, [brute_force_retrieval(a, b, k) for k in (1, 3, 5, 10)], atol=1e-12)
 
 
@@ -75,14 +75,14 @@ def test_retrieval_on_a_gpu_equals_that_on_the_cpu(generator):
 
 def test_retrieval_of_unrelated_features_is_chance(generator):
     a, b = (unit_rows(generator.normal(size=(400, 32))) for _ in range(2))
-    found = retrieval_accuracy(a, b, own_neighbours(a, 10), own_neighbours(b, 10))
+    found = retrieval_hits(a, b, own_neighbours(a, 10), own_neighbours(b, 10)).mean(axis=0)
     assert found[-1] == pytest.approx(10 / 799, abs=0.015)
 
 
 def test_too_few_own_neighbours_are_refused(generator):
     a = unit_rows(generator.normal(size=(40, 4)))
     with pytest.raises(ValueError, match="expected 10 own neighbours, got 3"):
-        retrieval_accuracy(a, a, own_neighbours(a, 3), own_neighbours(a, 10))
+        retrieval_hits(a, a, own_neighbours(a, 3), own_neighbours(a, 10))
 
 
 @pytest.mark.parametrize("shape", [(50, 8), (8, 50)])

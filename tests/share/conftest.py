@@ -26,6 +26,7 @@ DIM = 1280
 ENCODER = find_encoder("efficientnet-lite0").spec
 SETTINGS = json.dumps({"tissue": {}, "tiling": {"min_tissue": 0.5}, "upsampling": False, "extraction_version": 1})
 SCANNERS = ("scanner-1", "scanner-2")
+DATA_SOURCE = "random numbers"
 
 
 def write_features(path: Path, slide_id: str, scanner: str, label: int, rng: np.random.Generator, **changes) -> None:
@@ -109,9 +110,8 @@ def make_checkout(bundle_root: Path, folder: Path) -> Path:
         if source.is_dir():
             shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
+            (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(source, folder / name)
-    (folder / "scripts").mkdir()
-    shutil.copy(bundle_root / "scripts" / "package_bundle.py", folder / "scripts")
     git(folder, "init", "-q")
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", "first")
@@ -140,7 +140,7 @@ def run_python(*arguments, cwd, **environment):
 
 def pack(checkout, run, features, out, *options, **environment):
     script = checkout / "scripts" / "package_bundle.py"
-    arguments = ["--run", run, "--features_dir", features, "--out", out, *options]
+    arguments = ["--run", run, "--features_dir", features, "--out", out, "--data_source", DATA_SOURCE, *options]
     return run_python(script, *arguments, cwd=out.parent, **environment)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from scangen_bundle.errors import InputError
 from scangen_bundle.handlers import RunTracker
 from scangen_bundle.share.run import fetch_run
-from tests.share.conftest import git, make_checkout, pack, predict, track_run
+from tests.share.conftest import DATA_SOURCE, git, make_checkout, pack, predict, track_run
 
 
 def test_names_and_content(packed):
@@ -34,9 +35,31 @@ def test_metadata_tell_figures_encoder_and_commit(packed, checkout, trained_run)
     assert metadata["encoder"]["trained_on"] == "natural images"
     head = subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
     assert metadata["commit"] == head.stdout.strip()
+    assert metadata["data_source"] == DATA_SOURCE
     card = (packed[2] / "docs" / "model_card.md").read_text()
+    assert f"trained and tested on: {DATA_SOURCE}" in card
     assert "Research use only" in card
     assert "efficientnet-lite0" in card
+
+
+def test_a_network_of_another_task_claims_nothing_of_egfr_nor_of_slides_that_nobody_named(checkout, trained_run):
+    from scangen_bundle.share.package import packed_metadata
+    from scangen_bundle.share.run import read_trained_run
+    from scangen_bundle.share.source import read_source
+
+    shipped = json.loads((checkout / "configs" / "metadata.json").read_text())
+    metadata = packed_metadata(shipped, "kras", "", read_source(checkout), read_trained_run(trained_run[0]))
+    assert metadata["task"].startswith("kras")
+    assert "egfr" not in json.dumps(metadata).lower()
+    assert "not stated" in metadata["data_source"]
+
+
+def test_what_the_packed_guides_name_is_packed(packed):
+    named = set()
+    for page in (packed[2] / "docs").glob("*.md"):
+        named |= set(re.findall(r"\b(?:scripts|configs|docs)/[\w./-]*\w", page.read_text()))
+    assert "scripts/make_phantom_cohort.py" in named
+    assert [name for name in sorted(named) if not (packed[2] / name).exists()] == []
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +179,12 @@ class TestRefusals:
 
         with pytest.raises(InputError, match="lower case letters"):
             package_bundle(checkout, trained_run[0], str(trained_run[1]), "../EGFR", tmp_path / "out")
+
+    def test_a_level_in_percent(self, checkout, trained_run, tmp_path):
+        from scangen_bundle.share.package import package_bundle
+
+        with pytest.raises(InputError, match="is 90, expected a share"):
+            package_bundle(checkout, trained_run[0], str(trained_run[1]), "egfr", tmp_path / "out", level=90)
 
     def test_weights_that_did_not_make_the_predictions(self, checkout, trained_run, tmp_path):
         run = self.copy(trained_run, tmp_path)

@@ -38,6 +38,12 @@ def test_code_that_cuts_slides_otherwise_is_refused(tmp_path):
         SlideFeatures({**FEATURES, "settings": settings}).write(tmp_path / "a.tif", tmp_path / "a.h5")
 
 
+def test_a_network_of_another_tools_features_takes_bags_only(tmp_path):
+    told = {name: value for name, value in FEATURES.items() if name not in ("revision", "settings")}
+    with pytest.raises(InputError, match=r"do not say their revision, settings.*send feature bags"):
+        SlideFeatures(told).write(tmp_path / "a.tif", tmp_path / "a.h5")
+
+
 def test_a_bag_says_what_the_trainings_bags_say(tmp_path):
     slide = write_slide(tmp_path / "a.tif", picture(900, 700), mpp=None)
     maker = SlideFeatures(FEATURES)

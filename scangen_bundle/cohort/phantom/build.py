@@ -65,8 +65,10 @@ def make_phantom_cohort(
     """
     if specimens < 2:
         raise InputError("specimens", f"at least 2 are needed, got {specimens}", "ask for more")
-    if size_um < SMALLEST_UM:
+    if not SMALLEST_UM <= size_um < float("inf"):
         raise InputError("size_um", f"at least {SMALLEST_UM:g} µm are needed, got {size_um:g}", "ask for more")
+    if seed < 0:
+        raise InputError("seed", f"at least 0 is needed, got {seed}", "give another number")
     if workers is not None and workers < 1:
         raise InputError("workers", f"at least 1 is needed, got {workers}", "ask for 1 or more")
     folder = Path(output)

@@ -85,16 +85,3 @@ SCANNERS: tuple[Scanner, ...] = (
 )  # fmt: skip
 
 MAX_SHIFT_UM = 24.0
-
-
-def apply_colour(scanner: Scanner, rgb: np.ndarray) -> np.ndarray:
-    """The scanner's colour response: `255 * white * clip(colour @ rgb / 255, 0, 1) ** gamma`.
-
-    Args:
-        rgb: [..., 3], 0 to 255.
-
-    Returns:
-        [..., 3] float32, 0 to 255.
-    """
-    mixed = np.clip((rgb.astype(np.float32) / 255.0) @ np.asarray(scanner.colour, np.float32).T, 0.0, 1.0)
-    return 255.0 * np.asarray(scanner.white, np.float32) * mixed ** np.asarray(scanner.gamma, np.float32)

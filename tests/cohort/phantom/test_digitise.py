@@ -11,7 +11,7 @@ from scangen_bundle.cohort.phantom.build import MARGIN_UM
 from scangen_bundle.cohort.phantom.digitise import digitise
 from scangen_bundle.cohort.phantom.plan import plan_cohort, random_stream
 from scangen_bundle.cohort.phantom.render import RENDER_MPP, render_specimen
-from scangen_bundle.cohort.phantom.scanners import MAX_SHIFT_UM, SCANNERS, Scanner, apply_colour
+from scangen_bundle.cohort.phantom.scanners import MAX_SHIFT_UM, SCANNERS, Scanner
 
 GRID_UM = 20.0
 
@@ -26,6 +26,12 @@ def block_means(pixels: np.ndarray, mpp: float, origin: tuple[float, float]) -> 
             columns = slice(round((x - origin[0]) / mpp), round((x + GRID_UM - origin[0]) / mpp))
             means.append(pixels[rows, columns].reshape(-1, 3).mean(axis=0))
     return np.array(means)
+
+
+def apply_colour(scanner: Scanner, rgb: np.ndarray) -> np.ndarray:
+    """The scanner's colour response, `255 * white * clip(colour @ rgb / 255, 0, 1) ** gamma`, float32 [..., 3]."""
+    mixed = np.clip((rgb.astype(np.float32) / 255.0) @ np.asarray(scanner.colour, np.float32).T, 0.0, 1.0)
+    return 255.0 * np.asarray(scanner.white, np.float32) * mixed ** np.asarray(scanner.gamma, np.float32)
 
 
 @pytest.fixture(scope="module")
