@@ -136,7 +136,8 @@ def _read(
             grid_um=side,
         )
         if not len(coords):
-            raise InputError(row.slide_path, "no tile of it holds enough tissue", "look at the slide, or leave it out")
+            remedy = "look at the slide, or leave it out; for smears and cytospins add configs/tissue/smear.yaml"
+            raise InputError(row.slide_path, "no tile of it holds enough tissue", remedy)
         return reader.read(coords)
 
 

@@ -29,11 +29,13 @@ from scangen_bundle.features.request import ExtractionRequest
 from scangen_bundle.features.tables import bag_row, update_failures, write_table
 from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, find_mask
 from scangen_bundle.features.writer import BagWriter, open_writer
+from scangen_bundle.files import write_atomically
 from scangen_bundle.slides import SlideReader
 
 logger = logging.getLogger(__name__)
 
 LISTED = 10
+PICTURES = "tissue"  # folder below that of the bags
 
 
 @dataclass
@@ -74,7 +76,8 @@ class ExtractionJob:
     Reader processes cut slides into tiles, the encoder runs in this process. Memory does not grow with the number or the
     size of slides. A run can be killed at any time: finished bags stay as they are, and the next run makes the missing
     ones. Several jobs may work on one folder. A slide that fails is written to `failures.csv` with its traceback, and the
-    run goes on. `slides.csv` tells of each finished scan what the audit needs.
+    run goes on. `slides.csv` tells of each finished scan what the audit needs, `tissue/<slide_id>.jpg` shows which tissue was
+    found and which tiles were cut.
 
     Rows of the manifest without `slide_path` have their features already and are passed over.
 
@@ -126,8 +129,13 @@ class ExtractionJob:
             allow_upsampling=allow_upsampling,
             tissue=dict(tissue or {}),
             tiling=dict(tiling or {}),
+            picture=True,
         )
         self.request = ExtractionRequest(encoder, settings, dtype)
+        if workers is not None and workers < 1:
+            raise InputError(
+                "option workers", f"is {workers}, expected at least 1", "null takes one per processor, at most 4"
+            )
         self.workers = workers or min(4, os.cpu_count() or 1)
         self.masks_dir = None if masks_dir is None else Path(masks_dir)
         if self.masks_dir is not None and not self.masks_dir.is_dir():
@@ -319,7 +327,10 @@ class ExtractionJob:
         Raises:
             InputError: the encoder's vectors are not finite.
         """
-        if isinstance(part, SlideFacts):
+        if isinstance(part, bytes):
+            with write_atomically(self.output_dir / PICTURES / f"{slide.task.slide_id}.jpg") as temporary:
+                temporary.write_bytes(part)
+        elif isinstance(part, SlideFacts):
             attributes = self.request.attributes(slide.task, part)
             writer = open_writer(self._path(slide.task.slide_id), part.coords, attributes, self.request.dtype)
             slide.writer = slide.held.enter_context(writer)
@@ -372,9 +383,9 @@ def _abandon_all(in_hand: Mapping[str, _Slide]) -> None:
 
 
 def _halves(folder: Path) -> dict[str, list[Path]]:
-    """Bags in the making by slide: those of other jobs, and those that killed jobs left behind."""
+    """Bags and pictures in the making by slide: those of other jobs, and those that killed jobs left behind."""
     found: dict[str, list[Path]] = {}
-    for path in folder.glob(".*.tmp.h5"):
+    for path in (*folder.glob(".*.tmp.h5"), *(folder / PICTURES).glob(".*.tmp.jpg")):
         found.setdefault(path.name[1:].rsplit(".", 3)[0], []).append(path)
     return found
 

@@ -35,7 +35,7 @@ class SlideEnd(NamedTuple):
     sharpness: float
 
 
-Message = SlideFacts | np.ndarray | SlideEnd | Failure
+Message = bytes | SlideFacts | np.ndarray | SlideEnd | Failure
 
 
 def serve(pipe: Connection, settings: TilingSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.features.picture import tissue_picture
 from scangen_bundle.slides import (
     SlideReader,
     TileReader,
@@ -72,9 +74,10 @@ class TilingSettings:
         allow_upsampling: allow an mpp finer than level 0 by more than 5 %.
         tissue: options of `slides.tissue_mask`.
         tiling: options of `slides.tile_grid`.
+        picture: draw the tissue and the tiles of each slide.
 
     Raises:
-        InputError: an option that does not exist.
+        InputError: an option that does not exist, or a size that is not positive.
     """
 
     mpp: float
@@ -84,6 +87,7 @@ class TilingSettings:
     allow_upsampling: bool = False
     tissue: Mapping[str, Any] = field(default_factory=dict)
     tiling: Mapping[str, Any] = field(default_factory=dict)
+    picture: bool = False
 
     def __post_init__(self) -> None:
         check_options("tissue", self.tissue)
@@ -93,6 +97,10 @@ class TilingSettings:
             raise InputError("option reader", problem, f"take auto or one of {', '.join(BACKENDS)}")
         if self.batch_size < 1:
             raise InputError("option batch_size", f"is {self.batch_size}, expected at least 1", "")
+        if not 0 < self.mpp < math.inf:
+            raise InputError(
+                "option mpp", f"is {self.mpp:g} µm/px, expected a positive number", "null takes the encoder's"
+            )
 
 
 @dataclass(frozen=True)
@@ -126,9 +134,9 @@ class SlideFacts:
     backend: str
 
 
-def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlideFacts | np.ndarray | float]:
-    """Read a slide: first its facts, then tiles uint8 [n, tile_px, tile_px, 3] in the order of the coordinates, last
-    the sharpness.
+def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[bytes | SlideFacts | np.ndarray | float]:
+    """Read a slide: first its picture if that is asked for (see `tissue_picture`), also where it has no tile; then its facts,
+    tiles uint8 [n, tile_px, tile_px, 3] in the order of the coordinates, last the sharpness.
 
     Raises:
         InputError: the slide cannot be read, has no plausible mpp, or no tissue.
@@ -146,6 +154,8 @@ def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlideFacts
             grid_um=settings.mpp * settings.tile_px,
             **settings.tiling,
         )
+        if settings.picture:
+            yield tissue_picture(slide, task.slide_id, mask, coords, tiles.plan.tile_size_level0)
         if not len(coords):
             found = f"{mask.area_mm2:.3g} mm² of tissue were found, enough for no tile of {settings.tile_px} px"
             if task.mask:
@@ -154,8 +164,8 @@ def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlideFacts
                 )
                 raise InputError(task.mask, f"the mask leaves no tile: {found} at {settings.mpp:g} µm/px", remedy)
             remedy = (
-                "look at the slide; for smears and cytospins add configs/tissue/smear.yaml; give a mask file, lower "
-                "tiling's min_tissue, or take the row out"
+                "look at its picture in the folder tissue; for smears and cytospins add configs/tissue/smear.yaml; give a mask "
+                "file, lower tiling's min_tissue, or take the row out"
             )
             raise InputError(task.path, f"no tissue: {found} at {settings.mpp:g} µm/px", remedy)
         yield SlideFacts(

@@ -6,7 +6,7 @@ from scangen_bundle.slides.masks import load_mask
 from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.openslide_reader import OpenSlideReader
 from scangen_bundle.slides.overlay import mask_overlay
-from scangen_bundle.slides.overview import read_thumbnail
+from scangen_bundle.slides.overview import read_thumbnail, thumbnail
 from scangen_bundle.slides.reader import SlideReader
 from scangen_bundle.slides.resolution import ReadPlan, plan_read, resolve_mpp
 from scangen_bundle.slides.sharpness import sharpness, tile_sharpness
@@ -33,6 +33,7 @@ __all__ = [
     "read_thumbnail",
     "resolve_mpp",
     "sharpness",
+    "thumbnail",
     "tile_grid",
     "tile_sharpness",
     "tissue_fraction",

@@ -50,16 +50,21 @@ def read_overview(reader: SlideReader, scale: tuple[float, float]) -> np.ndarray
 
 
 def read_thumbnail(path: str | os.PathLike[str], longest_px: int = 1600) -> tuple[np.ndarray, tuple[int, int]]:
-    """The whole slide as uint8 [h, w, 3] with its longer side at most `longest_px`, and its level-0 size (w, h).
+    """`thumbnail` of a file, and the slide's level-0 size (w, h).
 
     Raises:
         InputError: the file cannot be read.
     """
     with open_slide(path) as reader:
-        width, height = reader.level_dimensions[0]
-        shrink = max(1.0, max(width, height) / longest_px)
-        scale = width / max(1, round(width / shrink)), height / max(1, round(height / shrink))
-        return np.rint(read_overview(reader, scale)).astype(np.uint8), (width, height)
+        return thumbnail(reader, longest_px), reader.level_dimensions[0]
+
+
+def thumbnail(reader: SlideReader, longest_px: int) -> np.ndarray:
+    """The whole slide as uint8 [h, w, 3] with its longer side at most `longest_px`."""
+    width, height = reader.level_dimensions[0]
+    shrink = max(1.0, max(width, height) / longest_px)
+    scale = width / max(1, round(width / shrink)), height / max(1, round(height / shrink))
+    return np.rint(read_overview(reader, scale)).astype(np.uint8)
 
 
 def overview_level(level_downsamples: list[tuple[float, float]], scale: tuple[float, float]) -> int:

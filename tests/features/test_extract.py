@@ -88,7 +88,7 @@ def test_a_bag_holds_what_the_encoder_gives_of_each_tile(tmp_path, capsys):
     assert about["scanner"] == "aperio-at2"
     assert about["tissue_mm2"] == pytest.approx((512 * 0.5e-3) ** 2, rel=0.1)
     assert about["sharpness"] >= 0
-    assert sorted(file.name for file in (tmp_path / "bags").iterdir()) == ["a.h5", "b.h5", "slides.csv"]
+    assert sorted(file.name for file in (tmp_path / "bags").iterdir()) == ["a.h5", "b.h5", "slides.csv", "tissue"]
 
 
 def test_slides_csv_tells_of_each_scan(finished):
@@ -120,7 +120,15 @@ def test_bad_slides_are_reported_and_the_run_goes_on(tmp_path):
     for slide_id, (_, problem) in BAD.items():
         assert problem in failures.problem[slide_id]
         assert ("Traceback" in failures.traceback[slide_id]) == (slide_id != "crash")
-    assert sorted(file.name for file in (tmp_path / "bags").iterdir()) == ["a.h5", "failures.csv", "slides.csv", "z.h5"]
+    made = ["a.h5", "failures.csv", "slides.csv", "tissue", "z.h5"]
+    assert sorted(file.name for file in (tmp_path / "bags").iterdir()) == made
+    assert {"a.jpg", "empty.jpg", "z.jpg"} <= {file.name for file in (tmp_path / "bags" / "tissue").iterdir()}
+
+
+@pytest.mark.parametrize("option", [{"workers": 0}, {"workers": -1}, {"mpp": 0}, {"mpp": float("nan")}])
+def test_numbers_that_no_job_can_have_are_refused(tmp_path, option):
+    with pytest.raises(InputError, match=f"option {next(iter(option))}: is "):
+        make_job(tmp_path, {"a": {}}, **option)
 
 
 def test_a_mended_slide_leaves_the_list_of_failures(tmp_path):
@@ -293,7 +301,8 @@ def test_a_killed_run_loses_the_slide_in_hand_only(tmp_path):
     output, errors = again.communicate()
     assert output.split() == ["3", "1", "0"], errors
     assert ((bags / "s0.h5").read_bytes(), os.stat(bags / "s0.h5").st_mtime_ns) == before
-    assert sorted(file.name for file in bags.iterdir()) == ["s0.h5", "s1.h5", "s2.h5", "s3.h5", "slides.csv"]
+    assert sorted(file.name for file in bags.iterdir()) == ["s0.h5", "s1.h5", "s2.h5", "s3.h5", "slides.csv", "tissue"]
+    assert sorted(file.name for file in (bags / "tissue").iterdir()) == ["s0.jpg", "s1.jpg", "s2.jpg", "s3.jpg"]
 
 
 def test_two_jobs_on_one_folder_share_the_work(tmp_path):
@@ -303,7 +312,7 @@ def test_two_jobs_on_one_folder_share_the_work(tmp_path):
     made = [int(output.split()[0]) for output, _ in outputs]
     assert sum(made) == 6, outputs
     bags = tmp_path / "bags"
-    assert sorted(file.name for file in bags.iterdir()) == [*(f"s{i}.h5" for i in range(6)), "slides.csv"]
+    assert sorted(file.name for file in bags.iterdir()) == [*(f"s{i}.h5" for i in range(6)), "slides.csv", "tissue"]
     assert all(len(open_bag(file)) == 64 for file in bags.glob("*.h5"))
 
 
@@ -336,17 +345,18 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tmp_path):
     assert done.returncode == 1
     assert f"InputError: {tmp_path / 'bags'}: cannot be written" in done.stderr
     assert "File too large" in done.stderr
-    assert [file.name for file in (tmp_path / "bags").iterdir() if file.name != ".locks"] == []
+    bags = tmp_path / "bags"
+    assert [path for path in bags.rglob("*") if path.is_file() and path.parent != bags / ".locks"] == []
 
 
-SMALL_DISK = 'mount -t tmpfs -o size=80k tmpfs "$0" && exec "$@"'
+SMALL_DISK = 'mount -t tmpfs -o size=260k tmpfs "$0" && exec "$@"'
 # Each root of its own, so that no right to mount is needed; where even that is forbidden, a limit on file size.
 NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SMALL_FILES = 'ulimit -f 20; exec "$@"'
 
 
 def small_disk(folder):
-    """The beginning of a command that runs with a disk of 80 kB under `folder`."""
+    """The beginning of a command that runs with a disk of 260 kB under `folder`."""
     folder.mkdir()
     mounting = [*NAMESPACE, SMALL_DISK, str(folder)]
     possible = subprocess.run([*mounting, "true"], capture_output=True, check=False).returncode == 0
@@ -354,7 +364,7 @@ def small_disk(folder):
 
 
 def test_on_a_disk_that_fills_up_the_finished_bags_are_whole_and_nothing_else_is_there(tmp_path):
-    """A bag needs some 70 kB while it is made and 8 kB afterwards, so there is room for one or two of the three."""
+    """A bag needs some 70 kB while it is made and 8 kB afterwards, its picture 80 kB: one or two of three fit."""
     seen_inside = JOB_SCRIPT.replace(
         "    summary = job.extract()",
         """    try:
