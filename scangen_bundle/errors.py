@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -37,12 +38,27 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 
 def find_input_error(error: BaseException | None) -> InputError | None:
-    """The InputError behind an exception, through the wrappers that a config parser or an engine put around it."""
+    """The InputError behind an exception, through the wrappers that a config parser or an engine put around it.
+
+    A value that one of our components refuses when a config makes it is such an error, too: a setting gave it.
+    """
     while error is not None:
         if isinstance(error, InputError):
             return error
-        error = error.__cause__ or error.__context__
+        cause = error.__cause__ or error.__context__
+        if str(error).startswith("Failed to instantiate component") and (component := _refusing(cause)):
+            return InputError(component, str(cause), "correct the setting that gives it this value")
+        error = cause
     return None
+
+
+def _refusing(error: BaseException | None) -> str:
+    """The class of ours whose constructor raised this ValueError itself; "" where it was none."""
+    if not isinstance(error, ValueError) or error.__traceback__ is None:
+        return ""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    ours = frame.f_globals.get("__name__", "").startswith(f"{__package__}.") and frame.f_code.co_name == "__init__"
+    return type(frame.f_locals["self"]).__name__ if ours else ""
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
