@@ -69,7 +69,7 @@ def test_other_parameters_in_the_same_folder_are_refused(tiny_cohort: Path, chan
     assert digests(tiny_cohort) == before
 
 
-@pytest.mark.parametrize("change", [{"specimens": 1}, {"size_um": 100.0}, {"workers": 0}])
+@pytest.mark.parametrize("change", [{"specimens": 1}, {"size_um": 100.0}, {"workers": 0}, {"seed": -1}])
 def test_numbers_out_of_range_are_refused_before_anything_is_written(tmp_path: Path, change: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(change))):
         make_phantom_cohort(tmp_path / "new", **{**TINY, **change})
