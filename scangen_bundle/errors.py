@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import sys
+import traceback
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -43,7 +44,8 @@ def some(names: Sequence[str], most: int = 5) -> str:
 def find_input_error(error: BaseException | None) -> InputError | None:
     """The InputError behind an exception, through the wrappers that a config parser or an engine put around it.
 
-    A folder that cannot be written to or read, and a full disk, are told as one, too.
+    A folder that cannot be written to or read, a full disk, and a value that one of our components refuses when a config makes
+    it (a setting gave it) are told as one, too.
     """
     while error is not None:
         if isinstance(error, InputError):
@@ -51,8 +53,20 @@ def find_input_error(error: BaseException | None) -> InputError | None:
         if isinstance(error, OSError) and error.errno in OF_THE_DISK:
             remedy = "mend the folder's rights or make room, or name another folder (--help shows which are set)"
             return InputError(error.filename or "the disk", str(error.strerror).lower(), remedy)
-        error = error.__cause__ or error.__context__
+        cause = error.__cause__ or error.__context__
+        if str(error).startswith("Failed to instantiate component") and (component := _refusing(cause)):
+            return InputError(component, str(cause), "correct the setting that gives it this value")
+        error = cause
     return None
+
+
+def _refusing(error: BaseException | None) -> str:
+    """The class of ours whose constructor raised this ValueError itself; "" where it was none."""
+    if not isinstance(error, ValueError) or error.__traceback__ is None:
+        return ""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    ours = frame.f_globals.get("__name__", "").startswith(f"{__package__}.") and frame.f_code.co_name == "__init__"
+    return type(frame.f_locals["self"]).__name__ if ours else ""
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

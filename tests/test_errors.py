@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from monai.bundle import ConfigParser
 
 from scangen_bundle.errors import InputError, find_input_error
 
@@ -29,6 +30,29 @@ def test_an_input_error_is_shown_alone_through_any_wrapper(bundle_root):
     ended = run("InputError('m.csv row 3', 'no patient_id', 'fill it in')", bundle_root)
     assert ended.returncode == 1
     assert ended.stderr == "error: m.csv row 3: no patient_id -> fill it in\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "settings", "message"),
+    [
+        (
+            "scangen_bundle.losses.ScanGenLoss",
+            {"alpha": 2},
+            "ScanGenLoss: expected alpha from 0 to 1, got 2 -> correct",
+        ),
+        (
+            "scangen_bundle.losses.ScanGenLoss",
+            {"alpha": "x"},
+            None,
+        ),  # a TypeError: the program's fault, for all it knows
+        ("torch.nn.Dropout", {"p": 2}, None),  # not ours
+    ],
+)
+def test_a_value_that_a_component_of_a_config_refuses_is_the_users_to_mend(target, settings, message):
+    with pytest.raises(RuntimeError, match="Failed to instantiate") as caught:
+        ConfigParser({"component": {"_target_": target, **settings}}).get_parsed_content("component")
+    found = find_input_error(caught.value)
+    assert found is None if message is None else str(found).startswith(message)
 
 
 def test_a_command_ends_with_the_exit_code_of_the_error(bundle_root):

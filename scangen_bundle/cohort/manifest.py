@@ -26,6 +26,10 @@ COLUMNS = (*IDS, "label", *PATHS, "mpp", "split")
 SPLITS = ("train", "val", "test", "excluded")
 PLAUSIBLE_MPP = (0.05, 5.0)  # µm/px: the finest and the coarsest that a whole-slide scanner writes, with a wide margin
 UNLABELLED = -1
+# Names of figures over scanners (`auroc/mean` beside `auroc/<scanner>`) and of two of them (`flip_rate/<a> vs <b>`), as in
+# metrics.predictions, which imports nothing of ours.
+RESERVED = ("mean", "worst", "range", "mean_seen", "mean_unseen")
+BETWEEN = " vs "
 
 _LONGEST_ID = 200  # bytes: a file name may have 255, and suffixes and temporary names need some
 
@@ -54,7 +58,8 @@ def load_manifest(
 
     The rules: ids are given, and safe as file names; `slide_id` is unique; a specimen has one patient and one label; a
     patient is in one of train, val and test; labels are whole numbers from 0; a scan has a slide or a feature bag; a
-    stated mpp is plausible; paths stay below the manifest's folder, symbolic links followed.
+    stated mpp is plausible; a scanner is not named like a figure; paths stay below the manifest's folder, symbolic links
+    followed.
 
     An empty label says "unlabelled", not "another label": a specimen may have labelled and unlabelled scans. The
     unlabelled ones stay so (the label is not copied to them): they can serve the pairs of ScanGen, but neither the task
@@ -89,6 +94,7 @@ def load_manifest(
             *_bad_paths(table, folder, allow_outside),
             *_bad_mpp(table),
             *_bad_splits(table),
+            *_bad_scanners(table),
             *_too_few_scanners(table, min_scanners),
         ]
     )
@@ -298,6 +304,14 @@ def _bad_splits(table: pd.DataFrame) -> Iterator[Violation]:
     if "split" in table:
         # A scan may be excluded whatever its patient's split.
         yield from _several_values(table[table["split"].isin(["train", "val", "test"])], "patient_id", "split")
+
+
+def _bad_scanners(table: pd.DataFrame) -> Iterator[Violation]:
+    for line, text in _cells(table, "scanner"):
+        if text in RESERVED:
+            yield Violation(line, "scanner", f"{text!r} is the name of a figure over scanners; rename this scanner")
+        elif BETWEEN in text:
+            yield Violation(line, "scanner", f"{text!r} reads as a pair of scanners; leave out {BETWEEN.strip()!r}")
 
 
 def _too_few_scanners(table: pd.DataFrame, least: int) -> Iterator[Violation]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from scangen_bundle.cohort.manifest import UNLABELLED
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.features import AuditThresholds, FeatureBag, open_bag
 from scangen_bundle.features.bag import TOOL
@@ -47,8 +48,8 @@ def make_records(
         (int), `features_path, slide_path` (str), and `made_by`: what the bag tells of `MADE_BY`.
 
     Raises:
-        InputError: no scan, missing bags (all of them are named), bags that do not fit each other or the network, a bag
-            without a tile, labels outside the classes.
+        InputError: no scan, training scans of fewer than two classes, missing bags (all of them are named), bags that do not
+            fit each other or the network, a bag without a tile, labels outside the classes.
     """
     specimens = {name: index for index, name in enumerate(sorted(manifest["specimen_id"].unique()))}
     scanners = {name: index for index, name in enumerate(sorted(manifest["scanner"].unique()))}
@@ -57,6 +58,8 @@ def make_records(
         raise InputError(
             "manifest", f"no scan is in the split {split!r}", "give more patients or other split_fractions"
         )
+    if split == "train":
+        _check_classes(rows)
     if split == "val":
         _name_new_scanners(manifest, rows)
     records = []
@@ -97,6 +100,18 @@ def feature_identity(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
     to it). It travels in the checkpoint, so that a network is not used on features of another encoder or resolution.
     """
     return {name: value for record in reversed(records) for name, value in record["made_by"].items()}
+
+
+def _check_classes(training: pd.DataFrame) -> None:
+    """Refuse training scans from which no class can be learned; a network would come out all the same, and say nothing."""
+    classes = sorted({int(label) for label in training["label"]} - {UNLABELLED})
+    if len(classes) < 2:
+        found = (
+            f"all labelled training scans have the label {classes[0]}" if classes else "no training scan has a label"
+        )
+        raise InputError(
+            "manifest", f"{found}: there is nothing to tell apart", "fill in the labels, or split otherwise"
+        )
 
 
 def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None:

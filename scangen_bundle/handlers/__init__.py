@@ -6,7 +6,7 @@ from scangen_bundle.handlers.early_stop import EarlyStopHandler
 from scangen_bundle.handlers.epoch import EpochSeedHandler
 from scangen_bundle.handlers.finite import FiniteLossHandler
 from scangen_bundle.handlers.gradient_clip import GradientClipHandler
-from scangen_bundle.handlers.per_scanner import ModelChoiceMetric, PerScannerMetrics
+from scangen_bundle.handlers.per_scanner import ModelChoiceMetric, PerScannerMetrics, is_better
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.progress import ProgressHandler
 from scangen_bundle.handlers.report import EvaluationHandler
@@ -29,4 +29,5 @@ __all__ = [
     "ScanGenLossHandler",
     "TrainingTracker",
     "WeightsLoader",
+    "is_better",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -226,7 +227,10 @@ class CheckpointHandler:
         """Say where the networks are."""
         if idist.get_rank() != 0:
             return
-        if (self.folder / BEST).is_file():
+        if self.evaluator is not None and self.evaluator.state.best_metric == -math.inf:
+            how = "the last that was validated: no figure of the validation patients could choose it"
+            print(f"wrote {self.folder / BEST} ({how}) and {LAST}")
+        elif (self.folder / BEST).is_file():
             print(f"wrote {self.folder / BEST} (chosen by the validation patients) and {LAST}")
         else:
             print(f"wrote {self.folder / LAST}")

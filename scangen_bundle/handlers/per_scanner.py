@@ -166,6 +166,15 @@ class ModelChoiceMetric(_PerScanner):
         return score - TIE_BREAK * (cov / (1 + cov) if math.isfinite(cov) else 1.0)
 
 
+def is_better(current: float, best: float) -> bool:
+    """For `metric_cmp_fn` of an evaluator whose key is a `ModelChoiceMetric`: a larger number is better.
+
+    Of two undefined ones (minus infinity) the later is: where validation can never choose, as with patients of one class, the
+    first network that was validated must not stay the best for ever, nor end training early.
+    """
+    return current > best or current == best == -math.inf
+
+
 def _higher_is_better(value: float, figure: str) -> float:
     better = DEFINITIONS[figure].better
     target = {"zero": 0.0, "one": 1.0}.get(better)

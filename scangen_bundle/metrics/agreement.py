@@ -31,7 +31,7 @@ import numpy as np
 
 from scangen_bundle.metrics.aggregate import OverScanners
 from scangen_bundle.metrics.bootstrap import patient_sums, ratio
-from scangen_bundle.metrics.predictions import Predictions
+from scangen_bundle.metrics.predictions import BETWEEN, Predictions
 
 SPECIMEN_FIGURES = ("cov", "sd", "score_range", "abs_difference", "flip_rate")
 COMPLETE_FIGURES = ("icc", "all_scanner_agreement", "fleiss_kappa")
@@ -42,7 +42,7 @@ NO_VARIANCE = 1e-24  # variances of scores in 0..1 below this are rounding
 
 def pair_name(first: str, second: str) -> str:
     """How a pair of scanners is written in keys."""
-    return f"{first} vs {second}"
+    return f"{first}{BETWEEN}{second}"
 
 
 def score_table(specimen: np.ndarray, scanner: np.ndarray, score: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -93,6 +93,7 @@ class _Regression:
         self._fits_slope = self.defined and not self.separated and not self.constant
         if not self.defined:
             return
+        self._extremes = [_extremes(x[y == value], patient[y == value], patients) for value in (0, 1)]
         self._level, self._line = logit(y.mean()) - x.mean(), (logit(y.mean()), 0.0)
         bound = LEAST_SLOPE_BOUND
         for _ in range(2):  # the second time around the solution: near it Newton's method takes few steps
@@ -120,13 +121,30 @@ class _Regression:
         totals = weights @ self._columns
         at_nodes, sums = totals[:, :-2], totals[:, -2:]
         rows = len(weights)
-        level, _ = _newton(self._nodes, at_nodes, sums, np.full(rows, self._level), np.ones(rows), fit_slope=False)
+        level = _levels(self._nodes, at_nodes, sums[:, 0], np.full(rows, self._level))
         if not self._fits_slope:
             nothing = np.full(rows, np.nan)
             return nothing, level, nothing
         start = np.full(rows, self._line[0]), np.full(rows, self._line[1])
-        intercept, slope = _newton(self._nodes, at_nodes, sums, *start, fit_slope=True)
-        return slope, level, intercept
+        intercept, slope = _newton(self._nodes, at_nodes, sums, *start)
+        return np.where(self._parted(weights), np.nan, slope), level, intercept
+
+    def _parted(self, weights: np.ndarray) -> np.ndarray:
+        """[R] whether a threshold parts the drawn patients' classes, or one is absent: there Newton's method ends anywhere."""
+        drawn = weights > 0
+        (low0, high0), (low1, high1) = (
+            (np.where(drawn, low, np.inf).min(axis=1), np.where(drawn, high, -np.inf).max(axis=1))
+            for low, high in self._extremes
+        )
+        return (low1 >= high0) | (high1 <= low0)
+
+
+def _extremes(x: np.ndarray, patient: np.ndarray, patients: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest x of each patient, [P] each; infinite where there is none, so that it never decides."""
+    low, high = np.full(patients, np.inf), np.full(patients, -np.inf)
+    np.minimum.at(low, patient, x)
+    np.maximum.at(high, patient, x)
+    return low, high
 
 
 def interpolation(x: np.ndarray, patient: np.ndarray, patients: int, slope: float) -> tuple[np.ndarray, np.ndarray]:
@@ -159,8 +177,41 @@ def interpolation(x: np.ndarray, patient: np.ndarray, patients: int, slope: floa
     return middle + half * unit, sums
 
 
+def _levels(x: np.ndarray, weights: np.ndarray, positives: np.ndarray, level: np.ndarray) -> np.ndarray:
+    """[R] intercepts at slope 1 of the logistic regressions on x [K] with weights [R, K]; NaN where a class has no weight.
+
+    The score equation has one root, as it falls with the intercept. Where scores lie far apart it is flat between steep parts,
+    over which plain Newton's method jumps to and fro: a step that leaves the root's bracket becomes the bracket's middle.
+
+    Args:
+        x: places of the scans, or nodes.
+        weights: of each place.
+        positives: [R] weighted sums of y.
+        level: [R] where to start.
+    """
+    scans = np.rint(weights.sum(axis=1))  # of interpolation, exact to rounding only
+    odds = np.log(ratio(positives, np.where(positives > 0, scans - positives, 0)))
+    low, high = odds - x.max(), odds - x.min()
+    level = np.where(np.isfinite(odds), np.clip(level, low, high), np.nan)
+    active = np.flatnonzero(np.isfinite(odds))
+    for _ in range(NEWTON_STEPS):
+        if not len(active):
+            break
+        before, w = level[active], weights[active]
+        p = expit(x + before[:, None])
+        gradient, hessian = positives[active] - (w * p).sum(axis=1), (w * (p * (1 - p))).sum(axis=1)
+        low[active] = np.where(gradient > 0, before, low[active])
+        high[active] = np.where(gradient < 0, before, high[active])
+        after = before + ratio(gradient, hessian)
+        inside = (after >= low[active]) & (after <= high[active])
+        level[active] = np.where(inside, after, (low[active] + high[active]) / 2)
+        active = active[~(np.abs(level[active] - before) < NEWTON_TOLERANCE)]
+    level[active] = np.nan
+    return level
+
+
 def _newton(
-    x: np.ndarray, weights: np.ndarray, sums: np.ndarray, intercept: np.ndarray, slope: np.ndarray, fit_slope: bool
+    x: np.ndarray, weights: np.ndarray, sums: np.ndarray, intercept: np.ndarray, slope: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """(intercept [R], slope [R]) of the logistic regressions on x [K] with weights [R, K]; NaN where Newton diverges.
 
@@ -169,28 +220,29 @@ def _newton(
         weights: of each place.
         sums: [R, 2] weighted sums of y and of x y.
         intercept, slope: [R] where to start.
-        fit_slope: fit both, or keep the slope.
     """
     powers = np.stack([np.ones_like(x), x, x**2], axis=1)
     largest = np.abs(x).max()
     active = np.arange(len(weights))
+    taken, rise = np.zeros((2, len(weights))), np.full(len(weights), np.inf)  # the last step, and what it promised
     for _ in range(NEWTON_STEPS):
         w = weights[active]
         p = expit(np.multiply.outer(slope[active], x) + intercept[active, None])
         gradient = sums[active] - (w * p) @ powers[:, :2]
         hessian = (w * (p * (1 - p))) @ powers
-        if fit_slope:
-            step = np.stack(_newton_step(*gradient.T, *hessian.T))
-        else:
-            step = np.stack([ratio(gradient[:, 0], hessian[:, 0]), np.zeros(len(active))])
+        step = np.stack(_newton_step(*gradient.T, *hessian.T))
         size = np.abs(step[0]) + np.abs(step[1]) * largest
         step /= np.maximum(size / LARGEST_STEP, 1)
+        # The likelihood is concave: where it falls more steeply behind a step than it rose before it, half the step is better.
+        too_far = (taken[:, active] * gradient.T).sum(axis=0) < -rise[active]
+        step = np.where(too_far, -taken[:, active] / 2, step)
+        taken[:, active] = np.where(too_far, -step, step)
+        rise[active] = np.where(too_far, rise[active] / 2, (step * gradient.T).sum(axis=0))
         intercept[active] += step[0]
         slope[active] += step[1]
-        going = ~(size < NEWTON_TOLERANCE)
-        bad = ~np.isfinite(size)
+        bad = ~np.isfinite(step[0])
         intercept[active[bad]] = slope[active[bad]] = np.nan
-        active = active[going & ~bad]
+        active = active[(too_far | ~(size < NEWTON_TOLERANCE)) & ~bad]
         if not len(active):
             break
     intercept[active] = slope[active] = np.nan

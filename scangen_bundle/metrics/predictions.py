@@ -11,6 +11,7 @@ import pandas as pd
 IDENTITY = ("slide_id", "specimen_id", "patient_id", "scanner", "label")
 UNLABELLED = -1
 RESERVED = ("mean", "worst", "range", "mean_seen", "mean_unseen")  # names of aggregates in figure keys
+BETWEEN = " vs "  # of two scanners in figure keys
 SUM_TOLERANCE = 1e-3  # float16 and rounded tables still pass
 
 
@@ -90,8 +91,8 @@ def check_predictions(table: pd.DataFrame) -> Predictions:
 
     Raises:
         ValueError: no rows, a missing column, an id that is empty or has a space at an end, a slide twice, a specimen with
-            two patients or two labels, a scanner named like an aggregate, a label that is no class, a probability that is
-            no number from 0 to 1. Rows are counted from 1, the header not counted.
+            two patients or two labels, a scanner named like an aggregate or a pair, a label that is no class, or a probability
+            that is no number from 0 to 1. Rows are counted from 1, the header not counted.
     """
     missing = [name for name in IDENTITY if name not in table.columns]
     if missing:
@@ -106,6 +107,9 @@ def check_predictions(table: pd.DataFrame) -> Predictions:
     reserved = [name for name in RESERVED if (ids["scanner"] == name).any()]
     if reserved:
         raise ValueError(f"a scanner is named {reserved[0]!r}, which is the name of an aggregate; rename it")
+    pairs = ids["scanner"][ids["scanner"].str.contains(BETWEEN, regex=False)]
+    if len(pairs):
+        raise ValueError(f"a scanner is named {pairs.iloc[0]!r}, which reads as a pair of scanners; rename it")
 
     probability = _probabilities(table, columns)
     label = _labels(table["label"], probability.shape[1])

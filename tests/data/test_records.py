@@ -176,3 +176,11 @@ def test_class_weights_make_every_class_weigh_the_same_over_the_labelled_scans()
     assert 3 * weights[0] == pytest.approx(1 * weights[1])
     with pytest.raises(InputError, match="label 2"):
         class_weights(records, 3)
+
+
+@pytest.mark.parametrize(("labels", "words"), [([-1], "no training scan has a label"), ([-1, 1], "have the label 1")])
+def test_training_scans_of_fewer_than_two_classes_are_refused_and_other_splits_are_not(manifest, labels, words):
+    table = manifest.assign(split="train", label=[labels[i % len(labels)] for i in range(len(manifest))])
+    with pytest.raises(InputError, match=words):
+        make_records(table, "", "train", **SIZES)
+    assert len(make_records(table.assign(split="test"), "", "test", **SIZES)) == len(table)

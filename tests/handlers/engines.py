@@ -40,9 +40,11 @@ class Network(torch.nn.Module):
         return self.head(self.dropout(image.mean(dim=1)))
 
 
-def make_evaluator(network, handlers=(), key=None):
+def make_evaluator(network, handlers=(), key=None, **options):
     loader = torch.utils.data.DataLoader(Bags(), batch_size=3)
-    return SupervisedEvaluator("cpu", loader, network, val_handlers=list(handlers), key_val_metric=key, decollate=False)
+    return SupervisedEvaluator(
+        "cpu", loader, network, val_handlers=list(handlers), key_val_metric=key, decollate=False, **options
+    )
 
 
 def make_trainer(network, optimizer, handlers, max_epochs=4, **options):

@@ -1,12 +1,18 @@
 """A checkpoint resumes a run exactly, and refuses what does not fit."""
 
+import math
+
 import pytest
 import torch
 from ignite.engine import Events
+from ignite.metrics import MetricsLambda
+from monai.handlers import ValidationHandler
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.handlers.checkpoint import BEST, LAST, CheckpointHandler, load_weights, read_checkpoint
+from scangen_bundle.handlers.early_stop import EarlyStopHandler
 from scangen_bundle.handlers.epoch import EpochSeedHandler
+from scangen_bundle.handlers.per_scanner import is_better
 
 from ..two_processes import in_two_processes
 from .engines import Network, make_evaluator, make_trainer
@@ -69,6 +75,32 @@ def test_the_best_network_is_that_of_the_epoch_which_validation_chose(tmp_path):
     assert torch.equal(best["network"]["head.weight"], weights[2])
     assert best["meta"]["epoch"] == 2
     assert torch.equal(read_checkpoint(tmp_path / LAST)["network"]["head.weight"], weights[4])
+
+
+@pytest.mark.parametrize(
+    ("figures", "best", "last", "said"),
+    [
+        ([-math.inf] * 6, 6, 6, "could choose it"),
+        ([-math.inf, 0.5, 0.4, -math.inf, 0.4, 0.6], 2, 5, "chosen by the validation patients"),
+    ],
+)
+def test_an_undefined_choice_keeps_the_last_network_and_does_not_end_training(
+    tmp_path, capsys, figures, best, last, said
+):
+    network = Network()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    choice = MetricsLambda(lambda: figures[trainer.state.epoch - 1])
+    evaluator = make_evaluator(network, key={"choice": choice}, metric_cmp_fn=is_better)
+    handlers = [
+        ValidationHandler(1, evaluator),
+        EarlyStopHandler(evaluator, patience=3),
+        CheckpointHandler(tmp_path, network, {"optimizer": optimizer}, evaluator),
+    ]
+    trainer = make_trainer(network, optimizer, handlers, 6)
+    trainer.run()
+    assert trainer.state.epoch == last
+    assert read_checkpoint(tmp_path / BEST)["meta"]["epoch"] == best
+    assert said in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):

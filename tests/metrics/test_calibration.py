@@ -1,8 +1,12 @@
 """Calibration equals scikit-learn's and a loop over bins."""
 
+from itertools import product
+
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.special import logit
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
@@ -85,6 +89,29 @@ def test_probabilities_of_exactly_0_and_1_stay_finite():
     label, p = draw()
     p[:3], p[3:6] = 0.0, 1.0
     assert np.isfinite(calibration_line(label, p)).all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 9, 26, 51])
+def test_scores_far_apart_have_the_intercept_that_a_root_finder_finds(seed):
+    generator = np.random.default_rng(seed)
+    z = generator.normal(size=60) * 100
+    label = (generator.random(60) < expit(z * 0.05)).astype(int)
+    x = logit(np.clip(expit(z), 1e-7, 1 - 1e-7))
+    root = brentq(lambda level: label.sum() - expit(x + level).sum(), -60, 60, xtol=1e-12)
+    assert calibration_line(label, expit(z))[1] == pytest.approx(root, abs=1e-8)
+
+
+def test_a_resample_whose_classes_are_parted_or_lack_one_has_no_slope():
+    p = np.array([0.1, 0.3, 0.6, 0.4, 0.7, 0.9])
+    rows = {"slide_id": list("abcdef"), "specimen_id": list("abcdef"), "patient_id": list("abcdef"), "scanner": "A"}
+    checked = check_predictions(pd.DataFrame({**rows, "label": [0, 0, 0, 1, 1, 1], "probability": p}))
+    drawn = np.array([list(counts) for counts in product(range(3), repeat=6)], dtype=np.int32)
+    slopes = Calibration(checked, 0.5)(drawn)["calibration_slope/A"]
+    for counts, slope in zip(drawn, slopes, strict=True):
+        negative, positive = p[:3][counts[:3] > 0], p[3:][counts[3:] > 0]
+        both = len(negative) and len(positive)
+        overlap = both and negative.max() > positive.min() and positive.max() > negative.min()
+        assert np.isfinite(slope) == bool(overlap), counts
 
 
 @pytest.mark.parametrize("decimals", [None, 1])

@@ -7,7 +7,7 @@ from scangen_bundle.metrics import compare_predictions
 from scangen_bundle.report.estimates import Estimate
 from scangen_bundle.report.html import make_context
 from scangen_bundle.report.sections.comparison import comparison_section, title_of
-from scangen_bundle.report.sections.headline import findings
+from scangen_bundle.report.sections.headline import findings, percent
 
 from .cohort import SCANNERS, evaluate, simulate
 
@@ -57,6 +57,22 @@ def test_a_comparison_shows_flips_and_effects():
     assert {"comparison-auroc", "comparison-difference", "comparison-flips"} <= panels
     columns = [column.name for column in section.blocks[2].columns]
     assert columns == ["figure", "before", "after", "difference", "effect", "p", "p, Holm"]
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0, "0 %"),
+        (1, "100 %"),
+        (0.12, "12 %"),
+        (0.0031, "0.3 %"),
+        (0.00004, "0.004 %"),
+        (0.996, "99.6 %"),
+        (1.4, "140 %"),
+    ],
+)
+def test_only_nothing_is_zero_and_only_all_is_a_hundred_percent(share, text):
+    assert percent(share) == text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def test_a_zero_has_no_sign():

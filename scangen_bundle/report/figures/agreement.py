@@ -82,13 +82,18 @@ def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names
     figure, axes = new_axes(height=3.6)
     points = bland_altman(pairs["first"], pairs["second"])
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    levels = ((points.bias, "-", "bias"), (points.lower, "--", "lower"), (points.upper, "--", "upper"))
-    for value, dash, name in levels:
+    largest = max([0.1, *np.abs(points.difference), *(abs(v) for v in (points.lower, points.upper) if np.isfinite(v))])
+    gap = 0.28 * largest  # the height of a label, so that those of narrow limits stand clear of each other
+    for value, dash, name, place in (
+        (points.bias, "-", "bias", points.bias),
+        (points.lower, "--", "lower", min(points.lower, points.bias - gap)),
+        (points.upper, "--", "upper", max(points.upper, points.bias + gap)),
+    ):
         if np.isfinite(value):
             axes.axhline(value, color=INK, linewidth=1.0, linestyle=dash)
             axes.annotate(
-                f"{name}\n{value:+.2f}",
-                (1.02, value),
+                f"{name}\n{value:+.3f}",
+                (1.02, place),
                 xycoords=("axes fraction", "data"),
                 annotation_clip=False,
                 va="center",
@@ -96,7 +101,6 @@ def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names
                 color=INK,
             )
     _scatter_by_label(axes, points.mean, points.difference, pairs["label"].to_numpy(), class_names)
-    largest = max([0.1, *np.abs(points.difference), *(abs(v) for v in (points.lower, points.upper) if np.isfinite(v))])
     axes.set(
         xlabel="mean of the two scores",
         ylabel=f"{names[0]} minus {names[1]}",

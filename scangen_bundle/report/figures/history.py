@@ -34,6 +34,6 @@ def history_figure(history: pd.DataFrame, columns: Sequence[str], title: str) ->
             label=column,
         )
     axes.set(title=title, xlabel="epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
     legend_below(figure)
     return figure

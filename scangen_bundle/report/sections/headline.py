@@ -98,8 +98,9 @@ def findings(context: Context) -> list[str]:
 
 
 def percent(share: float) -> str:
-    """Such as `12 %`."""
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    """Such as `12 %`; `0.3 %` and `99.6 %`, since what is not nothing or all has to look so."""
+    digits = next((digits for digits in range(6) if 0 < round(share, digits + 2) < 1), 0)
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def _data(context: Context) -> str:
