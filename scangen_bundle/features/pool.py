@@ -67,14 +67,14 @@ def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> 
 
 def _send_array(pipe: Connection, array: np.ndarray) -> None:
     """Write an array's bytes as they are; what receives them knows how many."""
-    rest = memoryview(np.ascontiguousarray(array)).cast("B")
+    rest = np.ascontiguousarray(array).data.cast("B")
     while rest:
         rest = rest[os.write(pipe.fileno(), rest) :]
 
 
 def _receive_array(pipe: Connection, out: np.ndarray) -> None:
     """Fill a contiguous array. `Connection.recv_bytes_into` would copy every byte twice more, in the encoder's process."""
-    rest = memoryview(out).cast("B")
+    rest = out.data.cast("B")
     while rest:
         read = os.readv(pipe.fileno(), [rest])
         if not read:

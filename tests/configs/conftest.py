@@ -30,7 +30,7 @@ class Bundle:
         return ended
 
     def train(self, name: str, *options: str, fails: bool = False) -> subprocess.CompletedProcess:
-        fast = ("--max_epochs", "3", "--val_interval", "1", "--num_tiles", "16")
+        fast = ("--max_epochs", "3", "--val_interval", "2", "--num_tiles", "16")
         where = ("--output_dir", str(self.outputs), "--run_name", name)
         return self.run("training", "configs/train.yaml", *fast, *where, *options, fails=fails)
 

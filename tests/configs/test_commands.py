@@ -68,6 +68,14 @@ def test_evaluation_logs_to_the_run_of_its_training(evaluated, trained):
     assert {"metrics.json", "predictions.csv", "report.html"} <= artifacts
 
 
+def test_the_last_epoch_is_validated_where_the_interval_does_not_meet_it(trained):
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{trained.outputs / 'mlflow.db'}")
+    run = (trained.outputs / "scangen" / "mlflow_run.txt").read_text()
+    assert [point.step for point in client.get_metric_history(run, "val/auroc/mean")] == [2, 3]
+
+
 def test_a_finished_training_is_not_repeated(trained):
     last = trained.outputs / "scangen" / "models" / "last.pt"
     before = last.stat().st_mtime_ns

@@ -171,7 +171,7 @@ def test_configs_have_the_zoos_keys(packed):
         assert not missing, name
         handlers = parser.get("train", {}).get("handlers", [])
         intervals = [item["interval"] for item in handlers if item["_target_"].endswith("ValidationHandler")]
-        assert intervals == (["@val_interval"] if name == "train" else [])
+        assert intervals == (["@val_interval", "@train#trainer#max_epochs"] if name == "train" else [])
 
 
 class FakeHub:
