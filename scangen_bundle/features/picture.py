@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from scangen_bundle.slides import SlideReader, TissueMask, mask_overlay, thumbnail
 
 TILE_PX = 8  # side of a tile in the picture, so that tiles can be told apart
-LONGEST_PX = (1200, 4000)
+LONGEST_PX = (600, 4000)
 CAPTION_PX = 28
 
 

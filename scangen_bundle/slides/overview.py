@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.reader import SlideReader
 
-BLOCK_PX = 2048
+BLOCK_PX = 1024
 
 
 def read_overview(reader: SlideReader, scale: tuple[float, float]) -> np.ndarray:
@@ -20,7 +20,7 @@ def read_overview(reader: SlideReader, scale: tuple[float, float]) -> np.ndarray
     h and w are the slide's size over the scale, rounded up; the last row and column average what is inside the slide.
     Pixels are averaged over their exact area (fractions of level px count in part), from the coarsest level that is at
     least twice as fine as the overview, or from level 0. Halving once more than needed makes the result depend little
-    on the filter with which a scanner made its levels. The slide is read in blocks of about 2,048 px.
+    on the filter with which a scanner made its levels. The slide is read in blocks of about 1,024 px.
 
     Raises:
         InputError: the file is damaged.
@@ -84,8 +84,11 @@ def box_weights(start: int, stop: int, step: float, length: int) -> tuple[int, c
     edges[:-1] = np.minimum(edges[:-1], length - 1e-3)
     edges[-1] = max(edges[-1], edges[-2] + 1e-3)
     first, last = math.floor(edges[0]), min(math.ceil(edges[-1]), length)
-    px = np.arange(first, last)
-    overlap = np.minimum(edges[1:, None], px + 1.0) - np.maximum(edges[:-1, None], px)
-    weights = csr_array(np.maximum(overlap, 0))
-    total = weights.sum(axis=1)
-    return first, csr_array((weights / total[:, None]).astype(np.float32))
+    low, high = edges[:-1, None], edges[1:, None]
+    most = int((np.ceil(high) - np.floor(low)).max())
+    px = np.floor(low) + np.arange(most)  # those that an output px may overlap, [stop - start, most]
+    overlap = np.maximum(np.minimum(high, px + 1) - np.maximum(low, px), 0)
+    weights = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    columns = np.minimum(px - first, last - first - 1).astype(int)
+    rows = np.arange(0, weights.size + 1, most)
+    return first, csr_array((weights.ravel(), columns.ravel(), rows), shape=(len(px), last - first))
