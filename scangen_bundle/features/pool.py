@@ -6,6 +6,7 @@ either end dies, so that nobody waits for a dead process.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import traceback
@@ -44,6 +45,7 @@ def serve(pipe: Connection, settings: TilingSettings) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the job, which closes the pipe
     torch.set_num_threads(1)  # the processes are the parallelism
+    gc.freeze()  # else collecting garbage would touch, and so copy, what this process shares with the other readers
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the job has ended
         while True:
             task = pipe.recv()

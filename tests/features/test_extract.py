@@ -349,14 +349,14 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tmp_path):
     assert [path for path in bags.rglob("*") if path.is_file() and path.parent != bags / ".locks"] == []
 
 
-SMALL_DISK = 'mount -t tmpfs -o size=260k tmpfs "$0" && exec "$@"'
+SMALL_DISK = 'mount -t tmpfs -o size=180k tmpfs "$0" && exec "$@"'
 # Each root of its own, so that no right to mount is needed; where even that is forbidden, a limit on file size.
 NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SMALL_FILES = 'ulimit -f 20; exec "$@"'
 
 
 def small_disk(folder):
-    """The beginning of a command that runs with a disk of 260 kB under `folder`."""
+    """The beginning of a command that runs with a disk of 180 kB under `folder`."""
     folder.mkdir()
     mounting = [*NAMESPACE, SMALL_DISK, str(folder)]
     possible = subprocess.run([*mounting, "true"], capture_output=True, check=False).returncode == 0
@@ -364,7 +364,7 @@ def small_disk(folder):
 
 
 def test_on_a_disk_that_fills_up_the_finished_bags_are_whole_and_nothing_else_is_there(tmp_path):
-    """A bag needs some 70 kB while it is made and 8 kB afterwards, its picture 80 kB: one or two of three fit."""
+    """A bag needs some 70 kB while it is made and 8 kB afterwards, its picture 41 kB: one or two of three fit."""
     seen_inside = JOB_SCRIPT.replace(
         "    summary = job.extract()",
         """    try:
