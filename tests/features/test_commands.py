@@ -48,7 +48,13 @@ def test_extracting_then_auditing(bundle_root, cohort):
     assert "failures.csv: 1 of 3 slides failed\n  text: " in done.stderr
     assert "Traceback" not in done.stderr
     bags = cohort / "features" / "colour-statistics"
-    assert sorted(file.name for file in bags.iterdir()) == ["coarse.h5", "failures.csv", "fine.h5", "slides.csv", "tissue"]
+    assert sorted(file.name for file in bags.iterdir()) == [
+        "coarse.h5",
+        "failures.csv",
+        "fine.h5",
+        "slides.csv",
+        "tissue",
+    ]
     for name in ("fine", "coarse"):
         bag = open_bag(bags / f"{name}.h5")
         assert bag.effective_mpp == pytest.approx((0.5, 0.5), rel=1e-3)
