@@ -12,8 +12,9 @@ def fresh_processes(*modules: str) -> BaseContext:
     """A `multiprocessing` context whose processes inherit nothing: a fork of one that runs threads of torch may hang.
 
     On Linux one fresh process imports the modules, and all others are forked from it: they start at once, and what the
-    modules hold (torch: a quarter of a gigabyte, three seconds) is there once. Elsewhere libraries of the system do not
-    bear a fork, and each process imports for itself.
+    modules hold (torch: a quarter of a gigabyte, three seconds) is there once. The threads that importing starts there (of
+    OpenBLAS and of Arrow's jemalloc) are those of libraries that prepare for a fork; torch has started none yet. Elsewhere
+    libraries of the system do not bear a fork, and each process imports for itself.
 
     Args:
         modules: names of what every process will import. A program's first call decides for all.
