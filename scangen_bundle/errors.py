@@ -6,7 +6,7 @@ import errno
 import logging
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 # What a disk says to a writer: no right, no room, and a file where a folder should be.
@@ -41,19 +41,32 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def check_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse names in an option that do not exist.
+
+    Raises:
+        InputError: it names them, and those that there are.
+    """
+    if unknown := sorted(set(given) - set(known)):
+        raise InputError(f"option {option}", f"does not know {unknown}", f"it takes {', '.join(known)}")
+
+
 def find_input_error(error: BaseException | None) -> InputError | None:
     """The InputError behind an exception, through the wrappers that a config parser or an engine put around it.
 
     A folder that cannot be written to or read, a full disk, and a value that one of our components refuses when a config makes
-    it (a setting gave it) are told as one, too.
+    it (a setting gave it) are told as one, too. What the disk said counts only where it is the cause of all that followed: an
+    error that arose while another was being dealt with is a fault of its own.
     """
+    caused = True
     while error is not None:
         if isinstance(error, InputError):
             return error
-        if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        if caused and isinstance(error, OSError) and error.errno in OF_THE_DISK:
             remedy = "mend the folder's rights or make room, or name another folder (--help shows which are set)"
             return InputError(error.filename or "the disk", str(error.strerror).lower(), remedy)
         cause = error.__cause__ or error.__context__
+        caused = caused and error.__cause__ is not None
         if str(error).startswith("Failed to instantiate component") and (component := _refusing(cause)):
             return InputError(component, str(cause), "correct the setting that gives it this value")
         error = cause

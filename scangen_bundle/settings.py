@@ -57,7 +57,12 @@ def unknown_settings(options: Mapping[str, Any], config: Mapping[str, Any]) -> l
     from monai.bundle import run
 
     own = inspect.signature(run).parameters
-    return [name for name in options if name not in own and name.replace("::", "#").split("#")[0] not in config]
+    return [name for name in options if name not in own and first_part(name) not in config]
+
+
+def first_part(name: str) -> str:
+    """Of a nested name, such as `train` of `train#trainer` and of `train::trainer`."""
+    return name.replace("::", "#").split("#")[0]
 
 
 def step_of(words: Sequence[str], options: Mapping[str, Any]) -> str:
@@ -91,7 +96,7 @@ def check_command_line() -> None:
     if "tracking" in options:  # MONAI's own experiment tracking takes settings of its own
         return
     config = load_config(options["config_file"])
-    if (step := step_of(sys.argv[1:], options)) and step not in config:
+    if (step := step_of(sys.argv[1:], options)) and first_part(step) not in config:
         hint = what_is_meant(step, list(config))
         raise InputError(f"run {step}", f"{options['config_file']} has nothing of this name to run", hint)
     for name in unknown_settings(options, config):

@@ -106,6 +106,18 @@ def test_a_folder_that_takes_nothing_is_told_in_a_line(bundle_root, error, shown
     assert ended.stderr.count("\n") == 1
 
 
+def test_a_fault_that_arises_while_the_disk_is_dealt_with_keeps_its_traceback():
+    def fallback():
+        try:
+            raise FileExistsError(17, "File exists", "outputs")
+        except FileExistsError:
+            raise KeyError("bug")  # noqa: B904
+
+    with pytest.raises(KeyError) as caught:
+        fallback()
+    assert find_input_error(caught.value) is None
+
+
 def test_any_other_error_keeps_its_traceback(bundle_root):
     ended = run("KeyError('bug')", bundle_root)
     assert ended.returncode == 1

@@ -38,8 +38,9 @@ def test_a_mistyped_step_is_named_with_what_was_meant(monkeypatch, words):
     monkeypatch.setattr(sys, "argv", [PROGRAM, *words, *TRAINING[2:]])
     with pytest.raises(InputError, match=r"run trainng: .* has nothing of this name to run -> did you mean training"):
         check_command_line()
-    monkeypatch.setattr(sys, "argv", [PROGRAM, "run", *TRAINING[2:]])
-    check_command_line()
+    for right in (["run"], ["run", "train#trainer"]):
+        monkeypatch.setattr(sys, "argv", [PROGRAM, *right, *TRAINING[2:]])
+        check_command_line()
 
 
 @pytest.mark.parametrize(("written", "meant"), [("false", "False"), ("null", "None"), ("true", "True")])

@@ -24,7 +24,7 @@ from scangen_bundle.benchmark.registration_overlay import registration_overlay
 from scangen_bundle.benchmark.results import compare_encoders, write_results
 from scangen_bundle.benchmark.sources import EncoderFeatures, encode_slides, load_features, read_bags, save_features
 from scangen_bundle.encoders import Encoder, create_encoder
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.features.tiling import check_options
 from scangen_bundle.files import write_atomically
 from scangen_bundle.handlers.tracking import RunTracker
@@ -36,15 +36,10 @@ logger = logging.getLogger(__name__)
 SCHEMA_VERSION = 3
 OVERLAYS = 3  # specimens of which pictures are written
 # What each of the job's tables of options may hold; the rest of a registration's settings are the job's own.
-REGISTRATION = tuple(
+REGISTRATION = sorted(
     {field.name for field in fields(MatchSettings)} - {"field_um", "max_places", "min_tissue", "tissue", "seed"}
 )
-HEAD = tuple(field.name for field in fields(HeadSettings))
-
-
-def _known(name: str, given: Sequence[str], known: Sequence[str]) -> None:
-    if unknown := sorted(set(given) - set(known)):
-        raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(sorted(known))}")
+HEAD = sorted(field.name for field in fields(HeadSettings))
 
 
 class BenchmarkJob:
@@ -109,10 +104,10 @@ class BenchmarkJob:
         if None in self.folders.values():
             self.folders.setdefault(COLOUR, None)
         check_options("tissue", tissue or {})
-        _known("registration", list(registration or {}), REGISTRATION)
-        _known("head", list(head or {}), HEAD)
-        _known("encoder_options", list(encoder_options or {}), list(self.folders))
-        _known("scanners", list(scanners or []), sorted(set(manifest["scanner"])))
+        check_known("registration", registration or (), REGISTRATION)
+        check_known("head", head or (), HEAD)
+        check_known("encoder_options", encoder_options or (), self.folders)
+        check_known("scanners", scanners or (), sorted(set(manifest["scanner"])))
         if min(max_places, resamples) < 1:
             problem = f"max_places is {max_places} and resamples {resamples}, expected at least 1"
             raise InputError("the benchmark", problem, "ask for more")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.features.picture import tissue_picture
 from scangen_bundle.slides import (
     SlideReader,
@@ -41,8 +41,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
         InputError: it names them, and those that there are.
     """
     known = option_defaults(name)
-    if unknown := sorted(set(options) - set(known)):
-        raise InputError(f"option {name}", f"does not know {unknown}", f"it takes {', '.join(known)}")
+    check_known(name, options, known)
     try:
         if name == "tiling":
             given = {"max_tiles": 1, **{option: value for option, value in options.items() if value is not None}}

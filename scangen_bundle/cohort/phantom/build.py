@@ -71,8 +71,6 @@ def make_phantom_cohort(
         raise InputError("seed", f"at least 0 is needed, got {seed}", "give another number")
     if workers is not None and workers < 1:
         raise InputError("workers", f"at least 1 is needed, got {workers}", "ask for 1 or more")
-    if seed < 0:
-        raise InputError("seed", f"a whole number from 0 is needed, got {seed}", "give 0 or more")
     folder = Path(output)
     _claim(folder, {"recipe": RECIPE, "specimens": specimens, "seed": seed, "size_um": float(size_um)})
     plan = plan_cohort(specimens, seed)
