@@ -34,6 +34,7 @@ from scangen_bundle.features.tiling import check_options
 logger = logging.getLogger(__name__)
 
 SCANNERS_CSV, SLIDES_CSV = "audit.csv", "audit_slides.csv"
+SEE_TISSUE = "compare the pictures in the folder tissue beside the bags (for smears add configs/tissue/smear.yaml)"
 TRACKED = ("scans", "source_mpp_x", "source_mpp_y", "effective_mpp", "tiles", "tissue_mm2", "sharpness")
 
 
@@ -151,7 +152,7 @@ def _flags(row: Any, limits: AuditThresholds, paired: bool) -> list[str]:
     if _beyond(row["source_mpp_x"] / row["source_mpp_y"], 1 + limits.anisotropy):
         found.append(f"its pixels are not square, {row['source_mpp_x']:.4g} x {row['source_mpp_y']:.4g} µm")
     if paired and _beyond(row["tissue_mm2_ratio"], 1 + limits.tissue):
-        found.append(f"{row['tissue_mm2_ratio'] - 1:+.1%} tissue on the same specimens")
+        found.append(f"{row['tissue_mm2_ratio'] - 1:+.1%} tissue on the same specimens; {SEE_TISSUE}")
     if paired and _beyond(row["tiles_ratio"], 1 + limits.tiles):
         found.append(f"{row['tiles_ratio'] - 1:+.1%} tiles on the same specimens")
     if _beyond(row["sharpness_ratio"], limits.sharpness):

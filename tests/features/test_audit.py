@@ -59,7 +59,7 @@ def test_scanners_that_are_alike_are_not_flagged():
     ("changes", "text"),
     [
         ({"effective_mpp_x": 0.51, "effective_mpp_y": 0.51}, r"b: the resolution of its tiles is \+2.0% off"),
-        ({"tissue_mm2": 1.8}, r"b: -10.0% tissue"),
+        ({"tissue_mm2": 1.8}, r"b: -10.0% tissue .* pictures .* configs/tissue/smear\.yaml"),
         ({"tiles": 120}, r"b: \+20.0% tiles"),
         ({"sharpness": 10.0}, r"b: 0.2 times the other scanners' sharpness"),
         ({"source_mpp_x": 0.26}, "b: its pixels are not square, 0.26 x 0.25"),
