@@ -26,7 +26,7 @@ from scangen_bundle.features.open import open_bag
 from scangen_bundle.features.pool import Failure, Message, ReaderPool, SlideEnd
 from scangen_bundle.features.progress import ExtractionProgress, with_bar
 from scangen_bundle.features.request import ExtractionRequest
-from scangen_bundle.features.tables import bag_row, update_failures, write_table
+from scangen_bundle.features.tables import FailureLog, bag_row, update_failures, write_table
 from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, find_mask
 from scangen_bundle.features.writer import BagWriter, open_writer
 from scangen_bundle.files import write_atomically
@@ -277,6 +277,8 @@ class ExtractionJob:
             ExtractionProgress(len(todo), shown=self.progress) as progress,
             ReaderPool(workers, self.request.tiling) as pool,
         ):
+            failures = FailureLog(self.output_dir / "failures.csv", self._locks / "failures.csv.lock")
+            unfinished.callback(failures.write)
             unfinished.callback(_abandon_all, in_hand)
             for reader, task, part in pool.run(self._claim(todo, in_hand, summary, progress)):
                 slide = in_hand[task.slide_id]
@@ -292,7 +294,7 @@ class ExtractionJob:
                     summary.made.append(task.slide_id)
                 elif isinstance(part, Failure):
                     _abandon(slide)
-                    self._record(task, part, summary)
+                    self._record(task, part, summary, failures)
                 if isinstance(part, (SlideEnd, Failure)):
                     del in_hand[task.slide_id]
                     progress.end_slide(task.slide_id, failed=isinstance(part, Failure))
@@ -346,8 +348,8 @@ class ExtractionJob:
             slide.writer.sharpness = part.sharpness
             slide.held.close()
 
-    def _record(self, task: SlideTask, failure: Failure, summary: ExtractionSummary) -> None:
-        """Write a failure down at once, so that it survives whatever comes."""
+    def _record(self, task: SlideTask, failure: Failure, summary: ExtractionSummary, failures: FailureLog) -> None:
+        """Write a failure down while the run goes on, so that it survives whatever comes."""
         summary.failed[task.slide_id] = failure.problem
         logger.error("%s failed: %s", task.slide_id, failure.problem)
         row = {
@@ -356,7 +358,7 @@ class ExtractionJob:
             "problem": failure.problem,
             "traceback": failure.trace,
         }
-        update_failures(self.output_dir / "failures.csv", [row], [], self._locks / "failures.csv.lock")
+        failures.add(row)
 
     def _write_tables(self, slides: pd.DataFrame, kept: Mapping[str, dict[str, Any]]) -> None:
         """Bring `failures.csv` and `slides.csv` up to date; the rows of `kept` bags are known, the others' are read."""
