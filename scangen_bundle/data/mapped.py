@@ -72,7 +72,8 @@ def _over(content: np.ndarray, array: np.ndarray) -> np.ndarray:
         return array
     mapped: np.memmap = array
     start = mapped.offset - mapped.offset % mmap.ALLOCATIONGRANULARITY  # where in the file its map begins
-    within = mapped.ctypes.data - np.frombuffer(mapped._mmap, np.uint8).ctypes.data  # a slice has its parent's offset
+    whole = np.frombuffer(mapped._mmap, np.uint8)  # type: ignore[attr-defined]
+    within = mapped.ctypes.data - whole.ctypes.data  # a slice has its parent's offset
     return np.ndarray(mapped.shape, mapped.dtype, content, start + within, mapped.strides)
 
 
