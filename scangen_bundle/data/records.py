@@ -16,6 +16,7 @@ from scangen_bundle.cohort.manifest import UNLABELLED
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.features import AuditThresholds, FeatureBag, open_bag
 from scangen_bundle.features.bag import TOOL
+from scangen_bundle.features.progress import with_bar
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def make_records(
     _check_files(records, rows, features_dir)
     first: dict[str, tuple[object, str]] = {}
     tile_mpp: dict[str, list[float]] = {}
-    for record, stated_mpp in zip(records, rows["mpp"], strict=True):
+    for record, stated_mpp in with_bar(list(zip(records, rows["mpp"], strict=True)), f"checking {split or 'all'} bags"):
         bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
         _check_bag(bag, record["slide_id"], num_features, first)
         record["num_tiles"] = len(bag)

@@ -28,6 +28,7 @@ from scangen_bundle.errors import InputError, some
 from scangen_bundle.features.bag import TOOL, FeatureBag
 from scangen_bundle.features.from_slide import complete_from_slide
 from scangen_bundle.features.open import open_bag
+from scangen_bundle.features.progress import with_bar
 from scangen_bundle.features.tables import bag_row, write_table
 from scangen_bundle.features.tiling import check_options
 
@@ -205,7 +206,7 @@ class ResolutionAudit:
         missing: list[str] = []
         problems: list[str] = []
         row: Any
-        for row in self.manifest.itertuples():
+        for row in with_bar(list(self.manifest.itertuples()), "looking at bags"):
             path = Path(row.features_path) if row.features_path else self.features_dir / f"{row.slide_id}.h5"
             if path.exists():
                 rows.append(bag_row(row, self._bag(row, path, problems)))

@@ -24,9 +24,9 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.features.locks import lock_file
 from scangen_bundle.features.open import open_bag
 from scangen_bundle.features.pool import Failure, Message, ReaderPool, SlideEnd
-from scangen_bundle.features.progress import ExtractionProgress
+from scangen_bundle.features.progress import ExtractionProgress, with_bar
 from scangen_bundle.features.request import ExtractionRequest
-from scangen_bundle.features.tables import bag_row, update_failures, write_table
+from scangen_bundle.features.tables import FailureLog, bag_row, update_failures, write_table
 from scangen_bundle.features.tiling import SlideFacts, SlideTask, TilingSettings, find_mask
 from scangen_bundle.features.writer import BagWriter, open_writer
 from scangen_bundle.files import write_atomically
@@ -181,11 +181,12 @@ class ExtractionJob:
         summary = ExtractionSummary()
         try:
             with self._only_jobs_like_this():
-                summary.kept = self._check_finished(slides)
+                kept = self._check_finished(slides)
+                summary.kept = list(kept)
                 todo = slides[~slides["slide_id"].isin(summary.kept)]
                 if len(todo):
                     self._extract(todo, summary)
-                self._write_tables(slides, todo, summary)
+                self._write_tables(slides, kept)
             with suppress(OSError):  # another job is using it
                 self._locks.rmdir()
         except OSError as error:  # slides are read in other processes: this is about writing
@@ -235,21 +236,22 @@ class ExtractionJob:
                         raise InputError(self.output_dir, problem, "choose another output folder (features_dir)")
             yield
 
-    def _check_finished(self, slides: pd.DataFrame) -> list[str]:
-        """Ids of slides whose bag is there and is what was asked for.
+    def _check_finished(self, slides: pd.DataFrame) -> dict[str, dict[str, Any]]:
+        """The slides whose bag is there and is what was asked for: by id, their rows of `slides.csv`.
 
         Raises:
             InputError: bags that are there are damaged or not what was asked for.
         """
-        finished, refused = [], []
+        finished: dict[str, dict[str, Any]] = {}
+        refused: list[str] = []
         row: Any
-        for row in slides.itertuples():
+        for row in with_bar(list(slides.itertuples()), "checking bags that are there", self.progress):
             path = self._path(row.slide_id)
             if path.exists():
-                finished.append(str(row.slide_id))
                 try:
-                    differences = self.request.differences(open_bag(path), self._task(row))
-                    refused += [f"{path.name}: {text}" for text in differences]
+                    bag = open_bag(path)
+                    refused += [f"{path.name}: {text}" for text in self.request.differences(bag, self._task(row))]
+                    finished[str(row.slide_id)] = bag_row(row, bag)
                 except InputError as error:
                     refused.append(f"{path.name}: {error.problem}")
         if refused:
@@ -275,6 +277,8 @@ class ExtractionJob:
             ExtractionProgress(len(todo), shown=self.progress) as progress,
             ReaderPool(workers, self.request.tiling) as pool,
         ):
+            failures = FailureLog(self.output_dir / "failures.csv", self._locks / "failures.csv.lock")
+            unfinished.callback(failures.write)
             unfinished.callback(_abandon_all, in_hand)
             for reader, task, part in pool.run(self._claim(todo, in_hand, summary, progress)):
                 slide = in_hand[task.slide_id]
@@ -290,7 +294,7 @@ class ExtractionJob:
                     summary.made.append(task.slide_id)
                 elif isinstance(part, Failure):
                     _abandon(slide)
-                    self._record(task, part, summary)
+                    self._record(task, part, summary, failures)
                 if isinstance(part, (SlideEnd, Failure)):
                     del in_hand[task.slide_id]
                     progress.end_slide(task.slide_id, failed=isinstance(part, Failure))
@@ -344,8 +348,8 @@ class ExtractionJob:
             slide.writer.sharpness = part.sharpness
             slide.held.close()
 
-    def _record(self, task: SlideTask, failure: Failure, summary: ExtractionSummary) -> None:
-        """Write a failure down at once, so that it survives whatever comes."""
+    def _record(self, task: SlideTask, failure: Failure, summary: ExtractionSummary, failures: FailureLog) -> None:
+        """Write a failure down while the run goes on, so that it survives whatever comes."""
         summary.failed[task.slide_id] = failure.problem
         logger.error("%s failed: %s", task.slide_id, failure.problem)
         row = {
@@ -354,9 +358,10 @@ class ExtractionJob:
             "problem": failure.problem,
             "traceback": failure.trace,
         }
-        update_failures(self.output_dir / "failures.csv", [row], [], self._locks / "failures.csv.lock")
+        failures.add(row)
 
-    def _write_tables(self, slides: pd.DataFrame, todo: pd.DataFrame, summary: ExtractionSummary) -> None:
+    def _write_tables(self, slides: pd.DataFrame, kept: Mapping[str, dict[str, Any]]) -> None:
+        """Bring `failures.csv` and `slides.csv` up to date; the rows of `kept` bags are known, the others' are read."""
         finished = [row for row in slides.itertuples() if self._path(row.slide_id).exists()]
         update_failures(
             self.output_dir / "failures.csv",
@@ -364,7 +369,9 @@ class ExtractionJob:
             [str(row.slide_id) for row in finished],
             self._locks / "failures.csv.lock",
         )
-        table = pd.DataFrame([bag_row(row, open_bag(self._path(row.slide_id))) for row in finished])
+        table = pd.DataFrame(
+            [kept.get(str(row.slide_id)) or bag_row(row, open_bag(self._path(row.slide_id))) for row in finished]
+        )
         if len(table):
             write_table(table, self.output_dir / "slides.csv")
             for row in table[table["agreement"] == "disagreement"].itertuples():

@@ -1,13 +1,27 @@
-"""The progress bar of an extraction: slides, tiles per second, time left."""
+"""Progress bars: of an extraction (slides, tiles per second, time left), and of looking through bags."""
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterable, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from tqdm import tqdm
 
+T = TypeVar("T")
+
+BAR_AFTER = 5  # seconds: work that is done before has no progress bar
 FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} slides [{elapsed}<{remaining}{postfix}]"
+
+
+def with_bar(scans: Sequence[T], description: str, shown: bool = True) -> Iterable[T]:
+    """The scans one by one, with a progress bar where that takes long: opening a bag takes milliseconds, and more over a
+    network, so tens of thousands take minutes. Of several training processes the first shows it.
+    """
+    first = os.environ.get("RANK", "0") == "0"  # torchrun's; this is before processes know of each other
+    return tqdm(scans, desc=description, unit="bag", delay=BAR_AFTER, leave=False, disable=not (shown and first))
 
 
 class ExtractionProgress:

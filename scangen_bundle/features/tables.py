@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from scangen_bundle.files import write_atomically
 from scangen_bundle.slides import ScannerIdentity, compare_scanner
 
 FAILURE_COLUMNS = ("slide_id", "slide_path", "problem", "traceback")
+PAUSE = 9  # times as long as writing `failures.csv` took is waited before it is written again: a tenth of the time goes into it
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -49,6 +51,39 @@ def update_failures(path: Path, failures: Iterable[dict[str, str]], finished: It
             write_table(table, path)
         else:
             path.unlink(missing_ok=True)
+
+
+class FailureLog:
+    """Brings a run's failures into `failures.csv`: each as it comes, but several together where writing takes long.
+
+    The file is written whole each time. Thousands of slides fail together, when their disk is gone, and writing for each of
+    them would take as long as the square of their number. What is not written when a run is killed fails again in the next.
+
+    Args:
+        path: the file.
+        lock: the file to lock meanwhile.
+    """
+
+    def __init__(self, path: Path, lock: Path) -> None:
+        self._path, self._lock = path, lock
+        self._waiting: list[dict[str, str]] = []
+        self._not_before = -math.inf
+
+    def add(self, failure: dict[str, str]) -> None:
+        """A row with `FAILURE_COLUMNS`; it is in the file now, or soon, or after `write`."""
+        self._waiting.append(failure)
+        if time.monotonic() >= self._not_before:
+            self.write()
+
+    def write(self) -> None:
+        """Write what waits."""
+        if not self._waiting:
+            return
+        begin = time.monotonic()
+        update_failures(self._path, self._waiting, [], self._lock)
+        self._waiting = []
+        end = time.monotonic()
+        self._not_before = end + PAUSE * (end - begin)
 
 
 def bag_row(row: Any, bag: FeatureBag) -> dict[str, Any]:

@@ -256,10 +256,14 @@ class EvaluationHandler:
         if not self.features:
             return None
         from scangen_bundle.features import audit_scans, open_bag
+        from scangen_bundle.features.progress import with_bar
         from scangen_bundle.features.tables import bag_row
 
         scans = self.predictions.manifest.loc[list(self.predictions.table["slide_id"])]
-        rows = [bag_row(row, open_bag(self.features[row.slide_id])) for row in scans.itertuples()]
+        rows = [
+            bag_row(row, open_bag(self.features[row.slide_id]))
+            for row in with_bar(list(scans.itertuples()), "looking at bags")
+        ]
         return audit_scans(pd.DataFrame(rows)).scanners
 
     def _gathered(self) -> np.ndarray | None:

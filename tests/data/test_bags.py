@@ -156,6 +156,20 @@ def test_a_bag_that_disappears_or_is_replaced_half_way_is_noticed(tmp_path):
         data[0]
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the system does not tell which files are open")
+def test_a_dataset_keeps_one_map_of_each_bag_and_no_file_open(records):
+    data = BagDataset(records, num_instances=5)
+    before = os.listdir("/proc/self/fd")
+    for epoch in (1, 2):
+        data.set_epoch(epoch)
+        assert len([data[index] for index in range(len(data))]) == len(records)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+    with open("/proc/self/maps") as file:
+        mapped = [line.split(maxsplit=5)[5].strip() for line in file if ".h5" in line]
+    names = [os.path.realpath(record["features_path"]) for record in records]
+    assert sorted(name for name in mapped if name in names) == sorted(names)
+
+
 def test_a_vector_that_is_not_a_number_is_refused_with_its_row(tmp_path):
     path = tmp_path / "a.h5"
     write_cohort_bag(path, "a", np.zeros((4, 3)))

@@ -182,6 +182,19 @@ def test_a_changed_mpp_of_the_manifest_and_a_damaged_bag_are_refused(tmp_path):
         make_job(tmp_path, {"a": {"stated": 0.4}, "b": {}}).run()
 
 
+def test_a_run_with_nothing_to_do_opens_each_bag_once_and_leaves_the_tables_as_they_were(tmp_path, monkeypatch):
+    from scangen_bundle.features import extract
+
+    make_job(tmp_path, {"a": {}, "b": {}}).run()
+    bags, opened = tmp_path / "bags", []
+    before = (bags / "slides.csv").read_bytes()
+    (bags / "slides.csv").unlink()
+    monkeypatch.setattr(extract, "open_bag", lambda path: opened.append(path.name) or open_bag(path))
+    assert make_job(tmp_path, {"a": {}, "b": {}}).run().kept == ["a", "b"]
+    assert opened == ["a.h5", "b.h5"]
+    assert (bags / "slides.csv").read_bytes() == before
+
+
 def test_scans_that_have_features_already_are_passed_over(tmp_path):
     manifest = make_manifest(tmp_path / "slides", {"a": {}, "b": {}})
     manifest.loc[1, ["slide_path", "features_path"]] = ["", "b.h5"]
