@@ -20,6 +20,7 @@ from tqdm import tqdm
 from scangen_bundle.errors import some
 from scangen_bundle.handlers.checkpoint import unwrap
 from scangen_bundle.handlers.gather import gather
+from scangen_bundle.networks import named_submodule
 from scangen_bundle.processes import fresh_processes
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class AttentionMapHandler:
         self.folder = Path(folder)
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
         self.workers = workers or min(4, os.cpu_count() or 1)
-        self._module = unwrap(network).get_submodule(attention)
+        self._module = named_submodule(unwrap(network), attention)
         self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records)
         self._last: torch.Tensor | None = None

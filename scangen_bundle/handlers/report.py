@@ -23,6 +23,7 @@ from scangen_bundle.handlers.gather import gather
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.tracking import RunTracker
 from scangen_bundle.metrics import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
+from scangen_bundle.networks import named_submodule
 from scangen_bundle.report.run_folder import read_predictions
 from scangen_bundle.report.table import headline_table
 
@@ -119,7 +120,7 @@ class EvaluationHandler:
         self.features = {record["slide_id"]: record["features_path"] for record in records}
         self.checkpoint, self.colours_dir = checkpoint, colours_dir
         self.metrics: dict[str, Any] = {}
-        self._module = None if network is None else unwrap(network).get_submodule(embedding)
+        self._module = None if network is None else named_submodule(unwrap(network), embedding)
         self._output: torch.Tensor | None = None
         self._embeddings: dict[str, np.ndarray] = {}
 
