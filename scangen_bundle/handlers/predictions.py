@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
-from scangen_bundle.files import write_atomically
+from scangen_bundle.files import check_writable, write_atomically
 from scangen_bundle.handlers.gather import gather
 from scangen_bundle.metrics.predictions import IDENTITY
 
@@ -49,9 +49,15 @@ class PredictionsHandler:
         self._rows: list[pd.DataFrame] = []
 
     def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self.check)
         engine.add_event_handler(Events.EPOCH_STARTED, self.reset)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def check(self, engine: Engine) -> None:
+        """Fail before the forward passes where the table cannot be written after them."""
+        if idist.get_rank() == 0:
+            check_writable(self.path.parent)
 
     def reset(self, engine: Engine) -> None:
         self._rows = []

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
+from scangen_bundle.errors import find_input_error
 from scangen_bundle.handlers.predictions import PredictionsHandler, as_columns
 
 from .engines import Bags, Network, make_evaluator
@@ -56,6 +57,17 @@ def test_a_run_of_no_scan_is_an_error_that_names_the_file(tmp_path):
     with pytest.raises(ValueError, match=r"no scan was evaluated.*predictions\.csv"):
         handler.write(make_evaluator(Network(), []))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_table_is_told_before_the_network_runs(tmp_path):
+    (tmp_path / "out").write_text("a file where a folder should be")
+    network, ran = Network(), []
+    network.register_forward_hook(lambda *call: ran.append(call))
+    handler = PredictionsHandler(manifest(), str(tmp_path / "out" / "predictions.csv"))
+    with pytest.raises(FileExistsError) as caught:
+        make_evaluator(network, [handler]).run()
+    assert str(find_input_error(caught.value)).startswith(f"{tmp_path / 'out'}: file exists -> ")
+    assert ran == []
 
 
 def test_more_than_two_classes_have_a_column_each():
