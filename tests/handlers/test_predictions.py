@@ -48,7 +48,9 @@ def test_while_training_only_the_best_epoch_is_kept(tmp_path):
         network.head.bias.data[1] = -epoch
         evaluator.state.best_metric_epoch = best
         evaluator.run(epoch)
-        kept.append(pd.read_csv(tmp_path / "val.csv").probability[0])
+        written = pd.read_csv(tmp_path / "val.csv")
+        kept.append(written.probability[0])
+        assert set(written.epoch) == {best}
     assert kept[0] == kept[1] > kept[2]
 
 
