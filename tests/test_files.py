@@ -25,7 +25,7 @@ def test_a_folder_that_takes_files_is_made_and_stays_empty(tmp_path):
 
 def test_a_folder_that_takes_no_file_is_named(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="exists|directory") as caught:
+    with pytest.raises(OSError, match=r"exists|directory") as caught:
         check_writable(tmp_path / "file")
     assert caught.value.filename == str(tmp_path / "file")
 

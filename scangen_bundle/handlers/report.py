@@ -150,7 +150,7 @@ class EvaluationHandler:
             raise InputError(
                 self.val_predictions,
                 f"is of epoch {found}, the network of {self.checkpoint} of epoch {of_network}",
-                "evaluate best.pt; if it is, training was killed between writing the two: give its command again, which goes on",
+                "evaluate best.pt; if it is that, training was killed between the two: give its command again, which goes on",
             )
 
     def _keep(self, module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:

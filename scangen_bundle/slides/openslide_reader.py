@@ -61,7 +61,7 @@ class OpenSlideReader(PyramidReader):
 
     Raises:
         UnsupportedLayout: no slide that OpenSlide knows, or one with a compression that it does not decode.
-        InputError: the file is missing, empty or damaged; when it is first read, an OME-TIFF has several pictures for each level.
+        InputError: the file is missing, empty or damaged; or (when it is first read) an OME-TIFF of several pictures a level.
     """
 
     backend = "openslide"
