@@ -12,6 +12,13 @@ from types import TracebackType
 # What a disk says to a writer: no right, no room, and a file where a folder should be.
 OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 
+# What a command of the bundle puts into the memory of a GPU at a time, by the settings that say how much.
+LESS_AT_A_TIME = (
+    "put less on it at a time: extracting, a lower --batch_size; training, a lower --num_tiles or --specimens_per_batch; its "
+    "validation and evaluating, a lower --validate#dataloader#batch_sampler#max_tiles (65536); inferring, a lower "
+    "--dataloader#batch_sampler#max_tiles; and end other programs that use it"
+)
+
 
 class InputError(ValueError):
     """Something that the user gave is wrong; the message is the whole story.
@@ -55,8 +62,8 @@ def find_input_error(error: BaseException | None) -> InputError | None:
     """The InputError behind an exception, through the wrappers that a config parser or an engine put around it.
 
     A folder that cannot be written to or read, a full disk, and a value that one of our components refuses when a config makes
-    it (a setting gave it) are told as one, too. What the disk said counts only where it is the cause of all that followed: an
-    error that arose while another was being dealt with is a fault of its own.
+    it (a setting gave it) are told as one, too, and so is a GPU whose memory is full. What the disk or the GPU said counts only
+    where it is the cause of all that followed: an error that arose while another was being dealt with is a fault of its own.
     """
     caused = True
     while error is not None:
@@ -65,6 +72,9 @@ def find_input_error(error: BaseException | None) -> InputError | None:
         if caused and isinstance(error, OSError) and error.errno in OF_THE_DISK:
             remedy = "mend the folder's rights or make room, or name another folder (--help shows which are set)"
             return InputError(error.filename or "the disk", str(error.strerror).lower(), remedy)
+        if caused and type(error).__name__ == "OutOfMemoryError":  # torch's, which this room does not import
+            what, _, _ = str(error).partition(". GPU ")  # then come counts of bytes
+            return InputError("the GPU's memory", what or "is full", LESS_AT_A_TIME)
         cause = error.__cause__ or error.__context__
         caused = caused and error.__cause__ is not None
         if str(error).startswith("Failed to instantiate component") and (component := _refusing(cause)):

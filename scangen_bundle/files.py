@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def check_writable(folder: str | os.PathLike[str]) -> None:
+    """Make `folder`, and a file in it that is gone at once: what would fail after the work fails before it.
+
+    Raises:
+        OSError: as writing a result there would; its `filename` is the folder.
+    """
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        error.filename = os.fspath(folder)  # the file's name would say nothing
+        raise
 
 
 @contextmanager

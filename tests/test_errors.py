@@ -1,5 +1,6 @@
 """Errors that a user can mend end a command with one message."""
 
+import inspect
 import pickle
 import subprocess
 import sys
@@ -7,7 +8,9 @@ import sys
 import pytest
 from monai.bundle import ConfigParser
 
+from scangen_bundle.data import LengthBucketSampler
 from scangen_bundle.errors import InputError, find_input_error
+from scangen_bundle.settings import unknown_settings
 
 SCRIPT = """
 from scangen_bundle.errors import InputError, report_input_errors
@@ -104,6 +107,31 @@ def test_a_folder_that_takes_nothing_is_told_in_a_line(bundle_root, error, shown
     assert ended.returncode == 1
     assert ended.stderr.startswith(shown)
     assert ended.stderr.count("\n") == 1
+
+
+FULL = (
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB of which 1.20 GiB is free. Of the "
+    "allocated memory 5.1 GiB is allocated by PyTorch."
+)
+
+
+def test_a_gpu_without_room_is_told_in_a_line_with_the_settings_to_lower(bundle_root):
+    ended = run(f"__import__('torch').OutOfMemoryError({FULL!r})", bundle_root)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(
+        "error: the GPU's memory: CUDA out of memory. Tried to allocate 2.00 GiB -> put less on it"
+    )
+    assert ended.stderr.count("\n") == 1
+    jobs = ("extract_features.yaml", ["batch_size"]), ("inference.yaml", ["dataloader#batch_sampler#max_tiles"])
+    training = ["num_tiles", "specimens_per_batch", "validate#dataloader#batch_sampler#max_tiles"]
+    for file, settings in (*jobs, ("train.yaml", training)):
+        config = ConfigParser.load_config_file(bundle_root / "configs" / file)
+        for name in settings:
+            assert f"--{name}" in ended.stderr
+            assert unknown_settings({name: "1"}, config) == []
+    target = ConfigParser(config)["validate#dataloader#batch_sampler"]["_target_"]
+    assert target == f"{LengthBucketSampler.__module__.rpartition('.')[0]}.{LengthBucketSampler.__name__}"
+    assert f"max_tiles ({inspect.signature(LengthBucketSampler).parameters['max_tiles'].default})" in ended.stderr
 
 
 def test_a_fault_that_arises_while_the_disk_is_dealt_with_keeps_its_traceback():

@@ -70,6 +70,7 @@ class BenchmarkJob:
         seed: of every draw.
         experiment: MLflow experiment; None logs nothing there.
         tracking_uri, tracking_required: see `handlers.RunTracker`.
+        store_dir: holds the default MLflow store, which other jobs share; None takes `output_dir`.
         command: how this was started, for the page.
     """
 
@@ -95,6 +96,7 @@ class BenchmarkJob:
         experiment: str | None = "scangen-benchmark",
         tracking_uri: str | None = None,
         tracking_required: bool = True,
+        store_dir: str | None = None,
         command: str = "",
     ) -> None:
         self.manifest = manifest
@@ -120,6 +122,7 @@ class BenchmarkJob:
         self.max_tiles, self.head, self.robustness_k = max_tiles, HeadSettings(**(head or {})), robustness_k
         self.resamples, self.command, self.device = resamples, command, device
         self.experiment, self.tracking_uri, self.tracking_required = experiment, tracking_uri, tracking_required
+        self.store_dir = store_dir or output_dir
 
     def run(self) -> dict[str, Any]:
         """Measure every encoder, write the results and return them."""
@@ -266,7 +269,7 @@ class BenchmarkJob:
         if self.experiment is None:
             return None
         tracker = RunTracker(
-            str(self.output_dir),
+            str(self.store_dir),
             str(self.output_dir / "mlflow_runs" / name),
             experiment=self.experiment,
             run_name=name,

@@ -16,10 +16,11 @@ class SpecimenScannerSampler(Sampler[list[int]]):
     """Batches of P specimens, each on up to K scanners, so that every batch has pairs of both kinds.
 
     In an epoch every scan is seen. A specimen's scans are cut into groups of at most K on different scanners, as equal in
-    size as can be, so that no scan stays alone where it has a partner. Labels alternate: each label gets the same number of
-    groups, those of the rarer ones are repeated (in another cut). Unlabelled specimens are seen once. Batches are filled up
-    from the epoch's start. The order is a function of seed and epoch; each of several processes takes its share of every
-    batch's specimens.
+    size as can be, and in every cut as few of them as possible stay alone in their group. Of n > 1 scans these are none where
+    K is 3 or more, and one of an odd n where K is 2, unless one scanner made m > n / 2 of them: then 2 m - n. With K = 1 all
+    are. Which ones changes from epoch to epoch. Labels alternate: each label gets the same number of groups, those of the
+    rarer ones are repeated (in another cut). Unlabelled specimens are seen once. Batches are filled up from the epoch's
+    start. The order is a function of seed and epoch; each of several processes takes its share of every batch's specimens.
 
     Where no specimen was scanned twice (an unpaired cohort) attraction has no pairs: ScanGen then only repels. That is said
     once, in a warning.

@@ -18,8 +18,10 @@ from ignite.engine import Engine, Events
 from tqdm import tqdm
 
 from scangen_bundle.errors import some
+from scangen_bundle.files import check_writable
 from scangen_bundle.handlers.checkpoint import unwrap
 from scangen_bundle.handlers.gather import gather
+from scangen_bundle.networks import named_submodule
 from scangen_bundle.processes import fresh_processes
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class AttentionMapHandler:
         self.folder = Path(folder)
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
         self.workers = workers or min(4, os.cpu_count() or 1)
-        self._module = unwrap(network).get_submodule(attention)
+        self._module = named_submodule(unwrap(network), attention)
         self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records)
         self._last: torch.Tensor | None = None
@@ -79,8 +81,14 @@ class AttentionMapHandler:
 
     def attach(self, engine: Engine) -> None:
         self._module.register_forward_hook(self._keep)
+        engine.add_event_handler(Events.STARTED, self.check)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def check(self, engine: Engine) -> None:
+        """Fail before the forward passes where the maps cannot be written after them."""
+        if idist.get_rank() == 0:
+            check_writable(self.folder)
 
     def _keep(self, module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:
         self._last = output.detach()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,6 +135,11 @@ class ModelChoiceMetric(_PerScanner):
         metric: key of the figure, such as "auroc/worst", "auroc/mean", "auroc/<scanner>", "icc" or "brier/worst".
         threshold: of the probability of class 1, for figures of the class.
         break_ties: take up to a millionth off for the CoV, so that of two equal figures the steadier model is better.
+        records: what the evaluator's dataset is made of, dictionaries with `slide_id`: with them a figure that these scans do
+            not have is refused here, before anything was trained, and not by the first run.
+
+    Raises:
+        InputError: there is no such figure of these scans; it names those that there are.
     """
 
     def __init__(
@@ -142,21 +148,32 @@ class ModelChoiceMetric(_PerScanner):
         metric: str = "auroc/worst",
         threshold: float = 0.5,
         break_ties: bool = True,
+        records: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.figure = metric.split("/")[0]
         if self.figure not in NAMES:
             raise ValueError(f"unknown metric {metric!r}; known: {', '.join(NAMES)}, with /worst, /mean or /<scanner>")
         super().__init__(manifest)
         self.metric, self.threshold, self.break_ties = metric, threshold, break_ties
+        if records:
+            scans = self.manifest.iloc[self._row[[record["slide_id"] for record in records]]]
+            classes = max(2, int(self.manifest["label"].max()) + 1)
+            even = {
+                f"probability_{c}": 1 / classes for c in range(classes)
+            }  # which figures there are hangs on the scans alone
+            self._check_figure(figures(check_predictions(scans.assign(**even)), (self.figure,), threshold))
+
+    def _check_figure(self, there: Iterable[str]) -> None:
+        if self.metric not in there:
+            known = ", ".join(key for key in there if key.split("/")[0] == self.figure)
+            raise InputError("model choice", f"there is no figure {self.metric!r} here", f"take one of: {known}")
 
     def compute(self) -> float:
         predictions = self.predictions()
         if predictions is None:
             return -math.inf
         values = figures(predictions, (self.figure, "cov"), self.threshold)
-        if self.metric not in values:
-            known = [key for key in values if key.split("/")[0] == self.figure]
-            raise InputError("model choice", f"there is no figure {self.metric!r} here", f"take one of {known}")
+        self._check_figure(values)
         value, cov = values[self.metric], values.get("cov", math.nan)
         if not math.isfinite(value):
             return -math.inf

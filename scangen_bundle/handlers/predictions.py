@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
-from scangen_bundle.files import write_atomically
+from scangen_bundle.files import check_writable, write_atomically
 from scangen_bundle.handlers.gather import gather
 from scangen_bundle.metrics.predictions import IDENTITY
 
@@ -38,7 +38,8 @@ class PredictionsHandler:
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
         path: CSV to write; the same rows go to a Parquet file beside it.
-        only_best: write only when this run is the best so far by the engine's key metric (for validation while training).
+        only_best: write only when this run is the best so far by the engine's key metric (for validation while training), with
+            its epoch in a column `epoch`, which says the network that these are of.
     """
 
     def __init__(self, manifest: pd.DataFrame, path: str, only_best: bool = False) -> None:
@@ -49,9 +50,15 @@ class PredictionsHandler:
         self._rows: list[pd.DataFrame] = []
 
     def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self.check)
         engine.add_event_handler(Events.EPOCH_STARTED, self.reset)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def check(self, engine: Engine) -> None:
+        """Fail before the forward passes where the table cannot be written after them."""
+        if idist.get_rank() == 0:
+            check_writable(self.path.parent)
 
     def reset(self, engine: Engine) -> None:
         self._rows = []
@@ -71,7 +78,10 @@ class PredictionsHandler:
         table = pd.concat([identity, scans.drop(columns="slide_id").reset_index(drop=True)], axis=1)
         self.table = table.sort_values("slide_id", ignore_index=True)
         is_best = engine.state.best_metric_epoch == engine.state.epoch
-        if idist.get_rank() == 0 and (is_best or not self.only_best):
+        if idist.get_rank() != 0:
+            return
+        if not self.only_best:
             write_predictions(self.table, self.path)
-            if not self.only_best:
-                print(f"wrote {self.path} and {self.path.with_suffix('.parquet').name}")
+            print(f"wrote {self.path} and {self.path.with_suffix('.parquet').name}")
+        elif is_best:
+            write_predictions(self.table.assign(epoch=engine.state.epoch), self.path)

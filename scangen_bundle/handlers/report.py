@@ -23,6 +23,7 @@ from scangen_bundle.handlers.gather import gather
 from scangen_bundle.handlers.predictions import PredictionsHandler
 from scangen_bundle.handlers.tracking import RunTracker
 from scangen_bundle.metrics import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
+from scangen_bundle.networks import named_submodule
 from scangen_bundle.report.run_folder import read_predictions
 from scangen_bundle.report.table import headline_table
 
@@ -119,7 +120,7 @@ class EvaluationHandler:
         self.features = {record["slide_id"]: record["features_path"] for record in records}
         self.checkpoint, self.colours_dir = checkpoint, colours_dir
         self.metrics: dict[str, Any] = {}
-        self._module = None if network is None else unwrap(network).get_submodule(embedding)
+        self._module = None if network is None else named_submodule(unwrap(network), embedding)
         self._output: torch.Tensor | None = None
         self._embeddings: dict[str, np.ndarray] = {}
 
@@ -132,13 +133,24 @@ class EvaluationHandler:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._fail)
 
     def check(self, engine: Engine) -> None:
-        """Find out before the run, not after it, that the threshold cannot be chosen."""
+        """Find out before the run, not after it, that the threshold cannot be chosen, or would be that of another network."""
         self._embeddings = {}
         if not self.val_predictions.is_file():
             raise InputError(
                 self.val_predictions,
                 "the validation patients' predictions are not there; the threshold is chosen on them",
                 "train this run first, or set val_predictions to the CSV of its training",
+            )
+        if self.checkpoint is None:
+            return
+        epochs = set(read_predictions(self.val_predictions).get("epoch", ()))
+        of_network = read_checkpoint(self.checkpoint).get("meta", {}).get("epoch")
+        if epochs and of_network is not None and epochs != {of_network}:
+            found = ", ".join(str(epoch) for epoch in sorted(epochs))
+            raise InputError(
+                self.val_predictions,
+                f"is of epoch {found}, the network of {self.checkpoint} of epoch {of_network}",
+                "evaluate best.pt; if it is that, training was killed between the two: give its command again, which goes on",
             )
 
     def _keep(self, module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:

@@ -12,6 +12,7 @@ from monai.engines import IterationEvents
 
 from scangen_bundle.handlers.checkpoint import unwrap
 from scangen_bundle.losses import ScanGenLoss
+from scangen_bundle.networks import named_submodule
 
 logger = logging.getLogger(__name__)
 
@@ -76,12 +77,7 @@ class ScanGenLossHandler:
         self.batches_without = {name: int(state[name]) for name in self.batches_without}
 
     def start(self, engine: Engine) -> None:
-        network = unwrap(engine.network)
-        try:
-            module = network.get_submodule(self.embedding)
-        except AttributeError as error:
-            names = [name for name, _ in network.named_children()]
-            raise ValueError(f"the network has no submodule {self.embedding!r}; it has {names}") from error
+        module = named_submodule(unwrap(engine.network), self.embedding)
         if self._hook is not None:  # a second run of the same trainer
             self._hook.remove()
         self._hook = module.register_forward_hook(self._keep)

@@ -33,7 +33,7 @@ class OpenSlideHandle:
     def _levels(self) -> dict[tuple[int, int], TiffLevel]:
         try:
             pyramid = read_tiff_pyramid(self.path)
-        except InputError:
+        except UnsupportedLayout:
             return {}  # a layout that OpenSlide alone understands
         self._file = os.open(self.path, os.O_RDONLY)
         return {level.size: level for level in pyramid.levels}
@@ -61,7 +61,7 @@ class OpenSlideReader(PyramidReader):
 
     Raises:
         UnsupportedLayout: no slide that OpenSlide knows, or one with a compression that it does not decode.
-        InputError: the file is missing, empty or damaged.
+        InputError: the file is missing, empty or damaged; or (when it is first read) an OME-TIFF of several pictures a level.
     """
 
     backend = "openslide"

@@ -92,7 +92,7 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
 
     Raises:
         UnsupportedLayout: not a TIFF, or not one plain grid of 8-bit RGB tiles per level.
-        InputError: a tile lies beyond the end of the file.
+        InputError: a tile lies beyond the end of the file, or an OME-TIFF has several pictures for each level.
     """
     import tifffile
 
@@ -142,8 +142,9 @@ def _level_pages(path: Path, tiff: Any) -> list[Any]:
         pages = [level.keyframe for level in series.levels if len(level.pages) == 1]
         if not pages:
             found = f"an OME-TIFF of {len(series.pages)} pictures for each level (axes {series.axes})"
-            remedy = "export its colours as one picture; the backend openslide reads the first picture alone"
-            raise UnsupportedLayout(path, f"{found}, expected one in RGB (YXS)", remedy)
+            # for no reader: OpenSlide would take the first picture, a channel as grey or a plane of a stack, and say nothing
+            remedy = "export its colours, or the plane that is meant, as one RGB picture"
+            raise InputError(path, f"{found}, expected one in RGB (YXS)", remedy)
     else:
         pages = [page.aspage() for page in tiff.pages]
         if not tiff.is_svs:
@@ -153,8 +154,9 @@ def _level_pages(path: Path, tiff: Any) -> list[Any]:
 
 def _level(path: Path, page: Any) -> TiffLevel:
     if page.dtype != np.uint8 or not _is_rgb(page) or page.planarconfig != 1 or page.imagedepth != 1:
-        found = f"{page.samplesperpixel} samples of {page.dtype}"
-        raise UnsupportedLayout(path, f"its tiles have {found}, expected 8-bit RGB", OTHER_READER)
+        planes = ", a plane for each" if page.planarconfig != 1 else ""
+        found = f"{page.samplesperpixel} samples of {page.dtype}{planes}"
+        raise UnsupportedLayout(path, f"its tiles have {found}, expected 8-bit RGB in one", OTHER_READER)
     if page.photometric not in (2, 6) or page.compression == APERIO_JPEG2000_YCBCR:
         coding = f"{page.photometric!s} / {page.compression!s}"
         raise UnsupportedLayout(

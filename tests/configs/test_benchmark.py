@@ -94,7 +94,7 @@ def test_each_encoder_is_a_run_below_the_benchmarks(benchmarked):
     from mlflow import MlflowClient
 
     out, _, results = benchmarked
-    client = MlflowClient(f"sqlite:///{out / 'benchmark' / 'mlflow.db'}")
+    client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name("bench").experiment_id])
     by_name = {one.info.run_name: one for one in runs}
     assert set(by_name) == {"benchmark", *results["encoders"]}

@@ -45,15 +45,38 @@ def test_a_batch_is_p_specimens_on_k_different_scanners():
         assert set(Counter(records[i]["specimen"] for i in batch).values()) == {3}
 
 
-@pytest.mark.parametrize("scanners", [2, 3, 4, 5])
-def test_no_scan_stays_alone_where_it_has_a_partner(scanners):
-    records = cohort(scanners=5, missing=0.3, seed=3)
-    scans = Counter(record["specimen"] for record in records)
-    for batch in batches_of(records, specimens_per_batch=1, scanners_per_specimen=scanners):
-        on = [records[i]["scanner"] for i in batch]
-        assert len(set(on)) == len(on) <= scanners
-        if scanners > 2 and scans[records[batch[0]]["specimen"]] > 1:
-            assert len(batch) > 1
+def fewest_alone(scans_of_scanners, most):
+    """By trying every partition into groups of at most `most` on different scanners: how few groups of one there can be."""
+    counts = sorted((count for count in scans_of_scanners if count), reverse=True)
+    if not counts:
+        return 0
+    alone = []
+    for partners in range(min(most, len(counts))):
+        for others in itertools.combinations(range(1, len(counts)), partners):
+            left = [count - (scanner == 0 or scanner in others) for scanner, count in enumerate(counts)]
+            alone.append((partners == 0) + fewest_alone(left, most))
+    return min(alone)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_as_few_scans_as_possible_stay_alone_and_as_many_as_is_said(most):
+    for counts in itertools.combinations_with_replacement(range(4), 4):
+        scans = sum(counts)
+        if not 1 < scans <= 8:
+            continue
+        records = [{"specimen": 0, "scanner": s, "label": 0} for s, count in enumerate(counts) for _ in range(count)]
+        groups = batches_of(records, specimens_per_batch=1, scanners_per_specimen=most)
+        on = [[records[i]["scanner"] for i in group] for group in groups]
+        assert all(len(set(scanners)) == len(scanners) <= most for scanners in on)
+        alone = sum(len(group) == 1 for group in groups)
+        assert alone == fewest_alone(counts, most), counts
+        if most == 1:
+            said = scans
+        elif 2 * max(counts) > scans:
+            said = 2 * max(counts) - scans
+        else:
+            said = scans % 2 if most == 2 else 0
+        assert alone == said, counts
 
 
 def test_batches_have_pairs_of_both_kinds():

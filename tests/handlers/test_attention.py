@@ -94,6 +94,14 @@ def test_a_slide_has_map_nifti_geojson_and_tiles_and_a_specimen_its_scanners(tmp
     assert wide.width > 1.2 * wide.height
 
 
+def test_a_folder_that_takes_no_maps_is_told_before_the_network_runs(tmp_path, monkeypatch):
+    manifest = write_cohort(tmp_path, "")
+    (tmp_path / "maps").write_text("a file where a folder should be")
+    monkeypatch.setattr(MaskedMILModel, "forward", lambda *call: pytest.fail("it ran"))
+    with pytest.raises(FileExistsError):
+        run(manifest, tmp_path)
+
+
 def test_without_slides_there_are_maps_on_white_and_no_tiles(tmp_path):
     manifest = write_cohort(tmp_path, "")
     run(manifest, tmp_path, geojson=False)

@@ -8,11 +8,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.handlers.per_scanner import ModelChoiceMetric, PerScannerMetrics
+from scangen_bundle.handlers.per_scanner import NAMES, ModelChoiceMetric, PerScannerMetrics, figures
+from scangen_bundle.metrics.predictions import check_predictions
 
 from ..two_processes import in_two_processes
 from .engines import make_evaluator
 
+CHANCES = [0.1, 0.9, 0.4, 0.6, 0.2, 0.8, 0.3, 0.7]
 LOGITS = [0.3, -0.2, 0.9, 0.1, -0.4, 0.6, 1.5, 0.2]
 
 
@@ -108,6 +110,35 @@ def test_a_figure_that_is_not_there_is_refused_with_those_that_are():
         ModelChoiceMetric(manifest(), "auc/worst")
     with pytest.raises(InputError, match=r"no figure 'auroc/wurst'.*auroc/worst"):
         run(ModelChoiceMetric(manifest(), "auroc/wurst"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "known"),
+    [
+        ("auroc/wurst", "auroc/GT450, auroc/mean, auroc/range, auroc/worst"),
+        # a scanner of the manifest, not of these scans
+        ("auroc/Aperio AT2", "auroc/GT450, auroc/mean, auroc/range, auroc/worst"),
+        ("flip_rate/mean", "flip_rate"),
+    ],
+)
+def test_with_the_scans_a_figure_that_they_do_not_have_is_refused_before_anything_runs(metric, known):
+    records = [{"slide_id": f"s{i}"} for i in (1, 3, 5, 7)]
+    with pytest.raises(InputError, match=rf"no figure '{metric}' here -> take one of: ") as caught:
+        ModelChoiceMetric(manifest(), metric, records=records)
+    assert sorted(caught.value.remedy.removeprefix("take one of: ").split(", ")) == known.split(", ")
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_figure_that_a_run_has_can_be_chosen_by_beforehand(classes, name):
+    table = manifest(labels=(0, 0, 1, 1, 0, 0, classes - 1, classes - 1))
+    probability = {
+        f"probability_{c}": [p / classes if c else 1 - (classes - 1) * p / classes for p in CHANCES]
+        for c in range(classes)
+    }
+    there = figures(check_predictions(table.assign(**probability)), (name,))
+    for key in there:
+        ModelChoiceMetric(table, key, records=[{"slide_id": slide_id} for slide_id in table.slide_id])
 
 
 def test_an_undefined_key_is_never_kept_as_the_best():

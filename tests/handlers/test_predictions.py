@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
+from scangen_bundle.errors import find_input_error
 from scangen_bundle.handlers.predictions import PredictionsHandler, as_columns
 
 from .engines import Bags, Network, make_evaluator
@@ -47,7 +48,9 @@ def test_while_training_only_the_best_epoch_is_kept(tmp_path):
         network.head.bias.data[1] = -epoch
         evaluator.state.best_metric_epoch = best
         evaluator.run(epoch)
-        kept.append(pd.read_csv(tmp_path / "val.csv").probability[0])
+        written = pd.read_csv(tmp_path / "val.csv")
+        kept.append(written.probability[0])
+        assert set(written.epoch) == {best}
     assert kept[0] == kept[1] > kept[2]
 
 
@@ -56,6 +59,17 @@ def test_a_run_of_no_scan_is_an_error_that_names_the_file(tmp_path):
     with pytest.raises(ValueError, match=r"no scan was evaluated.*predictions\.csv"):
         handler.write(make_evaluator(Network(), []))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_takes_no_table_is_told_before_the_network_runs(tmp_path):
+    (tmp_path / "out").write_text("a file where a folder should be")
+    network, ran = Network(), []
+    network.register_forward_hook(lambda *call: ran.append(call))
+    handler = PredictionsHandler(manifest(), str(tmp_path / "out" / "predictions.csv"))
+    with pytest.raises(FileExistsError) as caught:
+        make_evaluator(network, [handler]).run()
+    assert str(find_input_error(caught.value)).startswith(f"{tmp_path / 'out'}: file exists -> ")
+    assert ran == []
 
 
 def test_more_than_two_classes_have_a_column_each():

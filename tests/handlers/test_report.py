@@ -184,6 +184,24 @@ def test_without_validation_predictions_the_run_stops_before_it_starts(tmp_path)
     assert not (tmp_path / "predictions.csv").exists()
 
 
+def test_a_threshold_of_another_epochs_network_is_refused_before_the_run(tmp_path):
+    network = Embedded()
+    table = pd.read_csv(validation(tmp_path), dtype={"patient_id": str}, keep_default_na=False)
+    table.assign(epoch=12).to_csv(tmp_path / "val_predictions.csv", index=False)
+    predictions = PredictionsHandler(cohort(), str(tmp_path / "predictions.csv"))
+    options = {"resamples": 20, "checkpoint": str(tmp_path / "best.pt")}
+    handler = EvaluationHandler(predictions, str(tmp_path / "val_predictions.csv"), str(tmp_path), **options)
+    save_checkpoint(tmp_path / "best.pt", {"network": {}, "meta": {"epoch": 8}})
+    with pytest.raises(
+        InputError, match=r"val_predictions\.csv: is of epoch 12, the network of .*best\.pt of epoch 8 -> "
+    ):
+        make_evaluator(network, [predictions, handler]).run()
+    assert not (tmp_path / "predictions.csv").exists()
+    save_checkpoint(tmp_path / "best.pt", {"network": {}, "meta": {"epoch": 12}})
+    make_evaluator(network, [predictions, handler]).run()
+    assert (tmp_path / "metrics.json").exists()
+
+
 def test_one_class_in_validation_is_said_and_not_guessed_around(caplog):
     table = pd.DataFrame({"label": [1, 1, -1], "probability": [0.3, 0.4, 0.9]})
     threshold, sensitivity, source = choose_threshold(table, "val.csv")

@@ -229,7 +229,7 @@ def test_an_evaluation_within_the_epoch_does_not_disturb(level):
 
 
 def test_a_name_that_is_no_submodule_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"'backbone'; it has .*'embedding'"):
+    with pytest.raises(InputError, match=r"has no submodule 'backbone'; it has .*embedding"):
         train([ScanGenLossHandler(embedding="backbone")])
 
 

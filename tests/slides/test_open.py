@@ -208,12 +208,27 @@ def test_readers_agree_on_an_aperio_resolution_however_it_is_written(tmp_path: P
     assert [reader.mpp for reader in open_all(path).values()] == [mpp] * (4 if find_spec("cucim") else 3)
 
 
-def test_an_ome_tiff_of_one_picture_per_channel_is_told_from_a_damaged_one(tmp_path: Path) -> None:
-    path = tmp_path / "channels.ome.tif"
-    tifffile.imwrite(
-        path, np.moveaxis(IMAGE, -1, 0), ome=True, tile=(256, 256), metadata={"axes": "CYX"}, photometric="minisblack"
-    )
-    with pytest.raises(UnsupportedLayout, match=r"3 pictures for each level \(axes CYX\), expected one in RGB"):
+@pytest.mark.parametrize("backend", ["auto", "tifffile", "openslide"])
+@pytest.mark.parametrize(("axes", "photometric", "pictures"), [("CYX", "minisblack", 3), ("ZYXS", "rgb", 2)])
+def test_an_ome_tiff_of_several_pictures_is_refused_by_its_axes(
+    tmp_path: Path, backend: str, axes: str, photometric: str, pictures: int
+) -> None:
+    path = tmp_path / "several.ome.tif"
+    data = np.moveaxis(IMAGE, -1, 0) if axes == "CYX" else np.stack([IMAGE, IMAGE])
+    tifffile.imwrite(path, data, ome=True, tile=(256, 256), metadata={"axes": axes}, photometric=photometric)
+    # OpenSlide itself gives the first picture: red as grey, or the first plane.
+    with pytest.raises(InputError, match=rf"{pictures} pictures for each level \(axes {axes}\), expected one in RGB"):
+        open_slide(path, backend).read_region(0, 0, 0, 100, 100)
+
+
+@pytest.mark.parametrize("ome", [True, False])
+def test_rgb_in_three_planes_of_one_picture_has_its_colours(tmp_path: Path, ome: bool) -> None:
+    path = tmp_path / "planes.tif"
+    options = {"metadata": {"axes": "CYX"} if ome else None, "photometric": "rgb", "planarconfig": "separate"}
+    tifffile.imwrite(path, np.moveaxis(IMAGE, -1, 0), ome=ome, tile=(256, 256), **options)
+    with open_slide(path) as reader:
+        np.testing.assert_array_equal(reader.read_region(100, 60, 0, 100, 80), IMAGE[60:140, 100:200])
+    with pytest.raises(UnsupportedLayout, match="3 samples of uint8, a plane for each, expected 8-bit RGB in one"):
         open_slide(path, "tifffile")
 
 

@@ -1,0 +1,31 @@
+"""What any job tracks is seen in one `mlflow ui`."""
+
+import pytest
+from monai.bundle import ConfigParser
+
+from tests.conftest import ROOT
+
+TRACKERS = {"train.yaml": "tracker", "audit.yaml": "tracker", "benchmark.yaml": "job"}
+
+
+@pytest.mark.parametrize("file", TRACKERS)
+def test_every_job_tracks_into_the_store_of_the_output_folder(file, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    config = ConfigParser.load_config_file(ROOT / "configs" / file)
+    inputs = dict.fromkeys(("cohort", "training_settings"), None)
+    if file == "benchmark.yaml":
+        inputs |= {
+            "cohort": "$__import__('pandas').DataFrame({'specimen_id': [], 'scanner': []})",
+            "encoders": {"a": "b"},
+        }
+    parser = ConfigParser({**config, **inputs, "output_dir": str(tmp_path)})
+    made = parser.get_parsed_content(TRACKERS[file])
+    tracker = made._tracker("benchmark", None) if file == "benchmark.yaml" else made
+    assert tracker.uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    tracker.start()
+    assert [path.name for path in tmp_path.glob("**/*.db")] == ["mlflow.db"]
+
+
+def test_every_config_that_tracks_is_looked_at():
+    tracking = {path.name for path in (ROOT / "configs").glob("*.yaml") if "tracking_uri:" in path.read_text()}
+    assert tracking == set(TRACKERS)
