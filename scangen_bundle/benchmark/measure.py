@@ -77,7 +77,7 @@ def measure(
         seed: of every draw.
         head: of the downstream measure; None takes the default.
         device: for the head and the retrieval.
-        robustness_k: a number of neighbours at which the indices are wanted besides `unpaired_measures.KS`.
+        robustness_k: a number of neighbours at which the indices are wanted besides `metrics.embedding.ROBUSTNESS_KS`.
 
     Returns:
         `figures`: {key: entry}, see `entries.entry` and `catalogue.KNOWN`;
@@ -145,7 +145,7 @@ def settle_k(results: Mapping[str, dict[str, Any]], fixed: int | None = None) ->
 
     Args:
         results: `measure`'s, by encoder; their figures are changed.
-        fixed: one of `unpaired_measures.KS`.
+        fixed: one of `metrics.embedding.ROBUSTNESS_KS`.
     """
     best = sorted(result["best_k"] for result in results.values() if result["best_k"])
     for result in results.values():

@@ -11,21 +11,22 @@ import numpy as np
 
 from scangen_bundle.metrics.bootstrap import PatientBootstrap, Statistic
 from scangen_bundle.metrics.embedding import (
+    ROBUSTNESS_KS,
     DaviesBouldin,
     MeanOfRatios,
+    all_other_counts,
     balanced_accuracy,
     choose_k,
     knn_probe,
     linear_probe,
     neighbour_counts,
-    robustness_chance,
+    robustness_index,
     silhouette_values,
     specimen_retrieval,
 )
 from scangen_bundle.metrics.neighbours import nearest
 from scangen_bundle.metrics.predictions import UNLABELLED
 
-ROBUSTNESS_KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)
 RETRIEVAL_KS = (1, 5, 10)
 
 
@@ -104,7 +105,7 @@ def evaluate_embeddings(
         neighbours = nearest(embeddings[known], owner[known], max(ks))
         classes = np.unique(label[known], return_inverse=True)[1]
         counts = neighbour_counts(neighbours, classes, machine[known], choose_k(neighbours, classes, ks))
-        key, chance = "robustness_index", robustness_chance(classes, machine[known], owner[known])
+        key, chance = "robustness_index", robustness_index(all_other_counts(classes, machine[known], owner[known]))
         make = partial(MeanOfRatios, key, counts.so, counts.so + counts.os, owner[known], len(patients))
         add(key, make, None if math.isnan(chance) else chance)
         found[key]["k"] = counts.k

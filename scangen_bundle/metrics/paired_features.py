@@ -5,8 +5,6 @@ Every measure has its baseline beside it: a collapsed feature space has a high s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 TIE = 1e-6  # two cosines in float32 that differ by less are equal
@@ -147,51 +145,6 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     return float(cross / own) if own > 0 else float("nan")
 
 
-@dataclass(frozen=True)
-class VarianceComponents:
-    """Shares of the variance of one observation, summed over features; they add up to 1."""
-
-    specimen: float
-    scanner: float
-    interaction: float
-
-
-def variance_components(features: np.ndarray) -> VarianceComponents:
-    """Random-effects components of a full specimen x scanner table, by the ANOVA estimator.
-
-    x_sc = mean + specimen_s + scanner_c + interaction_sc; with one observation per cell the interaction holds the noise,
-    too. Expected mean squares give var(specimen) = (MS_specimen - MS_interaction) / C, var(scanner) =
-    (MS_scanner - MS_interaction) / S; negative estimates are set to 0 (S. Searle et al., Variance Components, 1992, ch. 4).
-
-    Args:
-        features: [S, C, D], one row per specimen and scanner.
-    """
-    x = np.asarray(features, dtype=np.float64)
-    specimens, scanners, _ = x.shape
-    if specimens < 2 or scanners < 2:
-        raise ValueError(f"expected at least 2 specimens and 2 scanners, got {specimens} and {scanners}")
-    mean = x.mean(axis=(0, 1))
-    by_specimen, by_scanner = x.mean(axis=1), x.mean(axis=0)
-    ms_specimen = scanners * ((by_specimen - mean) ** 2).sum() / (specimens - 1)
-    ms_scanner = specimens * ((by_scanner - mean) ** 2).sum() / (scanners - 1)
-    rest = x - by_specimen[:, None] - by_scanner[None] + mean
-    ms_rest = (rest**2).sum() / ((specimens - 1) * (scanners - 1))
-    parts = np.array([max(0, ms_specimen - ms_rest) / scanners, max(0, ms_scanner - ms_rest) / specimens, ms_rest])
-    total = parts.sum()
-    if total == 0:
-        return VarianceComponents(*[float("nan")] * 3)
-    return VarianceComponents(*(float(part) for part in parts / total))
-
-
-@dataclass(frozen=True)
-class ShiftShares:
-    """Shares of the scanner shift's energy on places that the fit did not see; they add up to 1, and can be below 0."""
-
-    offset: float
-    affine: float
-    neither: float
-
-
 def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> np.ndarray:
     """Energy of the shift b - a of each row, and what is left of it after an offset and after an affine map: [n, 3].
 
@@ -223,17 +176,3 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
         model = RidgeCV(penalties).fit(a[train], shift[train])
         energies[test, 2] = ((shift[test] - model.predict(a[test])) ** 2).sum(axis=1)
     return energies
-
-
-def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> ShiftShares:
-    """How much of the shift b - a is one constant vector, how much more an affine map explains, and how much neither.
-
-    Shares of the energy sum |b_i - a_i|^2, by `shift_energies`, which see for arguments and errors. As with an R^2 on data
-    that the fit did not see, a share is below 0 where the map does harm there (and then another is above it).
-    """
-    energy, after_offset, after_affine = shift_energies(a, b, groups, folds).sum(axis=0)
-    if energy == 0:
-        return ShiftShares(float("nan"), float("nan"), float("nan"))
-    return ShiftShares(
-        float(1 - after_offset / energy), float((after_offset - after_affine) / energy), float(after_affine / energy)
-    )
