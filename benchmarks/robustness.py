@@ -89,9 +89,8 @@ def registered_slides(slides: int, tiles: int, dim: int) -> np.ndarray:
     tissue, noise = (generator.normal(size=(tiles, dim)).astype(np.float32) for _ in range(2))
     features = np.empty((slides, tiles, dim), np.float32)
     for slide, values in enumerate(features):
-        np.multiply(
-            np.roll(noise, 37 * slide + 1, axis=0), 4.5, out=values
-        )  # of other tiles: as good as noise of its own
+        # Noise of other tiles is as good as noise of its own.
+        np.multiply(np.roll(noise, 37 * slide + 1, axis=0), 4.5, out=values)
         values += tissue + generator.normal(size=dim).astype(np.float32)
     return features
 

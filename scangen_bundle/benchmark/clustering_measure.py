@@ -10,10 +10,8 @@ from scangen_bundle.metrics.bootstrap import patient_sums, ratio
 from scangen_bundle.metrics.confounding_indices import clusterings, full_cells
 
 KEY = "clustering_score"
-MOST_CLUSTERS, REPEATS = (
-    10,
-    10,
-)  # PathoROB: 30 and 50, on some thousands of patches; a cell here has some dozens of scans
+# PathoROB has 30 and 50, on some thousands of patches; a cell here has some dozens of scans.
+MOST_CLUSTERS, REPEATS = 10, 10
 
 
 class ClusteringScore:

@@ -139,8 +139,7 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
                 found = register(
                     overviews[0],
                     overview,
-                    (step_um, step_um),
-                    (step_um, step_um),
+                    step_um,
                     tolerance_um=4 * step_um,
                     affine=settings.affine,
                     seed=settings.seed,

@@ -103,13 +103,11 @@ def retrieval_hits(
     left, right = torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)
     same = torch.from_numpy(paired_cosine(a, b).astype(np.float32)).to(device)
     above, below = same + TIE, same - TIE
-    closer = torch.zeros(
-        (2, n), dtype=torch.int64, device=device
-    )  # strictly closer, in the direction a to b and b to a
+    # How many are strictly closer, in the direction a to b and b to a.
+    closer = torch.zeros((2, n), dtype=torch.int64, device=device)
     not_further = torch.zeros_like(closer)
-    truth = torch.empty(
-        (min(rows, n), n), device=device
-    )  # comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact
+    # Comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact.
+    truth = torch.empty((min(rows, n), n), device=device)
     for start in range(0, n, rows):
         stop = min(n, start + rows)
         block, true = left[start:stop] @ right.T, truth[: stop - start]
