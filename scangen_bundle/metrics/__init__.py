@@ -2,7 +2,7 @@
 
 from scangen_bundle.metrics.agreement import Agreement, coefficient_of_variation, flip_rate, score_table
 from scangen_bundle.metrics.bootstrap import Interval, PatientBootstrap
-from scangen_bundle.metrics.calibration import Calibration, brier, calibration_line, expected_calibration_error
+from scangen_bundle.metrics.calibration import Calibration, calibration_line
 from scangen_bundle.metrics.compare import holm
 from scangen_bundle.metrics.definitions import DEFINITIONS, Definition
 from scangen_bundle.metrics.delong import delong_interval, delong_test
@@ -47,7 +47,6 @@ __all__ = [
     "auroc",
     "average_performance_drop",
     "average_precision",
-    "brier",
     "calibration_line",
     "check_predictions",
     "choose_k",
@@ -57,7 +56,6 @@ __all__ = [
     "delong_test",
     "evaluate_embeddings",
     "evaluate_predictions",
-    "expected_calibration_error",
     "flip_rate",
     "holm",
     "knn_probe",

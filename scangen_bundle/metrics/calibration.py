@@ -40,12 +40,6 @@ INTERPOLATION_ROWS = 20_000
 LARGEST_STEP = 8.0  # of the linear predictor, so that Newton's method does not overshoot
 
 
-def brier(label: np.ndarray, probability: np.ndarray) -> float:
-    """Brier score of probabilities [N] for labels [N] in {0, 1}; NaN without scans."""
-    squares = (np.asarray(probability, dtype=np.float64) - np.asarray(label)) ** 2
-    return float(squares.mean()) if len(squares) else float("nan")
-
-
 def equal_width_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
     """[N] int64 bin 0..bins-1 of each probability, bins of equal width."""
     return np.minimum((np.asarray(probability) * bins).astype(np.int64), bins - 1)
@@ -56,14 +50,6 @@ def equal_mass_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
     ordered = np.sort(probability)
     first = np.searchsorted(ordered, probability, "left")
     return first * bins // max(len(ordered), 1)
-
-
-def expected_calibration_error(label: np.ndarray, probability: np.ndarray, bin_of: np.ndarray) -> float:
-    """ECE of probabilities [N] for labels [N] in {0, 1} and bins [N]; NaN without scans."""
-    if not len(bin_of):
-        return float("nan")
-    gap = np.bincount(bin_of, weights=np.asarray(probability, dtype=np.float64) - np.asarray(label))
-    return float(np.abs(gap).sum() / len(bin_of))
 
 
 def calibration_line(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:

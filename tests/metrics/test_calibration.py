@@ -14,11 +14,9 @@ from sklearn.metrics import brier_score_loss
 from scangen_bundle.metrics.calibration import (
     BINS,
     Calibration,
-    brier,
     calibration_line,
     equal_mass_bins,
     equal_width_bins,
-    expected_calibration_error,
 )
 from scangen_bundle.metrics.predictions import check_predictions
 
@@ -31,16 +29,19 @@ def draw(n=400, seed=0):
     return (generator.random(n) < p**1.5).astype(int), p
 
 
-def test_brier_equals_scikit_learns():
-    label, p = draw()
-    assert brier(label, p) == pytest.approx(brier_score_loss(label, p), abs=1e-12)
+def of_one_scanner(label, p):
+    """Figures by name of scans of as many patients."""
+    ids = [f"s{i}" for i in range(len(p))]
+    table = pd.DataFrame({"slide_id": ids, "specimen_id": ids, "patient_id": ids, "scanner": "A", "label": label})
+    figures = once(Calibration(check_predictions(table.assign(probability=p)), 0.5), len(p))
+    return {key.removesuffix("/A"): value for key, value in figures.items()}
 
 
 def test_ece_by_hand():
     label, p = np.array([0, 1, 1, 1]), np.array([0.05, 0.05, 0.95, 1.0])
     assert equal_width_bins(p).tolist() == [0, 0, 9, 9]
     expected = 0.5 * abs(0.05 - 0.5) + 0.5 * abs(0.975 - 1)
-    assert expected_calibration_error(label, p, equal_width_bins(p)) == pytest.approx(expected, abs=1e-15)
+    assert of_one_scanner(label, p)["ece"] == pytest.approx(expected, abs=1e-15)
 
 
 def test_ece_equals_scikit_learns_calibration_curve():
@@ -48,7 +49,7 @@ def test_ece_equals_scikit_learns_calibration_curve():
     frequency, mean = calibration_curve(label, p, n_bins=BINS)
     share = np.bincount(equal_width_bins(p), minlength=BINS) / len(p)
     expected = (share[share > 0] * np.abs(frequency - mean)).sum()
-    assert expected_calibration_error(label, p, equal_width_bins(p)) == pytest.approx(expected, abs=1e-12)
+    assert of_one_scanner(label, p)["ece"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_equal_mass_bins_have_equal_numbers_and_keep_ties_together():
