@@ -29,9 +29,14 @@ import torch
 
 from scangen_bundle.metrics.embedding import neighbour_counts, robustness_index
 from scangen_bundle.metrics.neighbours import nearest
-from scangen_bundle.metrics.paired_features import own_neighbours, paired_cosine, retrieval_hits, unit_rows
+from scangen_bundle.metrics.paired_features import (
+    RETRIEVAL_KS,
+    own_neighbours,
+    paired_cosine,
+    retrieval_hits,
+    unit_rows,
+)
 
-KS = (1, 3, 5, 10)
 CHECKED = 40  # rows that are compared with a sort of all cosines
 
 
@@ -55,12 +60,12 @@ def product(a: np.ndarray, b: np.ndarray, rows: int = 512) -> None:
 def brute_force(a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Hits [rows, K] by sorting the cosines to all rows of both."""
     stacked, n = np.concatenate([a, b]).astype(np.float64), len(a)
-    hits = np.zeros((len(rows), len(KS)))
+    hits = np.zeros((len(rows), len(RETRIEVAL_KS)))
     for query, partner in ((rows, rows + n), (rows + n, rows)):
         similarity = stacked[query] @ stacked.T
         similarity[np.arange(len(rows)), query] = -np.inf
         rank = (similarity > similarity[np.arange(len(rows)), partner][:, None]).sum(axis=1)
-        hits += (rank[:, None] < np.array(KS)) / 2
+        hits += (rank[:, None] < np.array(RETRIEVAL_KS)) / 2
     return hits
 
 
@@ -74,7 +79,7 @@ def plism_metrics(folder: str | None) -> tuple[Any, Any] | None:
         print(f"plism-benchmark is not measured ({error}); the head of this file says how to get it")
         return None
     return CosineSimilarity("cpu", use_mixed_precision=False), TopkAccuracy(
-        "cpu", use_mixed_precision=False, k=list(KS)
+        "cpu", use_mixed_precision=False, k=list(RETRIEVAL_KS)
     )
 
 
@@ -98,7 +103,7 @@ def registered_slides(slides: int, tiles: int, dim: int) -> np.ndarray:
 def paired(slides: int, sampled: int, tiles: int, dim: int, plism: tuple[Any, Any] | None) -> None:
     features = registered_slides(slides, tiles, dim)
     arrays = [unit_rows(values) for values in features[:sampled]]
-    own_time, own = seconds(lambda: [own_neighbours(array, max(KS)) for array in arrays])
+    own_time, own = seconds(lambda: [own_neighbours(array, max(RETRIEVAL_KS)) for array in arrays])
     pairs = list(combinations(range(sampled), 2))
     one, pair_time, found = 0.0, 0.0, {}
 
@@ -106,7 +111,7 @@ def paired(slides: int, sampled: int, tiles: int, dim: int, plism: tuple[Any, An
         """What `stain_pairs.slide_pairs` does for a pair: hits [n, K]."""
         second = unit_rows(features[b])
         paired_cosine(arrays[a], second).mean()
-        return retrieval_hits(arrays[a], second, own[a], own[b], KS)
+        return retrieval_hits(arrays[a], second, own[a], own[b], RETRIEVAL_KS)
 
     for a, b in pairs:
         time_product, _ = seconds(lambda a=a, b=b: product(arrays[a], arrays[b]))

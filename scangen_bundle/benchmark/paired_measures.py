@@ -14,6 +14,7 @@ import numpy as np
 from scangen_bundle.metrics.bootstrap import patient_sums, ratio
 from scangen_bundle.metrics.embedding import MeanOfRatios
 from scangen_bundle.metrics.paired_features import (
+    RETRIEVAL_KS,
     own_neighbours,
     paired_cosine,
     retrieval_hits,
@@ -71,7 +72,7 @@ class CosineGap:
 
 
 def retrieval(
-    unit: np.ndarray, patient: np.ndarray, ks: tuple[int, ...] = (1, 3, 5, 10), device: str = "cpu"
+    unit: np.ndarray, patient: np.ndarray, ks: tuple[int, ...] = RETRIEVAL_KS, device: str = "cpu"
 ) -> tuple[list[MeanOfRatios], dict[tuple[int, int], np.ndarray]]:
     """Top-k retrieval of the same place on another scanner, mean over pairs of scanners: a statistic per k, with the key
     `retrieval/top<k>`; and the accuracies [K] of each pair. Chance is k / (2 P - 1).

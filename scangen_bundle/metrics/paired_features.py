@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+RETRIEVAL_KS = (1, 3, 5, 10)  # the k of top-k retrieval, as plism-benchmark has them
 TIE = 1e-6  # two cosines in float32 that differ by less are equal
 
 
@@ -73,7 +74,7 @@ def retrieval_hits(
     b: np.ndarray,
     own_a: np.ndarray,
     own_b: np.ndarray,
-    ks: tuple[int, ...] = (1, 3, 5, 10),
+    ks: tuple[int, ...] = RETRIEVAL_KS,
     rows: int = 512,
     device: str = "cpu",
 ) -> np.ndarray:
