@@ -21,6 +21,7 @@ import argparse
 import resource
 import sys
 import time
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -37,24 +38,22 @@ from scangen_bundle.metrics.paired_features import (
     unit_rows,
 )
 
+BLOCK_ROWS = 512  # as in `retrieval_hits`
 CHECKED = 40  # rows that are compared with a sort of all cosines
 
 
-def seconds(work, repeats: int = 1) -> tuple[float, object]:
-    """Shortest time of some repeats, and the result."""
-    best, result = np.inf, None
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = work()
-        best = min(best, time.perf_counter() - start)
-    return best, result
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """How long it takes, and the result."""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
 
 
-def product(a: np.ndarray, b: np.ndarray, rows: int = 512) -> None:
+def product(a: np.ndarray, b: np.ndarray) -> None:
     """The product of a and b transposed, in the same blocks as the measures."""
     left, right = torch.from_numpy(a), torch.from_numpy(b).T
-    for start in range(0, len(a), rows):
-        left[start : start + rows] @ right
+    for start in range(0, len(a), BLOCK_ROWS):
+        left[start : start + BLOCK_ROWS] @ right
 
 
 def brute_force(a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -221,7 +221,7 @@ def drop_measures(scans: Points, seed: int = 0, repeats: int | None = None) -> M
             f"balanced accuracy {float(start):.2f} where label and scanner are independent; {len(used)} repeats on "
             f"{' to '.join(str(2 * m) for m in sorted({min(used), max(used)}))} training scans per class"
         )
-    return Measured([drop], dict.fromkeys(KEYS, 0.0), {}, notes, drop.exact)
+    return Measured([drop], dict.fromkeys(KEYS, 0.0), notes=notes, exact=drop.exact)
 
 
 def _impossible(scans: Points) -> str:

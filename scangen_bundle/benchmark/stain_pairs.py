@@ -140,4 +140,4 @@ def stain_measures(pairs: pd.DataFrame, slides: Sequence[np.ndarray]) -> tuple[M
         notes[LEADERBOARD] += (
             f"; the published leaderboard has {PUBLISHED_PLACES:,}, and fewer are easier to tell apart"
         )
-    return Measured([PairMedians(pairs, stains)], baselines, {}, notes), np.arange(len(stains))
+    return Measured([PairMedians(pairs, stains)], baselines, notes=notes), np.arange(len(stains))

@@ -79,7 +79,7 @@ def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
         values = silhouette_values(tiles.values, cluster)
         statistics.append(MeanOfRatios(key, values, np.ones(len(values)), tiles.patient, patients))
         baselines[key] = 0.0
-    return Measured(statistics, baselines, reasons, {})
+    return Measured(statistics, baselines, reasons)
 
 
 class Generalisation:

@@ -40,16 +40,16 @@ INTERPOLATION_ROWS = 20_000
 LARGEST_STEP = 8.0  # of the linear predictor, so that Newton's method does not overshoot
 
 
-def equal_width_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """[N] int64 bin 0..bins-1 of each probability, bins of equal width."""
-    return np.minimum((np.asarray(probability) * bins).astype(np.int64), bins - 1)
+def equal_width_bins(probability: np.ndarray) -> np.ndarray:
+    """[N] int64 bin 0..BINS-1 of each probability, bins of equal width."""
+    return np.minimum((np.asarray(probability) * BINS).astype(np.int64), BINS - 1)
 
 
-def equal_mass_bins(probability: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """[N] int64 bin 0..bins-1 of each probability, bins of equal numbers, equal probabilities in one bin."""
+def equal_mass_bins(probability: np.ndarray) -> np.ndarray:
+    """[N] int64 bin 0..BINS-1 of each probability, bins of equal numbers, equal probabilities in one bin."""
     ordered = np.sort(probability)
     first = np.searchsorted(ordered, probability, "left")
-    return first * bins // max(len(ordered), 1)
+    return first * BINS // max(len(ordered), 1)
 
 
 def calibration_line(label: np.ndarray, probability: np.ndarray) -> tuple[float, float]:

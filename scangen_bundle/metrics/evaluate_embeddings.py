@@ -41,10 +41,9 @@ def evaluate_embeddings(
     ks: Sequence[int] = ROBUSTNESS_KS,
     resamples: int = 1000,
     seed: int = 0,
-    confidence: float = 0.95,
 ) -> dict[str, dict[str, Any]]:
-    """Figures by key, each with `value`, `low`, `high` (percentile interval over patients), `chance`, and why the value or the
-    interval is null: `reason`, `interval_reason`.
+    """Figures by key, each with `value`, `low`, `high` (95 % percentile interval over patients), `chance`, and why the value or
+    the interval is null: `reason`, `interval_reason`.
 
     - `scanner_probe/linear`, `scanner_probe/knn`: balanced accuracy; `scanner_probe/linear_colour`, `/knn_colour`: the same of
       the colour statistics, which say how much any scan's colours give away.
@@ -58,7 +57,7 @@ def evaluate_embeddings(
         label: [N] int64, -1 for unlabelled.
         colours: [N, F] colour statistics of the same scans.
         ks: neighbours that the robustness index may look at.
-        resamples, seed, confidence: of the intervals.
+        resamples, seed: of the intervals.
 
     Raises:
         ValueError: an embedding is not finite, or lengths differ.
@@ -80,7 +79,7 @@ def evaluate_embeddings(
             found[key] = _entry(math.nan, reason=str(error))
             return
         result = plan.run([statistic], len(label))
-        interval = result.interval(key, confidence)
+        interval = result.interval(key)
         reason = statistic.reasons.get(key)
         found[key] = _entry(result.observed[key], interval.low, interval.high, chance, reason, interval.reason)
 

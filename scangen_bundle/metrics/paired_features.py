@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 RETRIEVAL_KS = (1, 3, 5, 10)  # the k of top-k retrieval, as plism-benchmark has them
+SHIFT_FOLDS = 5
 TIE = 1e-6  # two cosines in float32 that differ by less are equal
 
 
@@ -144,7 +145,7 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     return float(cross / own) if own > 0 else float("nan")
 
 
-def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> np.ndarray:
+def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Energy of the shift b - a of each row, and what is left of it after an offset and after an affine map: [n, 3].
 
     The offset is the mean shift, the affine map a ridge regression of b - a on a whose penalty is chosen by leave-one-out
@@ -154,7 +155,6 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
     Args:
         a, b: [n, D], row i of both from one place.
         groups: [n] specimen of each row; a specimen is in one fold.
-        folds: number of folds, at most the number of specimens.
 
     Raises:
         ValueError: fewer than 2 specimens.
@@ -163,7 +163,7 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
     from sklearn.model_selection import GroupKFold
 
     a, shift = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
-    folds = min(folds, len(np.unique(groups)))
+    folds = min(SHIFT_FOLDS, len(np.unique(groups)))
     if folds < 2:
         raise ValueError("expected at least 2 specimens")
     energies = np.stack([(shift**2).sum(axis=1)] * 3, axis=1)

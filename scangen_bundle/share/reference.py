@@ -127,7 +127,6 @@ def build_reference(
     class_names: Sequence[str],
     threshold: float | None,
     level: float = 0.9,
-    novelty_level: float = 0.95,
 ) -> SiteReference:
     """The reference of a model from its validation scans.
 
@@ -140,7 +139,6 @@ def build_reference(
         class_names: C names.
         threshold: of the probability of class 1, chosen on these patients by Youden's J; None with more than two classes.
         level: of the prediction sets.
-        novelty_level: share of held-out scanners' scans that are not far from training.
 
     Raises:
         ValueError: fewer than two patients, or no labelled scan.
@@ -164,7 +162,7 @@ def build_reference(
     unseen = ScannerFacts((), len(scores), conformal_quantile(scores, level), worst)
     fitted = [1] if len(class_names) == 2 else range(len(class_names))
     lines = [fit_platt(v.probability[labelled, c], (v.label[labelled] == c).astype(int)) for c in fitted]
-    novelty = fit_novelty(v.embedding, v.scanner, v.patient, novelty_level)
+    novelty = fit_novelty(v.embedding, v.scanner, v.patient)
     return SiteReference(tuple(class_names), threshold, level, scanners, unseen, np.asarray(lines), novelty)
 
 
