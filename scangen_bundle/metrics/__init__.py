@@ -2,7 +2,8 @@
 
 from scangen_bundle.metrics.agreement import Agreement, coefficient_of_variation, flip_rate, score_table
 from scangen_bundle.metrics.bootstrap import Interval, PatientBootstrap
-from scangen_bundle.metrics.calibration import Calibration, calibration_line
+from scangen_bundle.metrics.calibration import Calibration
+from scangen_bundle.metrics.calibration_slope import calibration_line
 from scangen_bundle.metrics.compare import holm
 from scangen_bundle.metrics.definitions import DEFINITIONS, Definition
 from scangen_bundle.metrics.delong import delong_interval, delong_test
