@@ -11,7 +11,7 @@ import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.share.conformal import conformal_quantile, patient_scores
-from scangen_bundle.share.flips import FlipRate, count_flips, decide, decide_left_out
+from scangen_bundle.share.flips import FlipRate, count_flips, decide_left_out
 from scangen_bundle.share.novelty import Novelty, fit_novelty
 from scangen_bundle.share.recalibrate import fit_platt
 
@@ -78,10 +78,6 @@ class SiteReference:
     unseen: ScannerFacts
     lines: np.ndarray
     novelty: Novelty
-
-    def decide(self, probability: np.ndarray) -> np.ndarray:
-        """Classes [N] of probabilities [N, C]."""
-        return decide(probability, self.threshold)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; infinite quantiles become None."""
