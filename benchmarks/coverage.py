@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from sklearn.metrics import brier_score_loss
 from tqdm import tqdm
 
 from benchmarks.evidence.cohort import draw_cohort, fit_scanner_model
@@ -32,7 +33,7 @@ from scangen_bundle.cohort import load_manifest
 from scangen_bundle.data import collate_bags
 from scangen_bundle.errors import report_input_errors
 from scangen_bundle.features import open_bag
-from scangen_bundle.metrics import auroc, brier, youden_threshold
+from scangen_bundle.metrics import auroc, youden_threshold
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.flips import count_flips
 from scangen_bundle.share.reference import SiteReference, Validation, build_reference
@@ -137,7 +138,8 @@ def figures(name: str, table: pd.DataFrame) -> str:
         f"| {table['covered'].mean():.3f} [{low:.3f}, {high:.3f}] | {(table['size'] == 1).mean():.2f} "
         f"| {table['far'].mean():.3f} | {stated:.3f} [{flips_low:.3f}, {flips_high:.3f}] "
         f"| {table['flips'].sum() / max(1, table['pairs'].sum()):.3f} "
-        f"| {brier(table['label'], table['p']):.3f} | {brier(table['label'], table['calibrated']):.3f} |"
+        f"| {brier_score_loss(table['label'], table['p']):.3f} "
+        f"| {brier_score_loss(table['label'], table['calibrated']):.3f} |"
     )
 
 
@@ -170,11 +172,8 @@ def draw(phantom: pd.DataFrame, config: Mapping[str, Any], specimens: int, seed:
     stronger = replace(model, maps=unit + STRONG * (model.maps - unit), shifts=STRONG * model.shifts)
     size = specimens, config["tiles"], config["effect"], seed
     manifest, features = draw_cohort(model, *size)
-    return {
-        "manifest": manifest,
-        "features": features,
-        "strong": draw_cohort(stronger, *size)[1],
-    }  # the same tissue, noise
+    _, strong = draw_cohort(stronger, *size)  # the same tissue, the same noise
+    return {"manifest": manifest, "features": features, "strong": strong}
 
 
 def own_bags(phantom: pd.DataFrame) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -37,14 +38,9 @@ class FreeEncoder:
         return tiles[:, 0, 0].astype(np.float32)
 
 
-def best(work: Callable[[], object], repeats: int = 15) -> float:
-    """Shortest duration in ms."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times) * 1e3
+def best(work: Callable[[], object]) -> float:
+    """Shortest duration of 15 in ms."""
+    return min(timeit.repeat(work, number=1, repeat=15)) * 1e3
 
 
 def bench_store(folder: Path) -> list[tuple[str, float, str]]:

@@ -21,6 +21,7 @@ import argparse
 import resource
 import sys
 import time
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -29,38 +30,41 @@ import torch
 
 from scangen_bundle.metrics.embedding import neighbour_counts, robustness_index
 from scangen_bundle.metrics.neighbours import nearest
-from scangen_bundle.metrics.paired_features import own_neighbours, paired_cosine, retrieval_hits, unit_rows
+from scangen_bundle.metrics.paired_features import (
+    RETRIEVAL_KS,
+    own_neighbours,
+    paired_cosine,
+    retrieval_hits,
+    unit_rows,
+)
 
-KS = (1, 3, 5, 10)
+BLOCK_ROWS = 512  # as in `retrieval_hits`
 CHECKED = 40  # rows that are compared with a sort of all cosines
 
 
-def seconds(work, repeats: int = 1) -> tuple[float, object]:
-    """Shortest time of some repeats, and the result."""
-    best, result = np.inf, None
-    for _ in range(repeats):
-        start = time.perf_counter()
-        result = work()
-        best = min(best, time.perf_counter() - start)
-    return best, result
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """How long it takes, and the result."""
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
 
 
-def product(a: np.ndarray, b: np.ndarray, rows: int = 512) -> None:
+def product(a: np.ndarray, b: np.ndarray) -> None:
     """The product of a and b transposed, in the same blocks as the measures."""
     left, right = torch.from_numpy(a), torch.from_numpy(b).T
-    for start in range(0, len(a), rows):
-        left[start : start + rows] @ right
+    for start in range(0, len(a), BLOCK_ROWS):
+        left[start : start + BLOCK_ROWS] @ right
 
 
 def brute_force(a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Hits [rows, K] by sorting the cosines to all rows of both."""
     stacked, n = np.concatenate([a, b]).astype(np.float64), len(a)
-    hits = np.zeros((len(rows), len(KS)))
+    hits = np.zeros((len(rows), len(RETRIEVAL_KS)))
     for query, partner in ((rows, rows + n), (rows + n, rows)):
         similarity = stacked[query] @ stacked.T
         similarity[np.arange(len(rows)), query] = -np.inf
         rank = (similarity > similarity[np.arange(len(rows)), partner][:, None]).sum(axis=1)
-        hits += (rank[:, None] < np.array(KS)) / 2
+        hits += (rank[:, None] < np.array(RETRIEVAL_KS)) / 2
     return hits
 
 
@@ -74,7 +78,7 @@ def plism_metrics(folder: str | None) -> tuple[Any, Any] | None:
         print(f"plism-benchmark is not measured ({error}); the head of this file says how to get it")
         return None
     return CosineSimilarity("cpu", use_mixed_precision=False), TopkAccuracy(
-        "cpu", use_mixed_precision=False, k=list(KS)
+        "cpu", use_mixed_precision=False, k=list(RETRIEVAL_KS)
     )
 
 
@@ -89,9 +93,8 @@ def registered_slides(slides: int, tiles: int, dim: int) -> np.ndarray:
     tissue, noise = (generator.normal(size=(tiles, dim)).astype(np.float32) for _ in range(2))
     features = np.empty((slides, tiles, dim), np.float32)
     for slide, values in enumerate(features):
-        np.multiply(
-            np.roll(noise, 37 * slide + 1, axis=0), 4.5, out=values
-        )  # of other tiles: as good as noise of its own
+        # Noise of other tiles is as good as noise of its own.
+        np.multiply(np.roll(noise, 37 * slide + 1, axis=0), 4.5, out=values)
         values += tissue + generator.normal(size=dim).astype(np.float32)
     return features
 
@@ -99,7 +102,7 @@ def registered_slides(slides: int, tiles: int, dim: int) -> np.ndarray:
 def paired(slides: int, sampled: int, tiles: int, dim: int, plism: tuple[Any, Any] | None) -> None:
     features = registered_slides(slides, tiles, dim)
     arrays = [unit_rows(values) for values in features[:sampled]]
-    own_time, own = seconds(lambda: [own_neighbours(array, max(KS)) for array in arrays])
+    own_time, own = seconds(lambda: [own_neighbours(array, max(RETRIEVAL_KS)) for array in arrays])
     pairs = list(combinations(range(sampled), 2))
     one, pair_time, found = 0.0, 0.0, {}
 
@@ -107,7 +110,7 @@ def paired(slides: int, sampled: int, tiles: int, dim: int, plism: tuple[Any, An
         """What `stain_pairs.slide_pairs` does for a pair: hits [n, K]."""
         second = unit_rows(features[b])
         paired_cosine(arrays[a], second).mean()
-        return retrieval_hits(arrays[a], second, own[a], own[b], KS)
+        return retrieval_hits(arrays[a], second, own[a], own[b], RETRIEVAL_KS)
 
     for a, b in pairs:
         time_product, _ = seconds(lambda a=a, b=b: product(arrays[a], arrays[b]))

@@ -96,7 +96,7 @@ def validation_threshold(path: str) -> tuple[float, float]:
 
 def cell(figure: dict[str, Any]) -> str:
     """A value, or a difference of two models, with its interval; a dash where it is undefined."""
-    found = read_entry({"value": figure.get("difference"), **figure})
+    found = read_entry(figure)
     return "-" if found.value != found.value else found.text()
 
 

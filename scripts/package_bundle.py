@@ -42,7 +42,7 @@ def main() -> None:
     from scangen_bundle.handlers.tracking import local_store
     from scangen_bundle.share.package import package_bundle
     from scangen_bundle.share.register import log_served_model
-    from scangen_bundle.share.run import fetch_run
+    from scangen_bundle.share.trained_run import fetch_run
 
     is_folder = Path(args.run).is_dir()
     outputs = args.outputs or (Path(args.run).resolve().parent if is_folder else ROOT / "outputs")

@@ -36,8 +36,6 @@ class ScannerModel:
         maps: [S, D, D] A_s. shifts: [S, D] b_s. residuals: [S, D, D] Cholesky factors of e_s.
         between, within: [D, D] Cholesky factors of specimens and of tiles within a specimen.
         delta: [D] difference of the class means.
-        explained: share of the phantom features' variance that the components hold.
-        pairs: number of places with a tile on every scanner.
     """
 
     scanners: tuple[str, ...]
@@ -47,8 +45,6 @@ class ScannerModel:
     between: np.ndarray
     within: np.ndarray
     delta: np.ndarray
-    explained: float
-    pairs: int
 
 
 def paired_tiles(manifest: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,8 +83,7 @@ def fit_scanner_model(manifest: pd.DataFrame, components: int) -> ScannerModel:
     """
     tiles, specimen, label = paired_tiles(manifest)
     mean = tiles.mean(axis=(0, 1))
-    _, values, axes = np.linalg.svd((tiles - mean).reshape(-1, tiles.shape[2]), full_matrices=False)
-    axes, share = axes[:components], float((values[:components] ** 2).sum() / (values**2).sum())
+    axes = np.linalg.svd((tiles - mean).reshape(-1, tiles.shape[2]), full_matrices=False)[2][:components]
     x = ((tiles - mean) @ axes.T).astype(np.float64)
     x /= x.std()
     r = x.mean(axis=1)
@@ -114,8 +109,6 @@ def fit_scanner_model(manifest: pd.DataFrame, components: int) -> ScannerModel:
         _factor(centred),
         _factor(inside),
         delta,
-        share,
-        len(r),
     )
 
 

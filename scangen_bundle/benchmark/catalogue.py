@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scangen_bundle.metrics.paired_features import RETRIEVAL_KS
+
 
 class Measure(NamedTuple):
     """One figure.
@@ -38,7 +40,7 @@ MEASURES: dict[str, Measure] = {
             "chance, k / (2 P - 1)",
             f"How often the same place of another scanner is among the {k} nearest of all places of both.",
         )
-        for k in (1, 3, 5, 10)
+        for k in RETRIEVAL_KS
     },
     "cka": Measure("CKA", "high", SHUFFLED, "Linear centred kernel alignment of two scanners."),
     "variance/tissue": Measure("variance: tissue", "high", SHUFFLED, "Share of the variance that is the place."),

@@ -10,10 +10,8 @@ from scangen_bundle.metrics.bootstrap import patient_sums, ratio
 from scangen_bundle.metrics.confounding_indices import clusterings, full_cells
 
 KEY = "clustering_score"
-MOST_CLUSTERS, REPEATS = (
-    10,
-    10,
-)  # PathoROB: 30 and 50, on some thousands of patches; a cell here has some dozens of scans
+# PathoROB has 30 and 50, on some thousands of patches; a cell here has some dozens of scans.
+MOST_CLUSTERS, REPEATS = 10, 10
 
 
 class ClusteringScore:
@@ -64,7 +62,7 @@ def clustering_measure(scans: Points, patients: int, seed: int = 0) -> Measured:
         return Measured([], reasons={KEY: "no two labels and two scanners have scans of every combination"})
     assigned = [clusterings(labelled.values[rows], MOST_CLUSTERS, REPEATS, seed)[0] for rows in cells]
     note = f"{len(cells)} cells of two labels and two scanners"
-    return Measured([ClusteringScore(labelled, cells, assigned, patients)], {KEY: 0.0}, {}, {KEY: note})
+    return Measured([ClusteringScore(labelled, cells, assigned, patients)], {KEY: 0.0}, notes={KEY: note})
 
 
 def _counts(clusters: np.ndarray, names: np.ndarray, patient: np.ndarray, patients: int) -> np.ndarray:

@@ -221,7 +221,7 @@ def drop_measures(scans: Points, seed: int = 0, repeats: int | None = None) -> M
             f"balanced accuracy {float(start):.2f} where label and scanner are independent; {len(used)} repeats on "
             f"{' to '.join(str(2 * m) for m in sorted({min(used), max(used)}))} training scans per class"
         )
-    return Measured([drop], dict.fromkeys(KEYS, 0.0), {}, notes, drop.exact)
+    return Measured([drop], dict.fromkeys(KEYS, 0.0), notes=notes, exact=drop.exact)
 
 
 def _impossible(scans: Points) -> str:
@@ -310,10 +310,8 @@ def _best_probe(
     """The probe with the best weighted share of right validation scans, of equal ones that with the smallest C."""
     best, best_score = None, -1.0
     for penalty in PENALTIES:
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # with a weak penalty and separable classes it has no end
+        with warnings.catch_warnings():  # with a weak penalty and separable classes it has no end
+            warnings.simplefilter("ignore", ConvergenceWarning)
             probe = LogisticRegression(C=penalty).fit(*train)
         score = float(weight @ (probe.predict(validation[0]) == validation[1]))
         if score > best_score + 1e-12:

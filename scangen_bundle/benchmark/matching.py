@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,10 +76,12 @@ class MatchedSpecimen:
 
 @dataclass(frozen=True)
 class Matching:
-    """Attributes:
-    scanners: [S] the reference first.
-    specimens: those that were matched.
-    left_out: reason by specimen for all others.
+    """What could be matched of a cohort.
+
+    Attributes:
+        scanners: [S] the reference first.
+        specimens: those that were matched.
+        left_out: reason by specimen for all others.
     """
 
     scanners: list[str]
@@ -129,9 +131,7 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
     rows: list[Any] = list(by_scanner.loc[list(scanners)].itertuples())
     if any(not row.slide_path for row in rows):
         raise RegistrationError("the manifest has no slide file for one of its scans")
-    with ExitStack() as stack:
-        readers = [stack.enter_context(open_slide(row.slide_path)) for row in rows]
-        source = [resolve_mpp(reader.mpp, 0.5, row.mpp, reader.path) for reader, row in zip(readers, rows, strict=True)]
+    with open_scans(rows) as (readers, source):
         overviews, step_um = read_overviews(readers, source, settings)
         maps = []
         for overview, scanner in zip(overviews[1:], scanners[1:], strict=True):
@@ -139,8 +139,7 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
                 found = register(
                     overviews[0],
                     overview,
-                    (step_um, step_um),
-                    (step_um, step_um),
+                    step_um,
                     tolerance_um=4 * step_um,
                     affine=settings.affine,
                     seed=settings.seed,
@@ -154,6 +153,15 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
         ]
         centres = place_fields(readers, masks, maps, settings)
     return MatchedSpecimen(specimen_id, [row.slide_id for row in rows], centres, maps)
+
+
+@contextmanager
+def open_scans(scans: Sequence[Any]) -> Iterator[tuple[list[SlideReader], list[tuple[float, float]]]]:
+    """Readers of scans, as rows of a manifest, and the µm/px (x, y) of their level 0; closed at the end."""
+    with ExitStack() as stack:
+        readers = [stack.enter_context(open_slide(scan.slide_path)) for scan in scans]
+        pairs = zip(readers, scans, strict=True)
+        yield readers, [resolve_mpp(reader.mpp, 0.5, scan.mpp, reader.path) for reader, scan in pairs]
 
 
 def read_overviews(

@@ -30,7 +30,7 @@ from scangen_bundle.benchmark.sources import EncoderFeatures
 from scangen_bundle.benchmark.stain_pairs import slide_pairs, stain_measures
 from scangen_bundle.benchmark.unpaired_measures import INDICES, Points, index_measures, label_probe, scanner_measures
 from scangen_bundle.metrics.bootstrap import Statistic
-from scangen_bundle.metrics.paired_features import linear_cka
+from scangen_bundle.metrics.paired_features import RETRIEVAL_KS, linear_cka
 from scangen_bundle.report.figures import project_pca
 
 MOST_PLACES = 8192  # that are paired, over all specimens
@@ -77,7 +77,7 @@ def measure(
         seed: of every draw.
         head: of the downstream measure; None takes the default.
         device: for the head and the retrieval.
-        robustness_k: a number of neighbours at which the indices are wanted besides `unpaired_measures.KS`.
+        robustness_k: a number of neighbours at which the indices are wanted besides `metrics.embedding.ROBUSTNESS_KS`.
 
     Returns:
         `figures`: {key: entry}, see `entries.entry` and `catalogue.KNOWN`;
@@ -145,7 +145,7 @@ def settle_k(results: Mapping[str, dict[str, Any]], fixed: int | None = None) ->
 
     Args:
         results: `measure`'s, by encoder; their figures are changed.
-        fixed: one of `unpaired_measures.KS`.
+        fixed: one of `metrics.embedding.ROBUSTNESS_KS`.
     """
     best = sorted(result["best_k"] for result in results.values() if result["best_k"])
     for result in results.values():
@@ -204,7 +204,7 @@ def _paired_figures(
     generator = np.random.default_rng(seed)
     unit = unit_places(values)
     cosine = CosineGap(unit, patient)
-    ks = tuple(k for k in (1, 3, 5, 10) if k < len(values))
+    ks = tuple(k for k in RETRIEVAL_KS if k < len(values))
     found, accuracy = retrieval(unit, patient, ks, device)
     aligned, fitted = (_sample(len(values), most, generator) for most in (MOST_ALIGNED, MOST_FITTED))
     of_aligned = np.unique(patient[aligned], return_inverse=True)[1]
@@ -213,7 +213,7 @@ def _paired_figures(
         ([cosine, *found, Variance(values, patient)], patient),
         ([cka], of_aligned),
     ]
-    reasons = {f"retrieval/top{k}": f"there are only {len(values)} places" for k in (1, 3, 5, 10) if k not in ks}
+    reasons = {f"retrieval/top{k}": f"there are only {len(values)} places" for k in RETRIEVAL_KS if k not in ks}
     sample = shuffled_places(values[aligned], generator)
     baselines = {
         "cosine/gap": 0.0,

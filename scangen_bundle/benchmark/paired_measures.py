@@ -14,6 +14,7 @@ import numpy as np
 from scangen_bundle.metrics.bootstrap import patient_sums, ratio
 from scangen_bundle.metrics.embedding import MeanOfRatios
 from scangen_bundle.metrics.paired_features import (
+    RETRIEVAL_KS,
     own_neighbours,
     paired_cosine,
     retrieval_hits,
@@ -71,7 +72,7 @@ class CosineGap:
 
 
 def retrieval(
-    unit: np.ndarray, patient: np.ndarray, ks: tuple[int, ...] = (1, 3, 5, 10), device: str = "cpu"
+    unit: np.ndarray, patient: np.ndarray, ks: tuple[int, ...] = RETRIEVAL_KS, device: str = "cpu"
 ) -> tuple[list[MeanOfRatios], dict[tuple[int, int], np.ndarray]]:
     """Top-k retrieval of the same place on another scanner, mean over pairs of scanners: a statistic per k, with the key
     `retrieval/top<k>`; and the accuracies [K] of each pair. Chance is k / (2 P - 1).
@@ -149,19 +150,21 @@ class Cka:
 
 
 class Variance:
-    """Variance components of places x scanners (see `metrics.paired_features.variance_components`).
+    """Random-effects components of places x scanners by the ANOVA estimator, as shares of the variance of one observation.
 
-    Keys: `<prefix>/tissue`, `<prefix>/scanner`, `<prefix>/interaction`.
+    x_ps = mean + place_p + scanner_s + interaction_ps, summed over features; with one observation per cell the interaction
+    holds the noise, too. Expected mean squares give var(place) = (MS_place - MS_rest) / S and var(scanner) =
+    (MS_scanner - MS_rest) / P; negative estimates are set to 0 (S. Searle et al., Variance Components, 1992, ch. 4).
+    Keys: `variance/tissue`, `variance/scanner`, `variance/interaction`; they add up to 1.
 
     Args:
         features: [P, S, D].
         patient: [P] int64 from 0.
-        prefix: of the keys.
     """
 
-    def __init__(self, features: np.ndarray, patient: np.ndarray, prefix: str = "variance") -> None:
+    def __init__(self, features: np.ndarray, patient: np.ndarray) -> None:
         patients = int(patient.max()) + 1
-        self._prefix, self._scanners = prefix, features.shape[1]
+        self._scanners = features.shape[1]
         centred = features - features.mean(axis=(0, 1), dtype=np.float64)
         self._places = np.bincount(patient, minlength=patients).astype(np.float64)
         per_place = centred.mean(axis=1)
@@ -191,14 +194,15 @@ class Variance:
             ]
         )
         names = ("tissue", "scanner", "interaction")
-        return {f"{self._prefix}/{n}": ratio(part, parts.sum(axis=0)) for n, part in zip(names, parts, strict=True)}
+        return {f"variance/{n}": ratio(part, parts.sum(axis=0)) for n, part in zip(names, parts, strict=True)}
 
 
 class Shift:
     """Shares of the shift from the first scanner to the others that an offset, an affine map and neither explain.
 
-    Keys: `shift/offset`, `shift/affine`, `shift/neither`; see `metrics.paired_features.shift_shares`. Energies are summed
-    over the other scanners.
+    Shares of the energy sum |b_i - a_i|^2 of places that the fit did not see (`metrics.paired_features.shift_energies`), summed
+    over the other scanners. As with an R^2 on such data, a share is below 0 where the map does harm there, and then another
+    is above it. Keys: `shift/offset`, `shift/affine`, `shift/neither`; they add up to 1.
 
     Args:
         features: [P, S, D].

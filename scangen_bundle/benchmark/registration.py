@@ -23,14 +23,10 @@ class Registration:
     Attributes:
         matrix: [3, 3] homogeneous, column vectors (x, y, 1).
         error_um: median distance, in µm, of matched points that did not take part in the fit (two-fold).
-        inliers: number of matched points that agree with the map.
-        matches: number of matched points.
     """
 
     matrix: np.ndarray
     error_um: float
-    inliers: int
-    matches: int
 
     def apply(self, points_um: np.ndarray) -> np.ndarray:
         """Map points [n, 2] (x, y) in µm from the fixed to the moving scan."""
@@ -67,8 +63,7 @@ def tissue_signal(overview: np.ndarray) -> np.ndarray:
 def register(
     fixed: np.ndarray,
     moving: np.ndarray,
-    fixed_um: tuple[float, float],
-    moving_um: tuple[float, float],
+    step_um: float,
     tolerance_um: float = 20.0,
     affine: bool = False,
     seed: int = 0,
@@ -80,7 +75,7 @@ def register(
 
     Args:
         fixed, moving: overviews [h, w, 3], 0 to 255.
-        fixed_um, moving_um: size (x, y) of an overview pixel in µm.
+        step_um: size of an overview pixel, µm.
         tolerance_um: matched points that lie further apart disagree with the map.
         affine: allow shear and unequal scales; otherwise shift, rotation and one scale.
         seed: of RANSAC's draws.
@@ -88,9 +83,7 @@ def register(
     Raises:
         RegistrationError: too few features or too few that agree.
     """
-    points, descriptors = zip(
-        *(_features(image, um) for image, um in ((fixed, fixed_um), (moving, moving_um))), strict=True
-    )
+    points, descriptors = zip(*(_features(image, step_um) for image in (fixed, moving)), strict=True)
     pairs = match_descriptors(descriptors[0], descriptors[1], max_ratio=0.85, cross_check=True)
     source, target = points[0][pairs[:, 0]], points[1][pairs[:, 1]]
     if len(pairs) < MIN_INLIERS:
@@ -118,10 +111,10 @@ def register(
         ]
     )
     found = estimate_transform(kind, source, target)
-    return Registration(found.params, float(np.median(distances)), inliers, len(pairs))
+    return Registration(found.params, float(np.median(distances)))
 
 
-def _features(overview: np.ndarray, um: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def _features(overview: np.ndarray, step_um: float) -> tuple[np.ndarray, np.ndarray]:
     """SIFT points [n, 2] as (x, y) in µm, and their descriptors."""
     detector = SIFT(upsampling=1)
     try:
@@ -129,4 +122,4 @@ def _features(overview: np.ndarray, um: tuple[float, float]) -> tuple[np.ndarray
     except RuntimeError as error:
         raise RegistrationError("the overview has no features to match") from error
     keypoints, descriptors = np.asarray(detector.keypoints), np.asarray(detector.descriptors)
-    return (keypoints[:, ::-1] + 0.5) * np.asarray(um), descriptors
+    return (keypoints[:, ::-1] + 0.5) * step_um, descriptors

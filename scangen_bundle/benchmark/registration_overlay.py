@@ -9,7 +9,7 @@ from scangen_bundle.benchmark.registration import Registration, tissue_signal
 
 
 def registration_overlay(
-    fixed: np.ndarray, moving: np.ndarray, step_um: float, registration: Registration, square_um: float = 0.0
+    fixed: np.ndarray, moving: np.ndarray, step_um: float, registration: Registration
 ) -> np.ndarray:
     """Left: squares of the fixed scan and of the moving one in turn. Right: where only the fixed scan has tissue it is red,
     only the moving one cyan, both grey.
@@ -18,7 +18,6 @@ def registration_overlay(
         fixed, moving: overviews [h, w, 3], 0 to 255.
         step_um: size of an overview pixel, µm.
         registration: the map from fixed to moving.
-        square_um: side of a square; 0 takes an eighth of the longer side.
 
     Returns:
         uint8 [h, 2 w, 3].
@@ -35,11 +34,10 @@ def registration_overlay(
         ],
         axis=-1,
     )
-    side = max(2, round((square_um or max(height, width) * step_um / 8) / step_um))
+    side = max(2, round(max(height, width) / 8))
     rows, columns = np.indices((height, width)) // side
     board = np.where(((rows + columns) % 2 == 0)[..., None], fixed, brought)
     first, second = (1 - tissue_signal(picture) for picture in (fixed, brought))
-    colours = 255 * np.stack(
-        [second, first, first], axis=-1
-    )  # density of the fixed scan takes green and blue away: red
+    # Density of the fixed scan takes green and blue away: red.
+    colours = 255 * np.stack([second, first, first], axis=-1)
     return np.concatenate([board, colours], axis=1).clip(0, 255).astype(np.uint8)

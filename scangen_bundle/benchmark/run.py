@@ -17,7 +17,14 @@ from PIL import Image
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
 from scangen_bundle.benchmark.catalogue import COLOUR
 from scangen_bundle.benchmark.downstream import HeadSettings
-from scangen_bundle.benchmark.matching import Matching, MatchSettings, match_specimens, read_overviews, shared_scanners
+from scangen_bundle.benchmark.matching import (
+    Matching,
+    MatchSettings,
+    match_specimens,
+    open_scans,
+    read_overviews,
+    shared_scanners,
+)
 from scangen_bundle.benchmark.measure import measure, settle_k
 from scangen_bundle.benchmark.pictures import is_picture
 from scangen_bundle.benchmark.registration_overlay import registration_overlay
@@ -28,8 +35,6 @@ from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.features.tiling import check_options
 from scangen_bundle.files import write_atomically
 from scangen_bundle.handlers.tracking import RunTracker
-from scangen_bundle.slides import open_slide
-from scangen_bundle.slides.resolution import resolve_mpp
 
 logger = logging.getLogger(__name__)
 
@@ -250,14 +255,8 @@ class BenchmarkJob:
     def _write_overlays(self, matching: Matching, settings: MatchSettings) -> None:
         rows = self.manifest.set_index("slide_id")
         for specimen in matching.specimens[:OVERLAYS]:
-            scans: list[Any] = list(rows.loc[specimen.slide_ids].itertuples())
-            readers = [open_slide(scan.slide_path) for scan in scans]
-            source = [
-                resolve_mpp(reader.mpp, 0.5, scan.mpp, reader.path) for reader, scan in zip(readers, scans, strict=True)
-            ]
-            overviews, step_um = read_overviews(readers, source, settings)
-            for reader in readers:
-                reader.close()
+            with open_scans(list(rows.loc[specimen.slide_ids].itertuples())) as (readers, source):
+                overviews, step_um = read_overviews(readers, source, settings)
             for overview, slide_id, found in zip(
                 overviews[1:], specimen.slide_ids[1:], specimen.registrations, strict=True
             ):

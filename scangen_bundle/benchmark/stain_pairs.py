@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from scangen_bundle.benchmark.entries import Measured
 from scangen_bundle.metrics.paired_features import (
+    RETRIEVAL_KS,
     own_neighbours,
     paired_cosine,
     retrieval_hits,
@@ -25,7 +26,6 @@ from scangen_bundle.metrics.paired_features import (
     unpaired_cosine,
 )
 
-KS = (1, 3, 5, 10)
 ALL, INTER_SCANNER, INTER_STAINING, BOTH = ("all", "inter_scanner", "inter_staining", "both")
 MEDIANS = {  # key: (column, group)
     "stain_pairs/cosine_all": ("cosine", ALL),
@@ -49,7 +49,7 @@ def slide_pairs(
         stain, scanner: of each slide.
         device: for the products.
     """
-    ks = tuple(k for k in KS if k < len(slides[0]))
+    ks = tuple(k for k in RETRIEVAL_KS if k < len(slides[0]))
     own = [
         own_neighbours(unit_rows(slide), max(ks), device=device)
         for slide in tqdm(slides, desc="own neighbours", leave=False)
@@ -140,4 +140,4 @@ def stain_measures(pairs: pd.DataFrame, slides: Sequence[np.ndarray]) -> tuple[M
         notes[LEADERBOARD] += (
             f"; the published leaderboard has {PUBLISHED_PLACES:,}, and fewer are easier to tell apart"
         )
-    return Measured([PairMedians(pairs, stains)], baselines, {}, notes), np.arange(len(stains))
+    return Measured([PairMedians(pairs, stains)], baselines, notes=notes), np.arange(len(stains))

@@ -10,8 +10,10 @@ from scangen_bundle.benchmark.entries import AT, Measured
 from scangen_bundle.metrics.bootstrap import Statistic, patient_sums, ratio
 from scangen_bundle.metrics.confounding_indices import generalisation_index
 from scangen_bundle.metrics.embedding import (
+    ROBUSTNESS_KS,
     MeanOfRatios,
     NeighbourCounts,
+    all_other_counts,
     balanced_accuracy,
     choose_k,
     knn_probe,
@@ -22,7 +24,6 @@ from scangen_bundle.metrics.embedding import (
 )
 from scangen_bundle.metrics.neighbours import nearest
 
-KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)
 INDICES = ("robustness_index", "generalisation_index")
 
 
@@ -78,7 +79,7 @@ def scanner_measures(tiles: Points, patients: int, seed: int = 0) -> Measured:
         values = silhouette_values(tiles.values, cluster)
         statistics.append(MeanOfRatios(key, values, np.ones(len(values)), tiles.patient, patients))
         baselines[key] = 0.0
-    return Measured(statistics, baselines, reasons, {})
+    return Measured(statistics, baselines, reasons)
 
 
 class Generalisation:
@@ -134,7 +135,7 @@ def _labelled(scans: Points) -> tuple[Points, str]:
 
 
 def index_measures(scans: Points, patients: int, fixed: int | None = None) -> tuple[Measured, int | None]:
-    """Robustness and generalisation index of scans at every number of neighbours k of `KS`, as `<index>@<k>`; and the best k.
+    """Robustness and generalisation index of scans at every k of `ROBUSTNESS_KS` neighbours, as `<index>@<k>`; and the best k.
 
     The best k has the best balanced accuracy of the label's vote. PathoROB takes one k for all models, the median of their
     best ones, for with different k they do not compare: see `settle_k`. Neighbours are of other patients.
@@ -151,7 +152,7 @@ def index_measures(scans: Points, patients: int, fixed: int | None = None) -> tu
         return Measured([], reasons=dict.fromkeys(INDICES, reason)), None
     label, patient = np.unique(scans.label, return_inverse=True)[1], scans.patient
     others = min(int((patient != one).sum()) for one in np.unique(patient))
-    ks = [k for k in sorted({*KS, *([fixed] if fixed else [])}) if k <= others]
+    ks = [k for k in sorted({*ROBUSTNESS_KS, *([fixed] if fixed else [])}) if k <= others]
     neighbours = nearest(scans.values, patient, max(ks))
     statistics: list[Statistic] = []
     for k in ks:
@@ -159,25 +160,6 @@ def index_measures(scans: Points, patients: int, fixed: int | None = None) -> tu
         robustness, generalisation = (f"{name}{AT}{k}" for name in INDICES)
         statistics.append(MeanOfRatios(robustness, counts.so, counts.so + counts.os, patient, patients))
         statistics.append(Generalisation(generalisation, counts, patient, patients))
-    every = _all_others(label, scans.scanner, patient)
+    every = all_other_counts(label, scans.scanner, patient)
     baselines = dict(zip(INDICES, (robustness_index(every), generalisation_index(every)), strict=True))
     return Measured(statistics, baselines), choose_k(neighbours, label, ks)
-
-
-def _all_others(label: np.ndarray, scanner: np.ndarray, patient: np.ndarray) -> NeighbourCounts:
-    """Counts where every scan of another patient is a neighbour: what random neighbours give on average."""
-
-    def others(*names: np.ndarray) -> np.ndarray:
-        """How many scans of other patients share all these names with each scan: [N]."""
-        return _alike(*names) - _alike(*names, patient)
-
-    of_both, of_label, of_scanner = others(label, scanner), others(label), others(scanner)
-    every = len(label) - _alike(patient)
-    so, os = of_label - of_both, of_scanner - of_both
-    return NeighbourCounts(ss=of_both, so=so, os=os, oo=every - of_both - so - os, k=len(label))
-
-
-def _alike(*names: np.ndarray) -> np.ndarray:
-    """How many scans, itself included, share all these names with each scan: [N]."""
-    _, group, count = np.unique(np.stack(names, axis=1), axis=0, return_inverse=True, return_counts=True)
-    return count[group.reshape(-1)].astype(np.int64)

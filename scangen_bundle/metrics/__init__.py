@@ -2,7 +2,8 @@
 
 from scangen_bundle.metrics.agreement import Agreement, coefficient_of_variation, flip_rate, score_table
 from scangen_bundle.metrics.bootstrap import Interval, PatientBootstrap
-from scangen_bundle.metrics.calibration import Calibration, brier, calibration_line, expected_calibration_error
+from scangen_bundle.metrics.calibration import Calibration
+from scangen_bundle.metrics.calibration_slope import calibration_line
 from scangen_bundle.metrics.compare import holm
 from scangen_bundle.metrics.definitions import DEFINITIONS, Definition
 from scangen_bundle.metrics.delong import delong_interval, delong_test
@@ -16,11 +17,11 @@ from scangen_bundle.metrics.discrimination import (
 from scangen_bundle.metrics.embedding import (
     DaviesBouldin,
     Retrieval,
+    all_other_counts,
     choose_k,
     knn_probe,
     linear_probe,
     neighbour_counts,
-    robustness_chance,
     robustness_index,
     silhouette_values,
     specimen_retrieval,
@@ -43,10 +44,10 @@ __all__ = [
     "PatientBootstrap",
     "Predictions",
     "Retrieval",
+    "all_other_counts",
     "auroc",
     "average_performance_drop",
     "average_precision",
-    "brier",
     "calibration_line",
     "check_predictions",
     "choose_k",
@@ -56,7 +57,6 @@ __all__ = [
     "delong_test",
     "evaluate_embeddings",
     "evaluate_predictions",
-    "expected_calibration_error",
     "flip_rate",
     "holm",
     "knn_probe",
@@ -64,7 +64,6 @@ __all__ = [
     "nearest",
     "neighbour_counts",
     "performance_drops",
-    "robustness_chance",
     "robustness_index",
     "score_table",
     "sensitivity_at",

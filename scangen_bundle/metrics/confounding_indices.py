@@ -1,11 +1,10 @@
-"""Further indices of PathoROB with the scanner as confounder: generalisation index and clustering score.
+"""Further indices of PathoROB with the scanner as confounder: generalisation index, and the clusters of its clustering score.
 
 J. Kömen et al., "Towards robust foundation models for digital pathology", 2025; github.com/bifold-pathomics/PathoROB.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -25,22 +24,6 @@ def generalisation_index(counts: NeighbourCounts) -> float:
     ss, so, os, oo = (float(part.sum()) for part in (counts.ss, counts.so, counts.os, counts.oo))
     below = ss * so + ss * oo
     return (ss * so + so * os) / below if below > 0 else float("nan")
-
-
-@dataclass(frozen=True)
-class ClusteringScore:
-    """Means over repeated clusterings.
-
-    Attributes:
-        score: adjusted Rand index with the label minus that with the scanner, -1 to 1; chance is 0.
-        label, scanner: the two indices.
-        clusters: number of clusters, the one with the best silhouette.
-    """
-
-    score: float
-    label: float
-    scanner: float
-    clusters: int
 
 
 def clusterings(
@@ -91,32 +74,6 @@ def _clusterings(unit: np.ndarray, most_clusters: int, repeats: int, seed: int) 
     return np.stack(found).astype(np.int64), clusters
 
 
-def clustering_score(
-    embeddings: np.ndarray,
-    label: np.ndarray,
-    scanner: np.ndarray,
-    most_clusters: int = 30,
-    repeats: int = 50,
-    seed: int = 1337,
-) -> ClusteringScore:
-    """Do clusters follow the label or the scanner?
-
-    The mean over `clusterings`, which see for the other arguments and errors. PathoROB takes the mean over all cells of two
-    classes and two scanners: see `cell_clustering_score`.
-
-    Args:
-        embeddings: [N, E].
-        label, scanner: [N].
-        most_clusters, repeats, seed: of `clusterings`.
-    """
-    from sklearn.metrics import adjusted_rand_score
-
-    found, clusters = clusterings(embeddings, most_clusters, repeats, seed)
-    indices = [(adjusted_rand_score(label, one), adjusted_rand_score(scanner, one)) for one in found]
-    by_label, by_scanner = np.mean(indices, axis=0)
-    return ClusteringScore(float(by_label - by_scanner), float(by_label), float(by_scanner), clusters)
-
-
 def full_cells(label: np.ndarray, scanner: np.ndarray) -> list[np.ndarray]:
     """Rows of all cells of two labels and two scanners in which each combination occurs."""
     cells = []
@@ -126,15 +83,3 @@ def full_cells(label: np.ndarray, scanner: np.ndarray) -> list[np.ndarray]:
             if len({*zip(label[rows].tolist(), scanner[rows].tolist(), strict=True)}) == 4:
                 cells.append(rows)
     return cells
-
-
-def cell_clustering_score(
-    embeddings: np.ndarray, label: np.ndarray, scanner: np.ndarray, **options: int
-) -> tuple[float, int]:
-    """Mean `clustering_score` over `full_cells`, and their number; NaN where there is none.
-
-    `options` are those of `clustering_score`.
-    """
-    cells = full_cells(label, scanner)
-    scores = [clustering_score(embeddings[rows], label[rows], scanner[rows], **options).score for rows in cells]
-    return (float(np.mean(scores)) if scores else float("nan")), len(scores)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from scangen_bundle.metrics.bootstrap import patient_sums, ratio
-from scangen_bundle.metrics.neighbours import BLOCK_ELEMENTS, finite_unit_rows, nearest, vote
+from scangen_bundle.metrics.neighbours import BLOCK_ELEMENTS, finite_unit_rows, nearest, run_cells, vote
 
+ROBUSTNESS_KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)  # of which `choose_k` takes the best
 SAME_PLACE = 1e-6  # unit rows are float32: centres nearer than this differ by rounding
 
 
@@ -213,8 +214,7 @@ def specimen_retrieval(
             block = torch.mm(torch.from_numpy(unit[some]), candidates, out=memory[: len(some)]).numpy()
             mates_found = last[some] - first[some]
             starts = np.cumsum(mates_found) - mates_found
-            row = np.repeat(np.arange(len(some)), mates_found)
-            column = np.arange(len(row)) - np.repeat(starts - first[some], mates_found)
+            row, column = run_cells(first[some], last[some])
             best = np.maximum.reduceat(block[row, column], starts)[:, None]
             block[row, column] = -np.inf  # mates do not compete
             # counted by NumPy: ten times as fast as PyTorch sums truth values
@@ -278,28 +278,34 @@ def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndar
 def robustness_index(counts: NeighbourCounts) -> float:
     """PathoROB's robustness index with the scanner as confounder: sum SO / (sum SO + sum OS); NaN where both are 0.
 
-    1: neighbours follow the label, 0: the scanner. What random neighbours give is `robustness_chance`.
+    1: neighbours follow the label, 0: the scanner. What random neighbours give is the index of `all_other_counts`.
     J. Kömen et al., "Towards robust foundation models for digital pathology", 2025; github.com/bifold-pathomics/PathoROB.
     """
     same, other = float(counts.so.sum()), float(counts.os.sum())
     return same / (same + other) if same + other > 0 else float("nan")
 
 
-def robustness_chance(label: np.ndarray, scanner: np.ndarray, group: np.ndarray) -> float:
-    """Robustness index of neighbours drawn at random from other groups; 0.5 where two labels and two scanners are balanced.
+def all_other_counts(label: np.ndarray, scanner: np.ndarray, group: np.ndarray) -> NeighbourCounts:
+    """Counts where every scan of another group is a neighbour: what random neighbours give on average.
 
     Args:
         label, scanner, group: [N] int64.
     """
 
-    def alike(*names: np.ndarray) -> int:
-        """Number of ordered pairs of scans that share all the names, the scan itself included."""
-        counts = np.unique(np.stack(names, axis=1), axis=0, return_counts=True)[1]
-        return int((counts.astype(np.int64) ** 2).sum())
+    def others(*names: np.ndarray) -> np.ndarray:
+        """How many scans of other groups share all these names with each scan: [N]."""
+        return _alike(*names) - _alike(*names, group)
 
-    both = alike(label, scanner) - alike(label, scanner, group)
-    so, os = alike(label) - alike(label, group) - both, alike(scanner) - alike(scanner, group) - both
-    return so / (so + os) if so + os else float("nan")
+    of_both, of_label, of_scanner = others(label, scanner), others(label), others(scanner)
+    every = len(label) - _alike(group)
+    so, os = of_label - of_both, of_scanner - of_both
+    return NeighbourCounts(ss=of_both, so=so, os=os, oo=every - of_both - so - os, k=len(label))
+
+
+def _alike(*names: np.ndarray) -> np.ndarray:
+    """How many scans, itself included, share all these names with each scan: [N]."""
+    _, group, count = np.unique(np.stack(names, axis=1), axis=0, return_inverse=True, return_counts=True)
+    return count[group.reshape(-1)].astype(np.int64)
 
 
 def choose_k(neighbours: np.ndarray, label: np.ndarray, ks: Sequence[int]) -> int:

@@ -86,29 +86,26 @@ def evaluate_predictions(
     members = _members(families, checked.scanners)
     figures = {}
     for key, value in result.observed.items():
+        interval = result.interval(key, confidence)
         figures[key] = {
             "value": _number(value),
-            **_interval_entries(result.interval(key, confidence), key),
+            **_ends(interval),
+            "interval_reason": interval.reason or interval.bca_reason or None,
+            "interval_method": _method(interval, key),
             "scanners": members.get(key, list(checked.scanners)),
             "reason": result.reasons.get(key, "undefined on these data") if math.isnan(value) else None,
         }
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "notice": NOTICE,
-        "settings": {
-            "classes": checked.classes,
-            "threshold": threshold if checked.classes == 2 else None,
-            "validation_sensitivity": validation_sensitivity,
-            "resamples": resamples,
-            "seed": seed,
-            "confidence": confidence,
-            "unseen_scanners": sorted(unseen_scanners),
-        },
-        "cohort": _cohort(checked, unseen_scanners),
-        "figures": figures,
-        "delong": _delong(checked, confidence),
-        "definitions": {name: asdict(definition) for name, definition in DEFINITIONS.items()},
-    }
+    return _document(
+        checked,
+        figures,
+        _delong(checked, confidence),
+        threshold=threshold,
+        validation_sensitivity=validation_sensitivity,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+        unseen_scanners=sorted(unseen_scanners),
+    )
 
 
 def compare_predictions(
@@ -153,14 +150,11 @@ def compare_predictions(
     adjusted = holm_by_figure(comparisons, tests)
     figures = {}
     for key, found in comparisons.items():
-        entries = _interval_entries(found.interval, key)
-        entries.pop("interval_reason")
-        entries.pop("interval_method")
         figures[key] = {
             "first": _number(found.first),
             "second": _number(found.second),
             "difference": _number(found.difference),
-            **entries,
+            **_ends(found.interval),
             "standard_error": _number(found.standard_error),
             "effect": _number(found.effect),
             "p_value": _number(found.p_value),
@@ -168,22 +162,33 @@ def compare_predictions(
             "reason": found.reason or None,
             "caution": found.caution or None,
         }
+    return _document(
+        one,
+        figures,
+        _delong_tests(one, other),
+        threshold=threshold,
+        threshold_second=threshold_second,
+        validation_sensitivity=validation_sensitivity,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+        unseen_scanners=sorted(unseen_scanners),
+    )
+
+
+def _document(
+    predictions: Predictions, figures: dict[str, Any], delong: dict[str, Any], **settings: Any
+) -> dict[str, Any]:
+    """What is written, in the module's layout."""
+    if predictions.classes > 2:
+        settings.update(dict.fromkeys(name for name in settings if name.startswith("threshold")))
     return {
         "schema_version": SCHEMA_VERSION,
         "notice": NOTICE,
-        "settings": {
-            "classes": one.classes,
-            "threshold": threshold if one.classes == 2 else None,
-            "threshold_second": threshold_second if one.classes == 2 else None,
-            "validation_sensitivity": validation_sensitivity,
-            "resamples": resamples,
-            "seed": seed,
-            "confidence": confidence,
-            "unseen_scanners": sorted(unseen_scanners),
-        },
-        "cohort": _cohort(one, unseen_scanners),
+        "settings": {"classes": predictions.classes, **settings},
+        "cohort": _cohort(predictions, settings["unseen_scanners"]),
         "figures": figures,
-        "delong": _delong_tests(one, other),
+        "delong": delong,
         "definitions": {name: asdict(definition) for name, definition in DEFINITIONS.items()},
     }
 
@@ -199,11 +204,10 @@ def _check_options(
     if unknown:
         known = ", ".join(predictions.scanners)
         raise ValueError(f"no scan is of the unseen scanner {unknown[0]!r}; the table has {known}")
-    options = {"threshold": threshold, "validation_sensitivity": validation_sensitivity, "confidence": confidence}
-    for name, value in options.items():
+    for name, value in (("threshold", threshold), ("validation_sensitivity", validation_sensitivity)):
         if value is not None and not 0 <= value <= 1:
             raise ValueError(f"expected {name} from 0 to 1, got {value}")
-    if confidence in (0, 1):
+    if not 0 < confidence < 1:
         raise ValueError(f"expected confidence between 0 and 1, got {confidence}")
 
 
@@ -248,17 +252,13 @@ def _number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _interval_entries(found: Interval, key: str) -> dict[str, Any]:
+def _ends(found: Interval) -> dict[str, float | None]:
+    return {name: _number(getattr(found, name)) for name in ("low", "high", "bca_low", "bca_high", "defined")}
+
+
+def _method(found: Interval, key: str) -> str | None:
     parted = found.method == EXACT and key.partition("/")[0] == "auroc"
-    return {
-        "low": _number(found.low),
-        "high": _number(found.high),
-        "bca_low": _number(found.bca_low),
-        "bca_high": _number(found.bca_high),
-        "defined": _number(found.defined),
-        "interval_reason": found.reason or found.bca_reason or None,
-        "interval_method": f"{EXACT}, perfect separation" if parted else found.method or None,
-    }
+    return f"{EXACT}, perfect separation" if parted else found.method or None
 
 
 def _cohort(predictions: Predictions, unseen: Collection[str]) -> dict[str, Any]:

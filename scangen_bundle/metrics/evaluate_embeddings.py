@@ -11,21 +11,22 @@ import numpy as np
 
 from scangen_bundle.metrics.bootstrap import PatientBootstrap, Statistic
 from scangen_bundle.metrics.embedding import (
+    ROBUSTNESS_KS,
     DaviesBouldin,
     MeanOfRatios,
+    all_other_counts,
     balanced_accuracy,
     choose_k,
     knn_probe,
     linear_probe,
     neighbour_counts,
-    robustness_chance,
+    robustness_index,
     silhouette_values,
     specimen_retrieval,
 )
 from scangen_bundle.metrics.neighbours import nearest
 from scangen_bundle.metrics.predictions import UNLABELLED
 
-ROBUSTNESS_KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)
 RETRIEVAL_KS = (1, 5, 10)
 
 
@@ -40,10 +41,9 @@ def evaluate_embeddings(
     ks: Sequence[int] = ROBUSTNESS_KS,
     resamples: int = 1000,
     seed: int = 0,
-    confidence: float = 0.95,
 ) -> dict[str, dict[str, Any]]:
-    """Figures by key, each with `value`, `low`, `high` (percentile interval over patients), `chance`, and why the value or the
-    interval is null: `reason`, `interval_reason`.
+    """Figures by key, each with `value`, `low`, `high` (95 % percentile interval over patients), `chance`, and why the value or
+    the interval is null: `reason`, `interval_reason`.
 
     - `scanner_probe/linear`, `scanner_probe/knn`: balanced accuracy; `scanner_probe/linear_colour`, `/knn_colour`: the same of
       the colour statistics, which say how much any scan's colours give away.
@@ -57,7 +57,7 @@ def evaluate_embeddings(
         label: [N] int64, -1 for unlabelled.
         colours: [N, F] colour statistics of the same scans.
         ks: neighbours that the robustness index may look at.
-        resamples, seed, confidence: of the intervals.
+        resamples, seed: of the intervals.
 
     Raises:
         ValueError: an embedding is not finite, or lengths differ.
@@ -79,7 +79,7 @@ def evaluate_embeddings(
             found[key] = _entry(math.nan, reason=str(error))
             return
         result = plan.run([statistic], len(label))
-        interval = result.interval(key, confidence)
+        interval = result.interval(key)
         reason = statistic.reasons.get(key)
         found[key] = _entry(result.observed[key], interval.low, interval.high, chance, reason, interval.reason)
 
@@ -104,7 +104,7 @@ def evaluate_embeddings(
         neighbours = nearest(embeddings[known], owner[known], max(ks))
         classes = np.unique(label[known], return_inverse=True)[1]
         counts = neighbour_counts(neighbours, classes, machine[known], choose_k(neighbours, classes, ks))
-        key, chance = "robustness_index", robustness_chance(classes, machine[known], owner[known])
+        key, chance = "robustness_index", robustness_index(all_other_counts(classes, machine[known], owner[known]))
         make = partial(MeanOfRatios, key, counts.so, counts.so + counts.os, owner[known], len(patients))
         add(key, make, None if math.isnan(chance) else chance)
         found[key]["k"] = counts.k

@@ -39,15 +39,20 @@ def nearest(embeddings: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
     for start in range(0, total, rows):
         stop = min(total, start + rows)
         part = torch.mm(unit[start:stop], unit.T, out=block[: stop - start])
-        run = last[start:stop] - first[start:stop]
-        row = np.repeat(np.arange(stop - start), run)
-        column = np.arange(len(row)) - np.repeat(np.cumsum(run) - run - first[start:stop], run)
+        row, column = run_cells(first[start:stop], last[start:stop])
         part[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
         best = part.topk(k_found, dim=1)
         index = order[best.indices.numpy()]
         index[best.values.numpy() == -np.inf] = -1
         found[order[start:stop], :k_found] = index
     return found
+
+
+def run_cells(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns, int64 each, of the cells of a block whose row i has the run of columns first[i] to last[i] - 1."""
+    length = last - first
+    row = np.repeat(np.arange(len(length)), length)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(length) - length - first, length)
 
 
 def finite_unit_rows(embeddings: np.ndarray) -> np.ndarray:

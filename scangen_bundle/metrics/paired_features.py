@@ -5,10 +5,10 @@ Every measure has its baseline beside it: a collapsed feature space has a high s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+RETRIEVAL_KS = (1, 3, 5, 10)  # the k of top-k retrieval, as plism-benchmark has them
+SHIFT_FOLDS = 5
 TIE = 1e-6  # two cosines in float32 that differ by less are equal
 
 
@@ -75,7 +75,7 @@ def retrieval_hits(
     b: np.ndarray,
     own_a: np.ndarray,
     own_b: np.ndarray,
-    ks: tuple[int, ...] = (1, 3, 5, 10),
+    ks: tuple[int, ...] = RETRIEVAL_KS,
     rows: int = 512,
     device: str = "cpu",
 ) -> np.ndarray:
@@ -105,13 +105,11 @@ def retrieval_hits(
     left, right = torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)
     same = torch.from_numpy(paired_cosine(a, b).astype(np.float32)).to(device)
     above, below = same + TIE, same - TIE
-    closer = torch.zeros(
-        (2, n), dtype=torch.int64, device=device
-    )  # strictly closer, in the direction a to b and b to a
+    # How many are strictly closer, in the direction a to b and b to a.
+    closer = torch.zeros((2, n), dtype=torch.int64, device=device)
     not_further = torch.zeros_like(closer)
-    truth = torch.empty(
-        (min(rows, n), n), device=device
-    )  # comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact
+    # Comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact.
+    truth = torch.empty((min(rows, n), n), device=device)
     for start in range(0, n, rows):
         stop = min(n, start + rows)
         block, true = left[start:stop] @ right.T, truth[: stop - start]
@@ -147,52 +145,7 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     return float(cross / own) if own > 0 else float("nan")
 
 
-@dataclass(frozen=True)
-class VarianceComponents:
-    """Shares of the variance of one observation, summed over features; they add up to 1."""
-
-    specimen: float
-    scanner: float
-    interaction: float
-
-
-def variance_components(features: np.ndarray) -> VarianceComponents:
-    """Random-effects components of a full specimen x scanner table, by the ANOVA estimator.
-
-    x_sc = mean + specimen_s + scanner_c + interaction_sc; with one observation per cell the interaction holds the noise,
-    too. Expected mean squares give var(specimen) = (MS_specimen - MS_interaction) / C, var(scanner) =
-    (MS_scanner - MS_interaction) / S; negative estimates are set to 0 (S. Searle et al., Variance Components, 1992, ch. 4).
-
-    Args:
-        features: [S, C, D], one row per specimen and scanner.
-    """
-    x = np.asarray(features, dtype=np.float64)
-    specimens, scanners, _ = x.shape
-    if specimens < 2 or scanners < 2:
-        raise ValueError(f"expected at least 2 specimens and 2 scanners, got {specimens} and {scanners}")
-    mean = x.mean(axis=(0, 1))
-    by_specimen, by_scanner = x.mean(axis=1), x.mean(axis=0)
-    ms_specimen = scanners * ((by_specimen - mean) ** 2).sum() / (specimens - 1)
-    ms_scanner = specimens * ((by_scanner - mean) ** 2).sum() / (scanners - 1)
-    rest = x - by_specimen[:, None] - by_scanner[None] + mean
-    ms_rest = (rest**2).sum() / ((specimens - 1) * (scanners - 1))
-    parts = np.array([max(0, ms_specimen - ms_rest) / scanners, max(0, ms_scanner - ms_rest) / specimens, ms_rest])
-    total = parts.sum()
-    if total == 0:
-        return VarianceComponents(*[float("nan")] * 3)
-    return VarianceComponents(*(float(part) for part in parts / total))
-
-
-@dataclass(frozen=True)
-class ShiftShares:
-    """Shares of the scanner shift's energy on places that the fit did not see; they add up to 1, and can be below 0."""
-
-    offset: float
-    affine: float
-    neither: float
-
-
-def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> np.ndarray:
+def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Energy of the shift b - a of each row, and what is left of it after an offset and after an affine map: [n, 3].
 
     The offset is the mean shift, the affine map a ridge regression of b - a on a whose penalty is chosen by leave-one-out
@@ -202,7 +155,6 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
     Args:
         a, b: [n, D], row i of both from one place.
         groups: [n] specimen of each row; a specimen is in one fold.
-        folds: number of folds, at most the number of specimens.
 
     Raises:
         ValueError: fewer than 2 specimens.
@@ -211,7 +163,7 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
     from sklearn.model_selection import GroupKFold
 
     a, shift = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
-    folds = min(folds, len(np.unique(groups)))
+    folds = min(SHIFT_FOLDS, len(np.unique(groups)))
     if folds < 2:
         raise ValueError("expected at least 2 specimens")
     energies = np.stack([(shift**2).sum(axis=1)] * 3, axis=1)
@@ -223,17 +175,3 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int 
         model = RidgeCV(penalties).fit(a[train], shift[train])
         energies[test, 2] = ((shift[test] - model.predict(a[test])) ** 2).sum(axis=1)
     return energies
-
-
-def shift_shares(a: np.ndarray, b: np.ndarray, groups: np.ndarray, folds: int = 5) -> ShiftShares:
-    """How much of the shift b - a is one constant vector, how much more an affine map explains, and how much neither.
-
-    Shares of the energy sum |b_i - a_i|^2, by `shift_energies`, which see for arguments and errors. As with an R^2 on data
-    that the fit did not see, a share is below 0 where the map does harm there (and then another is above it).
-    """
-    energy, after_offset, after_affine = shift_energies(a, b, groups, folds).sum(axis=0)
-    if energy == 0:
-        return ShiftShares(float("nan"), float("nan"), float("nan"))
-    return ShiftShares(
-        float(1 - after_offset / energy), float((after_offset - after_affine) / energy), float(after_affine / energy)
-    )

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 
 from scangen_bundle.metrics.bootstrap import PatientBootstrap
 
+BAND_POINTS = 101  # false positive rates at which a band is computed
+
 
 @dataclass(frozen=True)
 class RocBand:
@@ -48,10 +50,8 @@ def roc_band(
     *,
     resamples: int = 500,
     seed: int = 0,
-    level: float = 0.95,
-    points: int = 101,
 ) -> RocBand:
-    """An ROC curve with the pointwise percentile band of a bootstrap over patients, drawn within their sets of labels.
+    """An ROC curve with the pointwise 95 % band of a percentile bootstrap over patients, drawn within their sets of labels.
 
     Averages vertically: at each false positive rate the band holds the resamples' true positive rates (T. Fawcett, "An
     introduction to ROC analysis", Pattern Recognition Letters 27, 2006, 861-874, section 8.2).
@@ -62,8 +62,6 @@ def roc_band(
         patient: [n]; a patient's scans are drawn together.
         resamples: bootstrap resamples.
         seed: of the resamples.
-        level: of the band.
-        points: false positive rates at which the band is computed.
 
     Raises:
         ValueError: only one class.
@@ -76,14 +74,14 @@ def roc_band(
     codes = np.unique(np.asarray(patient)[order], return_inverse=True)[1]
     strata = 2 * (np.bincount(codes, label == 1) > 0) + (np.bincount(codes, label != 1) > 0)
     false, true = roc_corners(label, score, np.ones(len(label)))
-    grid = np.linspace(0, 1, points)
+    grid = np.linspace(0, 1, BAND_POINTS)
     draws = PatientBootstrap(strata, resamples, seed, jackknife=False).rows()
     next(draws)  # the observed data
     curves = [
         np.interp(grid, *_upper_envelope(*roc_corners(label, score, weight)))
         for weight in (patients[codes].astype(np.float64) for patients in draws)
     ]
-    low, high = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    low, high = np.quantile(curves, [0.025, 0.975], axis=0)
     return RocBand(false, true, grid, low, high)
 
 
@@ -111,7 +109,7 @@ class Reliability:
     count: np.ndarray
 
 
-def reliability(label: ArrayLike, probability: ArrayLike, bins: int | None = None, z: float = 1.959964) -> Reliability:
+def reliability(label: ArrayLike, probability: ArrayLike, bins: int | None = None) -> Reliability:
     """Bin scans by probability into groups of (nearly) equal size; equal probabilities stay together.
 
     The interval is E. B. Wilson's (Journal of the American Statistical Association 22, 1927, 209-212). It takes scans as
@@ -121,7 +119,6 @@ def reliability(label: ArrayLike, probability: ArrayLike, bins: int | None = Non
         label: [n], 1 is positive.
         probability: [n] of class 1.
         bins: number of groups; None for one per ten scans, 2 to 10.
-        z: normal quantile of the interval.
     """
     label, probability = np.asarray(label), np.asarray(probability, dtype=np.float64)
     bins = bins or int(np.clip(len(label) // 10, 2, 10))
@@ -130,6 +127,7 @@ def reliability(label: ArrayLike, probability: ArrayLike, bins: int | None = Non
     group = np.unique(group, return_inverse=True)[1]
     count = np.bincount(group)
     observed = np.bincount(group, label == 1) / count
+    z = 1.959964  # normal quantile of 95 %
     centre = (observed + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * np.sqrt(observed * (1 - observed) / count + z**2 / (4 * count**2))
     return Reliability(np.bincount(group, probability) / count, observed, centre - half, centre + half, count)

@@ -1,4 +1,4 @@
-"""Reading `metrics.json`: a figure with its interval and its reason."""
+"""Reading what `metrics` computed: a figure, or a difference of two models, with its interval and its reason."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def fixed(value: float, digits: int) -> str:
 
 
 def estimate(metrics: Mapping[str, Any], key: str) -> Estimate:
-    """The figure named `key`, such as `auroc/mean`; one that was not computed is undefined, and says so."""
+    """The figure of an evaluation or a comparison named `key`, such as `auroc/mean`; one that was not computed says so."""
     entry = metrics["figures"].get(key)
     return Estimate(math.nan, reason="not computed") if entry is None else read_entry(entry)
 
 
 def read_entry(entry: Mapping[str, Any]) -> Estimate:
-    """An entry of `figures` or of `embedding`."""
+    """An entry of `figures`, of which a comparison's has the difference for the value, or of `embedding`."""
     return Estimate(
-        _number(entry["value"]),
+        _number(entry["value"] if "value" in entry else entry["difference"]),
         _number(entry.get("low")),
         _number(entry.get("high")),
         entry.get("reason") or "",

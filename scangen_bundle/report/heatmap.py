@@ -6,12 +6,16 @@ import gzip
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PNG_LEVEL = 3  # half the time of Pillow's default for a tenth more bytes
 
@@ -107,14 +111,13 @@ def scale_end(heatmaps: Iterable[Heatmap], top: float) -> Literal["max", "neithe
     return "max" if any((heatmap.values > top).any() for heatmap in heatmaps) else "neither"
 
 
-def overlay(heatmap: Heatmap, thumbnail: np.ndarray, top: float | None = None, alpha: float = 0.5) -> np.ndarray:
-    """Blend the heatmap over a thumbnail of the whole slide.
+def overlay(heatmap: Heatmap, thumbnail: np.ndarray, top: float) -> np.ndarray:
+    """Blend the heatmap, half opaque, over a thumbnail of the whole slide.
 
     Args:
         heatmap: the raster.
         thumbnail: [h, w, 3] uint8 of the whole slide.
-        top: attention at the top of the colour scale; None for `scale_top`.
-        alpha: opacity of the colours.
+        top: attention at the top of the colour scale.
 
     Returns:
         [h, w, 3] uint8
@@ -122,37 +125,50 @@ def overlay(heatmap: Heatmap, thumbnail: np.ndarray, top: float | None = None, a
     from matplotlib import colormaps
     from PIL import Image
 
-    top = scale_top(heatmap) if top is None else top
     colours = colormaps["viridis"](np.clip(np.nan_to_num(heatmap.values) / top, 0, 1))
-    colours[..., 3] = np.where(np.isfinite(heatmap.values), alpha, 0.0)
+    colours[..., 3] = np.where(np.isfinite(heatmap.values), 0.5, 0.0)
     layer = Image.fromarray((colours * 255).astype(np.uint8), "RGBA")
     layer = layer.resize(thumbnail.shape[1::-1], Image.Resampling.NEAREST)
     blended = Image.alpha_composite(Image.fromarray(thumbnail).convert("RGBA"), layer)
     return np.asarray(blended.convert("RGB"))
 
 
+def draw_heatmap(axes: Axes, heatmap: Heatmap, thumbnail: np.ndarray | None, top: float) -> None:
+    """Draw the overlay in mm; on white where there is no thumbnail. The other arguments are `overlay`'s."""
+    if thumbnail is None:
+        thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
+    width, height = heatmap.size_mm
+    axes.imshow(overlay(heatmap, thumbnail, top), extent=(0, width, height, 0), interpolation="nearest")
+
+
+def draw_scale(
+    figure: Figure, place: tuple[float, float, float, float], heatmaps: Iterable[Heatmap], top: float
+) -> None:
+    """Draw the colour bar of some heatmaps at (left, bottom, width, height) in shares of the figure."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    colours = ScalarMappable(Normalize(0, top), "viridis")
+    end = scale_end(heatmaps, top)
+    figure.colorbar(colours, cax=figure.add_axes(place), label="attention (1 = average tile)", extend=end)
+
+
 def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os.PathLike[str], title: str) -> None:
     """Write the overlay as a PNG with title, colour bar and a scale bar in mm; on white where there is no thumbnail."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
-    if thumbnail is None:
-        thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
-    picture, (wide_mm, high_mm) = overlay(heatmap, thumbnail), heatmap.size_mm
+    top, (wide_mm, high_mm) = scale_top(heatmap), heatmap.size_mm
     # A fixed layout: matplotlib's own draws everything several times to find one, and this is done for every slide.
     wide, high = 7.2, 7.2 * min(2.0, high_mm / wide_mm)
     across, down = wide + 2.0, high + 1.2
     figure = Figure(figsize=(across, down))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.7 / across, 0.75 / down, wide / across, high / down))
-    axes.imshow(picture, extent=(0, wide_mm, high_mm, 0), interpolation="nearest")
+    draw_heatmap(axes, heatmap, thumbnail, top)
     axes.set(title=title, xlabel="mm", ylabel="mm")
-    top = scale_top(heatmap)
-    scale = ScalarMappable(Normalize(0, top), "viridis")
-    bar = figure.add_axes(((wide + 0.9) / across, (0.75 + 0.15 * high) / down, 0.2 / across, 0.7 * high / down))
-    figure.colorbar(scale, cax=bar, label="attention (1 = average tile)", extend=scale_end([heatmap], top))
+    bar = (wide + 0.9) / across, (0.75 + 0.15 * high) / down, 0.2 / across, 0.7 * high / down
+    draw_scale(figure, bar, [heatmap], top)
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120, pil_kwargs={"compress_level": PNG_LEVEL})

@@ -59,13 +59,11 @@ def write_report(
     predictions: pd.DataFrame,
     class_names: Sequence[str] = ("negative", "positive"),
     model: str = "model",
-    title: str = "Per-scanner evaluation",
     embeddings: np.ndarray | None = None,
     history: pd.DataFrame | None = None,
     audit: pd.DataFrame | None = None,
     confounding: ConfoundingReport | None = None,
     card: Mapping[str, Any] | None = None,
-    comparison: Section | None = None,
 ) -> None:
     """Write the report of one evaluation.
 
@@ -75,18 +73,14 @@ def write_report(
         predictions: one row per scan: `slide_id, specimen_id, patient_id, scanner, label` and the probabilities.
         class_names: of the labels.
         model: what the evaluated network is called.
-        title: of the page.
         embeddings: [n, E] slide embeddings in the order of `predictions`.
         history: training curves, see `sections.training`.
         audit: resolution audit, a row per scanner (`features.AuditReport.scanners`).
         confounding: of the evaluated cohort.
         card: facts about model and data, by name.
-        comparison: a further section, see `sections.comparison`.
     """
     context = make_context(metrics, predictions, class_names)
     sections = [headline_section(context, model)]
-    if comparison is not None:
-        sections.append(comparison)
     sections += [discrimination_section(context), agreement_section(context), calibration_section(context)]
     if embeddings is not None:
         sections.append(embedding_section(context, embeddings))
@@ -97,7 +91,7 @@ def write_report(
     if history is not None:
         sections.append(training_section(history))
     sections.append(card_section(context, card))
-    _write(path, render(sections, title, model))
+    _write(path, render(sections, "Per-scanner evaluation", model))
 
 
 def write_comparison(
@@ -107,7 +101,6 @@ def write_comparison(
     metrics: Mapping[str, Mapping[str, Any]],
     predictions: Mapping[str, pd.DataFrame],
     class_names: Sequence[str] = ("negative", "positive"),
-    title: str = "Two models compared",
 ) -> None:
     """Write the before/after report of two models.
 
@@ -117,7 +110,6 @@ def write_comparison(
         metrics: each model's `metrics.evaluate_predictions`, by the models' names, first and second.
         predictions: each model's predictions of the same scans.
         class_names: of the labels.
-        title: of the page.
     """
     first, second = metrics
     contexts = tuple(make_context(metrics[name], predictions[name], class_names) for name in (first, second))
@@ -135,7 +127,7 @@ def write_comparison(
         Section("specimens", "Every specimen across its scanners", lines),
         card_section(contexts[0], {"Threshold": thresholds}),
     ]
-    _write(path, render(sections, title, f"{first} and {second}"))
+    _write(path, render(sections, "Two models compared", f"{first} and {second}"))
 
 
 def make_context(metrics: Mapping[str, Any], predictions: pd.DataFrame, class_names: Sequence[str]) -> Context:

@@ -12,15 +12,8 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError
 
-TEXT = (
-    "slide_id",
-    "specimen_id",
-    "patient_id",
-    "scanner",
-    "slide",
-    "specimen",
-    "patient",
-)  # the short names are people's own
+# The columns that are text; the short names are people's own.
+TEXT = ("slide_id", "specimen_id", "patient_id", "scanner", "slide", "specimen", "patient")
 
 
 @dataclass(frozen=True)

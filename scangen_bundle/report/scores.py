@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
-
-def score_columns(predictions: pd.DataFrame) -> list[str]:
-    """`probability` for two classes, `probability_0`, `probability_1`, ... for more."""
-    if "probability" in predictions:
-        return ["probability"]
-    return sorted(
-        (c for c in map(str, predictions.columns) if c.startswith("probability_")),
-        key=lambda c: int(c.rpartition("_")[2]),
-    )
+from scangen_bundle.metrics.predictions import probability_columns
 
 
 def whole_labels(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -27,7 +18,7 @@ def whole_labels(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def usable(predictions: pd.DataFrame) -> pd.DataFrame:
     """The scans that can be drawn: labelled, every probability finite."""
-    finite = np.isfinite(predictions[score_columns(predictions)].to_numpy(dtype=np.float64)).all(axis=1)
+    finite = np.isfinite(predictions[probability_columns(predictions)].to_numpy(dtype=np.float64)).all(axis=1)
     return predictions[finite & (predictions["label"] >= 0)].reset_index(drop=True)
 
 
@@ -36,7 +27,7 @@ def class_views(predictions: pd.DataFrame, class_names: Sequence[str]) -> dict[s
 
     Two classes have one score, that of class 1; more have one each, taken against the rest.
     """
-    columns = score_columns(predictions)
+    columns = probability_columns(predictions)
     offset = 1 if columns == ["probability"] else 0
     return {
         class_names[i + offset]: predictions.assign(
@@ -59,7 +50,3 @@ def paired_scores(view: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
     return pd.DataFrame(
         {"first": matrix[first], "second": matrix[second], "label": label.reindex(matrix.index)}, index=matrix.index
     )
-
-
-def scanner_pairs(scanners: Sequence[str]) -> list[tuple[str, str]]:
-    return list(combinations(scanners, 2))

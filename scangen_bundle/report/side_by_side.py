@@ -9,7 +9,7 @@ import numpy as np
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
-from scangen_bundle.report.heatmap import PNG_LEVEL, Heatmap, overlay, scale_end, scale_top
+from scangen_bundle.report.heatmap import PNG_LEVEL, Heatmap, draw_heatmap, draw_scale, scale_top
 
 COLUMNS = 4
 
@@ -31,8 +31,6 @@ def write_side_by_side(
         ValueError: no scan.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     if not scans:
@@ -52,15 +50,9 @@ def write_side_by_side(
     for axes in grid.ravel()[len(scans) :]:
         axes.set_axis_off()
     for axes, (name, (heatmap, thumbnail)) in zip(grid.ravel(), scans.items(), strict=False):
-        if thumbnail is None:
-            thumbnail = np.full((*heatmap.values.shape, 3), 255, dtype=np.uint8)
-        width, height = heatmap.size_mm
-        axes.imshow(overlay(heatmap, thumbnail, top=top), extent=(0, width, height, 0), interpolation="nearest")
+        draw_heatmap(axes, heatmap, thumbnail, top)
         axes.set(title=name, xlim=(0, wide), ylim=(high, 0), xlabel="mm", aspect="equal")
-    colours = ScalarMappable(Normalize(0, top), "viridis")
-    bar = figure.add_axes((1 - 0.95 / across, 0.15, 0.2 / across, 0.7))
-    end = scale_end((heatmap for heatmap, _ in scans.values()), top)
-    figure.colorbar(colours, cax=bar, label="attention (1 = average tile)", extend=end)
+    draw_scale(figure, (1 - 0.95 / across, 0.15, 0.2 / across, 0.7), (heatmap for heatmap, _ in scans.values()), top)
     figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7, y=0.06 / down)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120, pil_kwargs={"compress_level": PNG_LEVEL})

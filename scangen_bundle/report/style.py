@@ -93,9 +93,9 @@ def add_legend(owner: Axes | Figure, **options: Any) -> None:
     owner.legend(**{"frameon": False, "fontsize": 8, "labelcolor": INK, "handletextpad": 0.4, **options})
 
 
-def legend_below(figure: Figure, columns: int = 2) -> None:
+def legend_below(figure: Figure) -> None:
     """A legend under the axes, where it covers nothing."""
-    add_legend(figure, loc="outside lower center", ncols=columns, columnspacing=1.0)
+    add_legend(figure, loc="outside lower center", ncols=2, columnspacing=1.0)
 
 
 def to_svg(figure: Figure, key: str) -> str:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from scangen_bundle.report.estimates import Estimate, estimate
 
 
-def scanner_names(results: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], set[str]]:
-    """All scanners of some evaluations, those that every training knew first, and the set that some did not know."""
+def headline_rows(results: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, list[Estimate]]]:
+    """Column titles by the figure's key, and each training's estimates in their order.
+
+    Scanners that some training did not know come last, with an asterisk.
+    """
     unseen = {name for metrics in results.values() for name in metrics["settings"]["unseen_scanners"]}
     scanners = {name for metrics in results.values() for name in metrics["cohort"]["scanners"]}
-    return sorted(scanners, key=lambda name: (name in unseen, name)), unseen
-
-
-def headline_columns(scanners: Sequence[str], unseen: Sequence[str] | set[str]) -> dict[str, str]:
-    """Column titles by the figure's key."""
-    return {
-        **{f"auroc/{name}": f"{name} *" if name in unseen else name for name in scanners},
-        "auroc/mean": "mean AUROC",
-        "auroc/worst": "worst scanner",
-        "cov": "CoV",
-        "flip_rate": "flip rate",
+    columns = {
+        f"auroc/{name}": f"{name} *" if name in unseen else name
+        for name in sorted(scanners, key=lambda name: (name in unseen, name))
     }
-
-
-def headline_rows(results: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, list[Estimate]]]:
-    """Column titles by key, and each training's estimates in their order."""
-    columns = headline_columns(*scanner_names(results))
+    columns |= {"auroc/mean": "mean AUROC", "auroc/worst": "worst scanner", "cov": "CoV", "flip_rate": "flip rate"}
     return columns, {name: [estimate(metrics, key) for key in columns] for name, metrics in results.items()}
 
 

@@ -1,8 +1,9 @@
-"""To give away: the packed bundle, the exported network, and what its result states about the slide it is given."""
+"""To give away: the packed bundle, the exported network, and what its result states about the slide it is given.
 
-from scangen_bundle.share.archive import write_archive
-from scangen_bundle.share.licences import check_redistribution
-from scangen_bundle.share.reference import SiteReference
-from scangen_bundle.share.statement import objections, refuse, state
-
-__all__ = ["SiteReference", "check_redistribution", "objections", "refuse", "state", "write_archive"]
+- `package`: a training run as a bundle. `trained_run`, `source`, `licences`: what may be packed. `export`, `card`, `archive`:
+  the parts of the package.
+- `reference`: the numbers of the validation patients that travel with a network, by `conformal`, `flips`, `novelty` and
+  `recalibrate`.
+- `slide_model`, `slide_features`, `statement`: a slide's result, for the deploy app and for `served_model`, which `register`
+  puts into MLflow's registry.
+"""

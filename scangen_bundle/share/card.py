@@ -10,7 +10,7 @@ from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.report.table import headline_table
 from scangen_bundle.share.flips import FlipRate
 from scangen_bundle.share.reference import SiteReference
-from scangen_bundle.share.run import TrainedRun
+from scangen_bundle.share.trained_run import TrainedRun
 
 
 def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteReference) -> str:

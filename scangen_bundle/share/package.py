@@ -21,8 +21,8 @@ from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.card import model_card
 from scangen_bundle.share.export import DESCRIPTION, export_torchscript
 from scangen_bundle.share.reference import REFERENCE_FILE, build_reference
-from scangen_bundle.share.run import TrainedRun, read_trained_run, validate_again
 from scangen_bundle.share.source import Source, read_source
+from scangen_bundle.share.trained_run import TrainedRun, read_trained_run, validate_again
 
 LARGE = 25 * 2**20  # the zoo's limit; larger files are hosted elsewhere and named in large_files.yml
 NOT_STATED = "not stated by whoever packed this network"

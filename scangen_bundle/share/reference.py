@@ -11,7 +11,7 @@ import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.share.conformal import conformal_quantile, patient_scores
-from scangen_bundle.share.flips import FlipRate, count_flips, decide, decide_left_out
+from scangen_bundle.share.flips import FlipRate, count_flips, decide_left_out
 from scangen_bundle.share.novelty import Novelty, fit_novelty
 from scangen_bundle.share.recalibrate import fit_platt
 
@@ -79,10 +79,6 @@ class SiteReference:
     lines: np.ndarray
     novelty: Novelty
 
-    def decide(self, probability: np.ndarray) -> np.ndarray:
-        """Classes [N] of probabilities [N, C]."""
-        return decide(probability, self.threshold)
-
     def to_json(self) -> dict[str, Any]:
         """Plain values; infinite quantiles become None."""
         return {
@@ -127,7 +123,6 @@ def build_reference(
     class_names: Sequence[str],
     threshold: float | None,
     level: float = 0.9,
-    novelty_level: float = 0.95,
 ) -> SiteReference:
     """The reference of a model from its validation scans.
 
@@ -140,7 +135,6 @@ def build_reference(
         class_names: C names.
         threshold: of the probability of class 1, chosen on these patients by Youden's J; None with more than two classes.
         level: of the prediction sets.
-        novelty_level: share of held-out scanners' scans that are not far from training.
 
     Raises:
         ValueError: fewer than two patients, or no labelled scan.
@@ -164,7 +158,7 @@ def build_reference(
     unseen = ScannerFacts((), len(scores), conformal_quantile(scores, level), worst)
     fitted = [1] if len(class_names) == 2 else range(len(class_names))
     lines = [fit_platt(v.probability[labelled, c], (v.label[labelled] == c).astype(int)) for c in fitted]
-    novelty = fit_novelty(v.embedding, v.scanner, v.patient, novelty_level)
+    novelty = fit_novelty(v.embedding, v.scanner, v.patient)
     return SiteReference(tuple(class_names), threshold, level, scanners, unseen, np.asarray(lines), novelty)
 
 

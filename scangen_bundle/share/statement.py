@@ -10,6 +10,7 @@ import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.share.conformal import prediction_set
+from scangen_bundle.share.flips import decide
 from scangen_bundle.share.recalibrate import recalibrate
 from scangen_bundle.share.reference import SiteReference
 
@@ -45,7 +46,7 @@ def state(probability: np.ndarray, embedding: np.ndarray, identified: str, refer
         why = f"{len(matching)} training scanners have this name" if matching else "training did not know this scanner"
         guarantee = f"none: {why}; calibrated on each validation patient's worst scan"
     return {
-        "predicted_class": names[int(reference.decide(probability[None])[0])],
+        "predicted_class": names[int(decide(probability[None], reference.threshold)[0])],
         "threshold": reference.threshold,
         "probability": {name: float(p) for name, p in zip(names, probability, strict=True)},
         "calibrated_probability": {name: float(p) for name, p in zip(names, calibrated, strict=True)},

@@ -115,9 +115,8 @@ def attention_map(source: Dataset, heatmap: Heatmap) -> Dataset:
     measures = source.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     slide_pixel = np.array(measures.PixelSpacing, dtype=float)[::-1]  # (x, y) mm, whatever mpp the site stated
     pixel = slide_pixel * heatmap.pixel_level0
-    offset = (
-        pixel - slide_pixel
-    ) / 2  # DICOM places a pixel by its centre: half a raster pixel in, half a slide pixel out
+    # DICOM places a pixel by its centre: half a raster pixel in, half a slide pixel out.
+    offset = (pixel - slide_pixel) / 2
     position = corner + row_axis * offset[0] + column_axis * offset[1]
     values = np.nan_to_num(heatmap.values).astype(np.float32)
     top = float(values.max()) or 1.0

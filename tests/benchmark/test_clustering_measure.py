@@ -1,11 +1,11 @@
-"""The weighted score is that of the library's plain one, and of data repeated as the weights say."""
+"""The score is scikit-learn's Rand indices, of data repeated as the weights say, and follows what was planted."""
 
 import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from scangen_bundle.benchmark.clustering_measure import MOST_CLUSTERS, REPEATS, adjusted_rand, clustering_measure
-from scangen_bundle.metrics.confounding_indices import cell_clustering_score, clusterings, full_cells
+from scangen_bundle.metrics.confounding_indices import clusterings, full_cells
 
 from .test_unpaired_measures import draw
 
@@ -23,16 +23,21 @@ def test_score_is_the_mean_over_cells_and_follows_the_weights():
     scans = draw(scanner_effect=1.0, label_effect=1.5, patients=10)
     (statistic,) = clustering_measure(scans, 10).statistics
     weights = np.array([[1] * 10, [2, 0, 1, 1, 3, 1, 0, 1, 1, 2]])
-    found = statistic(weights)["clustering_score"]
-    options = {"most_clusters": MOST_CLUSTERS, "repeats": REPEATS, "seed": 0}
-    assert found[0] == pytest.approx(cell_clustering_score(scans.values, scans.label, scans.scanner, **options)[0])
-    by_hand = []
+    by_hand: list[list[float]] = [[], []]
     for rows in full_cells(scans.label, scans.scanner):
-        times = np.repeat(np.arange(len(rows)), weights[1][scans.patient[rows]])
-        label, scanner = scans.label[rows][times], scans.scanner[rows][times]
-        for one in clusterings(scans.values[rows], **options)[0]:
-            by_hand.append(adjusted_rand_score(label, one[times]) - adjusted_rand_score(scanner, one[times]))
-    assert found[1] == pytest.approx(np.mean(by_hand))
+        for one in clusterings(scans.values[rows], MOST_CLUSTERS, REPEATS, seed=0)[0]:
+            for scores, weight in zip(by_hand, weights, strict=True):
+                times = np.repeat(np.arange(len(rows)), weight[scans.patient[rows]])
+                label, scanner = scans.label[rows][times], scans.scanner[rows][times]
+                scores.append(adjusted_rand_score(label, one[times]) - adjusted_rand_score(scanner, one[times]))
+    assert statistic(weights)["clustering_score"] == pytest.approx(np.mean(by_hand, axis=1))
+
+
+@pytest.mark.parametrize(("label_effect", "scanner_effect", "expected"), [(9, 0, 1.0), (0, 9, -1.0), (0, 0, 0.0)])
+def test_clusters_follow_what_was_planted(label_effect, scanner_effect, expected):
+    scans = draw(scanner_effect, label_effect, patients=10, scanners=2)
+    (statistic,) = clustering_measure(scans, 10).statistics
+    assert statistic(np.ones((1, 10)))["clustering_score"][0] == pytest.approx(expected, abs=0.1)
 
 
 def test_without_a_full_cell_there_is_no_score():

@@ -67,7 +67,7 @@ def test_a_registration_that_tiles_cannot_be_read_by_is_refused(degrees, error, 
     angle = np.radians(degrees)
     matrix = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     with pytest.raises(RegistrationError, match=said):
-        check_registration(Registration(matrix, error, 50, 60), SETTINGS)
+        check_registration(Registration(matrix, error), SETTINGS)
 
 
 def test_overlay_of_a_right_registration_is_grey_and_of_a_wrong_one_is_coloured(phantom):
@@ -77,8 +77,8 @@ def test_overlay_of_a_right_registration_is_grey_and_of_a_wrong_one_is_coloured(
     for path in some.slide_path[:2]:
         with open_slide(path) as reader:
             overviews.append(read_overview(reader, tuple(2.0 / value for value in reader.mpp)))
-    found = register(*overviews, (2.0, 2.0), (2.0, 2.0))
-    wrong = Registration(np.array([[1, 0, 30.0], [0, 1, 30.0], [0, 0, 1]]) @ found.matrix, 0, 0, 0)
+    found = register(*overviews, 2.0)
+    wrong = Registration(np.array([[1, 0, 30.0], [0, 1, 30.0], [0, 0, 1]]) @ found.matrix, 0)
     height, width = overviews[0].shape[:2]
 
     def colour(registration):

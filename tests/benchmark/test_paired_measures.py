@@ -16,7 +16,7 @@ from scangen_bundle.benchmark.paired_measures import (
     unit_places,
 )
 from scangen_bundle.metrics.bootstrap import PatientBootstrap
-from scangen_bundle.metrics.paired_features import linear_cka, shift_shares, variance_components
+from scangen_bundle.metrics.paired_features import linear_cka, shift_energies
 
 
 def draw(scanner_effect=0.5, patients=5, scanners=3, dim=8, seed=0):
@@ -85,24 +85,64 @@ def test_cka_equals_linear_cka_of_repeated_places():
         assert value == pytest.approx(expected, abs=1e-6)
 
 
-def test_variance_equals_the_components_of_repeated_places():
+def shares(statistic, name, weights):
+    """Tissue, scanner and interaction, or offset, affine and neither, of one row of weights."""
+    parts = {"variance": ("tissue", "scanner", "interaction"), "shift": ("offset", "affine", "neither")}[name]
+    values = statistic(np.atleast_2d(weights))
+    return [values[f"{name}/{part}"][0] for part in parts]
+
+
+def test_variance_is_the_analysis_of_variance_of_repeated_places():
     features, patient = draw()
-    values = Variance(features, patient)(np.stack([np.ones(5), WEIGHTS]))
-    for i, rows in enumerate((np.arange(len(patient)), repeated(patient, WEIGHTS))):
-        expected = variance_components(features[rows])
-        assert values["variance/tissue"][i] == pytest.approx(expected.specimen, abs=1e-6)
-        assert values["variance/scanner"][i] == pytest.approx(expected.scanner, abs=1e-6)
-        assert values["variance/interaction"][i] == pytest.approx(expected.interaction, abs=1e-6)
+    for weights in (np.ones(5, int), WEIGHTS):
+        x = features[repeated(patient, weights)].astype(float)
+        places, scanners, _ = x.shape
+        of_place, of_scanner = x.mean(axis=1, keepdims=True), x.mean(axis=0, keepdims=True)
+        rest = ((x - of_place - of_scanner + x.mean(axis=(0, 1))) ** 2).sum() / ((places - 1) * (scanners - 1))
+        tissue = (of_place.var(axis=0, ddof=1).sum() * scanners - rest) / scanners
+        scanner = (of_scanner.var(axis=1, ddof=1).sum() * places - rest) / places
+        expected = np.array([tissue, scanner, rest]) / (tissue + scanner + rest)
+        assert shares(Variance(features, patient), "variance", weights) == pytest.approx(expected, abs=1e-6)
 
 
-def test_shift_equals_the_shares_of_the_only_pair_and_finds_an_offset():
-    features, patient = draw(scanners=2)
-    values = {key: value[0] for key, value in Shift(features, patient)(ones(patient)).items()}
-    expected = shift_shares(features[:, 0], features[:, 1], patient)
-    assert values["shift/offset"] == pytest.approx(expected.offset)
-    assert values["shift/affine"] == pytest.approx(expected.affine)
-    moved = np.stack([features[:, 0], features[:, 0] + 3], axis=1)
-    assert Shift(moved, patient)(ones(patient))["shift/offset"][0] == pytest.approx(1, abs=1e-9)
+def test_variance_finds_the_simulated_variances():
+    generator = np.random.default_rng(0)
+    places, scanners, dim = 200, 60, 40
+    tissue = generator.normal(scale=3.0, size=(places, 1, dim))
+    scanner = generator.normal(scale=2.0, size=(1, scanners, dim))
+    statistic = Variance(tissue + scanner + generator.normal(size=(places, scanners, dim)), np.arange(places))
+    assert shares(statistic, "variance", np.ones(places)) == pytest.approx((9 / 14, 4 / 14, 1 / 14), abs=0.02)
+
+
+def test_variance_of_one_feature_equals_a_hand_calculation():
+    # rows are places: means 1.5, 3.5, 5.5; columns are scanners: means 3, 4; no interaction
+    table = np.array([[1, 2], [3, 4], [5, 6.0]])[:, :, None]
+    # MS_place 8 -> 4; MS_scanner 1.5 -> 0.5; rest 0
+    assert shares(Variance(table, np.arange(3)), "variance", np.ones(3)) == pytest.approx((4 / 4.5, 0.5 / 4.5, 0))
+
+
+def test_shift_sums_the_energies_of_all_pairs_with_the_first_scanner():
+    features, patient = draw(scanners=3)
+    energies = sum(shift_energies(features[:, 0], features[:, s], patient) for s in (1, 2))
+    energy, after_offset, after_affine = energies[repeated(patient, WEIGHTS)].sum(axis=0)
+    expected = np.array([energy - after_offset, after_offset - after_affine, after_affine]) / energy
+    assert shares(Shift(features, patient), "shift", WEIGHTS) == pytest.approx(expected)
+
+
+def test_shift_tells_offset_affine_and_noise_apart():
+    generator = np.random.default_rng(0)
+    a, patient = generator.normal(size=(600, 6)), np.repeat(np.arange(60), 10)
+
+    def of(b):
+        return shares(Shift(np.stack([a, b], axis=1), patient), "shift", np.ones(60))
+
+    assert of(a + 2)[0] == pytest.approx(1, abs=1e-6)
+    # the map doubles a: energy 6 per row from the map, 24 from the offset
+    assert of(2 * a + 2)[:2] == pytest.approx((24 / 30, 6 / 30), abs=0.02)
+    noise = of(a + generator.normal(size=a.shape))
+    assert noise[2] > 0.97
+    assert noise[0] == pytest.approx(-1 / 480, abs=0.01)  # a mean of 480 rows of noise adds its own variance
+    assert sum(noise) == pytest.approx(1)
 
 
 def test_no_shift_and_no_variance_are_undefined_with_a_reason():

@@ -27,7 +27,7 @@ def test_a_known_map_is_found_under_another_colour_response(scale, degrees, shif
     true = SimilarityTransform(scale=scale, rotation=np.radians(degrees), translation=shift)
     moving = warp(fixed, true.inverse, output_shape=(560, 560), cval=255, order=3)
     moving = 255 * (np.clip(moving, 1, 255) / 255) ** 1.4 * np.array([0.95, 0.9, 0.97])
-    found = register(fixed, moving, (5.0, 5.0), (5.0, 5.0))
+    found = register(fixed, moving, 5.0)
     assert found.scale == pytest.approx(scale, abs=0.005)
     assert found.rotation_degrees == pytest.approx(degrees, abs=0.3)
     assert found.error_um < 5.0
@@ -38,12 +38,12 @@ def test_a_known_map_is_found_under_another_colour_response(scale, degrees, shif
 
 def test_two_different_specimens_are_refused():
     with pytest.raises(RegistrationError, match=r"matches agree|features match"):
-        register(tissue(1), tissue(7), (5.0, 5.0), (5.0, 5.0))
+        register(tissue(1), tissue(7), 5.0)
 
 
 def test_an_empty_overview_is_refused():
     with pytest.raises(RegistrationError, match="nothing but glass"):
-        register(tissue(1), np.full((300, 300, 3), 240.0), (5.0, 5.0), (5.0, 5.0))
+        register(tissue(1), np.full((300, 300, 3), 240.0), 5.0)
 
 
 @pytest.mark.parametrize("slide", ["563479_1", "574162_1"])
@@ -57,7 +57,7 @@ def test_four_scanner_cytology_is_registered(real_data, slide):
             overviews[scanner] = read_overview(reader, (12.0, 12.0))
     maps = {}
     for fixed, moving in (("A", "N1"), ("A", "N2"), ("A", "Z"), ("N2", "Z"), ("Z", "N1")):
-        maps[fixed + moving] = found = register(overviews[fixed], overviews[moving], (3.0, 3.0), (3.0, 3.0))
+        maps[fixed + moving] = found = register(overviews[fixed], overviews[moving], 3.0)
         assert found.error_um < 6.0  # two overview pixels
         assert abs(found.rotation_degrees) < 2
     # going round by a third scan leads to the same place: an answer that no single registration knows of

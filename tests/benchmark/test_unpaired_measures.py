@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from scangen_bundle.benchmark.unpaired_measures import KS, Points, index_measures, label_probe, scanner_measures
+from scangen_bundle.benchmark.unpaired_measures import Points, index_measures, label_probe, scanner_measures
 from scangen_bundle.metrics.bootstrap import PatientBootstrap
+from scangen_bundle.metrics.embedding import ROBUSTNESS_KS
 
 
 def draw(scanner_effect=0.0, label_effect=0.0, patients=24, scanners=3, seed=0, tissue=0.5):
@@ -60,7 +61,7 @@ def test_baselines_are_the_mean_over_random_features():
 def test_indices_are_given_at_every_k_that_other_patients_fill():
     measured, best = index_measures(draw(patients=8, label_effect=3.0), 8)  # 7 other patients on 3 scanners
     ks = {int(key.partition("@")[2]) for statistic in measured.statistics for key in statistic(np.ones((1, 8)))}
-    assert ks == {k for k in KS if k <= 21}
+    assert ks == {k for k in ROBUSTNESS_KS if k <= 21}
     assert best in ks
 
 

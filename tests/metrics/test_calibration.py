@@ -5,21 +5,16 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import brentq
-from scipy.special import expit, logit
 from sklearn.calibration import calibration_curve
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss
 
 from scangen_bundle.metrics.calibration import (
     BINS,
     Calibration,
-    brier,
-    calibration_line,
     equal_mass_bins,
     equal_width_bins,
-    expected_calibration_error,
 )
+from scangen_bundle.metrics.calibration_slope import calibration_line
 from scangen_bundle.metrics.predictions import check_predictions
 
 from .tables import cohort, multi_class, once, repeated
@@ -31,16 +26,19 @@ def draw(n=400, seed=0):
     return (generator.random(n) < p**1.5).astype(int), p
 
 
-def test_brier_equals_scikit_learns():
-    label, p = draw()
-    assert brier(label, p) == pytest.approx(brier_score_loss(label, p), abs=1e-12)
+def of_one_scanner(label, p):
+    """Figures by name of scans of as many patients."""
+    ids = [f"s{i}" for i in range(len(p))]
+    table = pd.DataFrame({"slide_id": ids, "specimen_id": ids, "patient_id": ids, "scanner": "A", "label": label})
+    figures = once(Calibration(check_predictions(table.assign(probability=p)), 0.5), len(p))
+    return {key.removesuffix("/A"): value for key, value in figures.items()}
 
 
 def test_ece_by_hand():
     label, p = np.array([0, 1, 1, 1]), np.array([0.05, 0.05, 0.95, 1.0])
     assert equal_width_bins(p).tolist() == [0, 0, 9, 9]
     expected = 0.5 * abs(0.05 - 0.5) + 0.5 * abs(0.975 - 1)
-    assert expected_calibration_error(label, p, equal_width_bins(p)) == pytest.approx(expected, abs=1e-15)
+    assert of_one_scanner(label, p)["ece"] == pytest.approx(expected, abs=1e-15)
 
 
 def test_ece_equals_scikit_learns_calibration_curve():
@@ -48,7 +46,7 @@ def test_ece_equals_scikit_learns_calibration_curve():
     frequency, mean = calibration_curve(label, p, n_bins=BINS)
     share = np.bincount(equal_width_bins(p), minlength=BINS) / len(p)
     expected = (share[share > 0] * np.abs(frequency - mean)).sum()
-    assert expected_calibration_error(label, p, equal_width_bins(p)) == pytest.approx(expected, abs=1e-12)
+    assert of_one_scanner(label, p)["ece"] == pytest.approx(expected, abs=1e-12)
 
 
 def test_equal_mass_bins_have_equal_numbers_and_keep_ties_together():
@@ -57,48 +55,7 @@ def test_equal_mass_bins_have_equal_numbers_and_keep_ties_together():
     assert len(counts) == BINS
     assert counts.max() - counts.min() <= 1
     tied = np.array([0.1, 0.2, 0.2, 0.2, 0.9])
-    assert equal_mass_bins(tied, 5).tolist() == [0, 1, 1, 1, 4]
-
-
-def test_slope_and_intercept_equal_a_logistic_regressions():
-    label, p = draw()
-    slope, intercept = calibration_line(label, p)
-    x = logit(p)
-    model = LogisticRegression(C=np.inf, tol=1e-13, max_iter=10000, solver="newton-cholesky").fit(x[:, None], label)
-    assert slope == pytest.approx(model.coef_[0, 0], abs=1e-8)
-    assert np.mean(1 / (1 + np.exp(-(intercept + x)))) == pytest.approx(label.mean(), abs=1e-12)  # its score equation
-
-
-def test_perfect_calibration_has_slope_one_and_intercept_zero():
-    p = np.repeat([0.2, 0.4, 0.6, 0.8], 50)
-    label = np.concatenate([np.arange(50) < 50 * q for q in (0.2, 0.4, 0.6, 0.8)]).astype(int)
-    slope, intercept = calibration_line(label, p)
-    assert slope == pytest.approx(1, abs=1e-10)
-    assert intercept == pytest.approx(0, abs=1e-10)
-
-
-def test_a_parted_or_missing_class_has_no_slope():
-    slope, intercept = calibration_line(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.7, 0.8]))
-    assert np.isnan(slope)
-    assert np.isfinite(intercept)
-    assert np.isnan(calibration_line(np.array([1, 1]), np.array([0.1, 0.2]))).all()
-    assert np.isnan(calibration_line(np.array([0, 1]), np.array([0.3, 0.3]))[0])
-
-
-def test_probabilities_of_exactly_0_and_1_stay_finite():
-    label, p = draw()
-    p[:3], p[3:6] = 0.0, 1.0
-    assert np.isfinite(calibration_line(label, p)).all()
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2, 9, 26, 51])
-def test_scores_far_apart_have_the_intercept_that_a_root_finder_finds(seed):
-    generator = np.random.default_rng(seed)
-    z = generator.normal(size=60) * 100
-    label = (generator.random(60) < expit(z * 0.05)).astype(int)
-    x = logit(np.clip(expit(z), 1e-7, 1 - 1e-7))
-    root = brentq(lambda level: label.sum() - expit(x + level).sum(), -60, 60, xtol=1e-12)
-    assert calibration_line(label, expit(z))[1] == pytest.approx(root, abs=1e-8)
+    assert equal_mass_bins(tied).tolist() == [0, 2, 2, 2, 8]
 
 
 def test_a_resample_whose_classes_are_parted_or_lack_one_has_no_slope():

@@ -13,12 +13,12 @@ from scangen_bundle.metrics.bootstrap import PatientBootstrap
 from scangen_bundle.metrics.embedding import (
     DaviesBouldin,
     MeanOfRatios,
+    all_other_counts,
     balanced_accuracy,
     choose_k,
     knn_probe,
     linear_probe,
     neighbour_counts,
-    robustness_chance,
     robustness_index,
     silhouette_values,
     specimen_retrieval,
@@ -108,16 +108,22 @@ def test_robustness_index_follows_what_was_planted():
     assert np.isnan(robustness_index(embedding.NeighbourCounts(nothing, nothing, nothing, nothing, 5)))
 
 
-def test_chance_of_the_robustness_index_equals_a_count_over_all_pairs():
+def test_random_neighbours_are_all_pairs_of_scans_of_two_patients():
     _, patient, _, scanner, label = draw()
     kept = np.random.default_rng(2).random(len(label)) > 0.3
     patient, scanner, label = patient[kept], scanner[kept], label[kept]
     other = patient[:, None] != patient
-    so = ((label[:, None] == label) & (scanner[:, None] != scanner) & other).sum()
-    os = ((label[:, None] != label) & (scanner[:, None] == scanner) & other).sum()
-    assert robustness_chance(label, scanner, patient) == pytest.approx(so / (so + os), abs=1e-15)
+    same_label, same_scanner = label[:, None] == label, scanner[:, None] == scanner
+    found = all_other_counts(label, scanner, patient)
+    for counted, pairs in (
+        (found.ss, same_label & same_scanner),
+        (found.so, same_label & ~same_scanner),
+        (found.os, ~same_label & same_scanner),
+        (found.oo, ~same_label & ~same_scanner),
+    ):
+        assert counted.tolist() == (pairs & other).sum(axis=1).tolist()
     balanced = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.arange(4)
-    assert robustness_chance(*balanced) == 0.5
+    assert robustness_index(all_other_counts(*balanced)) == 0.5
 
 
 def test_chosen_k_has_the_best_balanced_accuracy():

@@ -10,10 +10,8 @@ from scangen_bundle.metrics.paired_features import (
     own_neighbours,
     paired_cosine,
     retrieval_hits,
-    shift_shares,
     unit_rows,
     unpaired_cosine,
-    variance_components,
 )
 
 
@@ -94,34 +92,3 @@ def test_cka_equals_its_definition_by_kernels_and_ignores_rotation(generator, sh
     assert linear_cka(a, b) == pytest.approx(expected, abs=1e-10)
     rotation, _ = np.linalg.qr(generator.normal(size=(shape[1], shape[1])))
     assert linear_cka(a, 3 * a @ rotation + 1) == pytest.approx(1, abs=1e-10)
-
-
-def test_variance_components_find_the_simulated_variances(generator):
-    specimens, scanners, dim = 200, 60, 40
-    specimen = generator.normal(scale=3.0, size=(specimens, 1, dim))
-    scanner = generator.normal(scale=2.0, size=(1, scanners, dim))
-    found = variance_components(specimen + scanner + generator.normal(size=(specimens, scanners, dim)))
-    assert (found.specimen, found.scanner, found.interaction) == pytest.approx((9 / 14, 4 / 14, 1 / 14), abs=0.02)
-
-
-def test_variance_components_of_one_feature_equal_a_hand_calculation():
-    # rows are specimens: means 1.5, 3.5, 5.5; columns are scanners: means 3, 4; no interaction
-    table = np.array([[1, 2], [3, 4], [5, 6.0]])[:, :, None]
-    found = variance_components(table)
-    # MS_specimen 8 -> 4; MS_scanner 1.5 -> 0.5; rest 0
-    assert (found.specimen, found.scanner, found.interaction) == pytest.approx((4 / 4.5, 0.5 / 4.5, 0))
-
-
-def test_shift_shares_tell_offset_affine_and_noise_apart(generator):
-    a = generator.normal(size=(600, 6))
-    groups = np.repeat(np.arange(60), 10)
-    offset = np.full(6, 2.0)
-    constant = shift_shares(a, a + offset, groups)
-    assert constant.offset == pytest.approx(1, abs=1e-6)
-    # the map doubles a: energy 6 per row from the map, 24 from the offset
-    affine = shift_shares(a, 2 * a + offset, groups)
-    assert (affine.offset, affine.affine) == pytest.approx((24 / 30, 6 / 30), abs=0.02)
-    noise = shift_shares(a, a + generator.normal(size=a.shape), groups)
-    assert noise.neither > 0.97
-    assert noise.offset == pytest.approx(-1 / 480, abs=0.01)  # a mean of 480 rows of noise adds its own variance
-    assert noise.offset + noise.affine + noise.neither == pytest.approx(1)

@@ -64,8 +64,8 @@ def test_nifti_keeps_place_and_millimetres(tmp_path):
 def test_the_overlay_colours_tiles_and_leaves_the_rest_alone(tmp_path):
     thumbnail = np.full((100, 200, 3), 200, dtype=np.uint8)
     heatmap = attention_heatmap(np.array([[0, 0]]), np.array([1.0]), (1000, 1000), (2000, 1000), (0.5, 0.5))
-    picture = overlay(heatmap, thumbnail)
     assert scale_top(heatmap) == 2  # all tiles alike: the middle of the scale
+    picture = overlay(heatmap, thumbnail, top=2)
     assert (picture[:, :100] != 200).any(axis=2).all()
     assert (picture[:, 100:] == 200).all()
     write_overlay(heatmap, thumbnail, tmp_path / "a.png", "slide")

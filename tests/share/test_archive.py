@@ -1,7 +1,7 @@
 import os
 import zipfile
 
-from scangen_bundle.share import write_archive
+from scangen_bundle.share.archive import write_archive
 
 
 def test_bytes_depend_on_content_only(tmp_path):

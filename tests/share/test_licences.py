@@ -1,7 +1,7 @@
 import pytest
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.share import check_redistribution
+from scangen_bundle.share.licences import check_redistribution
 
 
 @pytest.mark.parametrize("name", ["efficientnet-lite0", "h-optimus-0", "virchow", "hibou-l", "midnight-12k"])

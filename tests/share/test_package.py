@@ -14,7 +14,7 @@ import torch
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.handlers import RunTracker
-from scangen_bundle.share.run import fetch_run
+from scangen_bundle.share.trained_run import fetch_run
 from tests.share.conftest import DATA_SOURCE, git, make_checkout, pack, predict, track_run
 
 
@@ -44,8 +44,8 @@ def test_metadata_tell_figures_encoder_and_commit(packed, checkout, trained_run)
 
 def test_a_network_of_another_task_claims_nothing_of_egfr_nor_of_slides_that_nobody_named(checkout, trained_run):
     from scangen_bundle.share.package import packed_metadata
-    from scangen_bundle.share.run import read_trained_run
     from scangen_bundle.share.source import read_source
+    from scangen_bundle.share.trained_run import read_trained_run
 
     shipped = json.loads((checkout / "configs" / "metadata.json").read_text())
     metadata = packed_metadata(shipped, "kras", "", read_source(checkout), read_trained_run(trained_run[0]))

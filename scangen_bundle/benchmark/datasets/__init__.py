@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from scangen_bundle.benchmark.datasets import pathorob
-from scangen_bundle.benchmark.datasets.base import Layout, PublicSet, missing_scans, scan_table, write_manifest
+from scangen_bundle.benchmark.datasets.base import Layout, PublicSet, scan_table, write_manifest
 from scangen_bundle.benchmark.datasets.camelyon17 import CAMELYON17
 from scangen_bundle.benchmark.datasets.canine_scc import CANINE_SCC
 from scangen_bundle.benchmark.datasets.midog import MIDOGPP
@@ -41,7 +41,6 @@ __all__ = [
     "Layout",
     "PublicSet",
     "load_cohort",
-    "missing_scans",
     "named_layout",
     "scan_table",
     "write_manifest",

@@ -45,7 +45,7 @@ class PublicSet(Protocol):
         ...
 
     def missing(self, table: pd.DataFrame) -> list[str]:
-        """What a whole set would have besides, for people; [] where it is whole or need not be."""
+        """What a whole set would have besides, such as `specimen on scanner`; [] where it is whole or need not be."""
         ...
 
 
@@ -114,11 +114,6 @@ def scan_table(dataset: PublicSet, folder: str | os.PathLike[str]) -> pd.DataFra
     if table.empty:
         raise InputError(folder, f"nothing in it looks like {dataset.name}", expected)
     return table
-
-
-def missing_scans(dataset: PublicSet, table: pd.DataFrame) -> list[str]:
-    """What a whole set would have besides the scans of `table`, such as `specimen on scanner`; [] where it is whole."""
-    return dataset.missing(table)
 
 
 def write_manifest(

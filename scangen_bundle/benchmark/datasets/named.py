@@ -1,4 +1,4 @@
-"""Any set whose file names tell specimen and scanner: state a pattern."""
+"""Any set of slides whose file names tell specimen and scanner, every specimen on every scanner: state a pattern."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from scangen_bundle.benchmark.datasets.base import Layout
 from scangen_bundle.errors import InputError
 
 
-def named_layout(pattern: str, name: str = "the set", complete: bool = True, features: bool = False) -> Layout:
+def named_layout(pattern: str, name: str = "the set") -> Layout:
     """A layout by a regular expression.
 
     Args:
         pattern: of a scan's path below the folder, with the named groups `specimen` and `scanner`, and `patient` and `label`
             where the name tells them; such as `(?P<specimen>[^_/]+)_(?P<scanner>[^_/]+)\\.tif`.
         name: of the set.
-        complete: every specimen is on every scanner.
-        features: the files are features.
 
     Raises:
         InputError: not a regular expression, or a group is missing.
@@ -38,6 +36,4 @@ def named_layout(pattern: str, name: str = "the set", complete: bool = True, fea
             "scanner": groups["scanner"],
             "label": groups.get("label") or "",
         },
-        complete=complete,
-        features=features,
     )

@@ -25,12 +25,10 @@ class PatchSet:
 
     Attributes:
         key: of its metadata and features, such as `camelyon`.
-        published_k: neighbours of the published robustness index.
         licence: of its source.
     """
 
     key: str
-    published_k: int
     licence: str
     get: str = "github.com/bifold-pathomics/PathoROB: features by its extract_features, metadata from its data/metadata"
 
@@ -75,9 +73,9 @@ class PatchSet:
         return []
 
 
-CAMELYON = PatchSet("camelyon", 11, "CC0")
-TCGA = PatchSet("tcga", 61, "CC BY-NC-SA 4.0")
-TOLKACH_ESCA = PatchSet("tolkach_esca", 46, "CC BY-SA 4.0")
+CAMELYON = PatchSet("camelyon", "CC0")
+TCGA = PatchSet("tcga", "CC BY-NC-SA 4.0")
+TOLKACH_ESCA = PatchSet("tolkach_esca", "CC BY-SA 4.0")
 
 
 def read_patches(manifest: pd.DataFrame, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, str], list[str]]:

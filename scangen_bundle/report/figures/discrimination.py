@@ -38,9 +38,9 @@ def roc_figure(band: RocBand, style: ScannerStyle, others: Sequence[RocBand] = (
     return figure
 
 
-def _visible(band: RocBand, cells: int = 400) -> tuple[np.ndarray, np.ndarray]:
-    """The curve without the corners that fall on the same one of `cells` x `cells` places as the one before."""
-    place = np.rint(np.stack([band.false_positive_rate, band.true_positive_rate]) * cells)
+def _visible(band: RocBand) -> tuple[np.ndarray, np.ndarray]:
+    """The curve without the corners that fall on the same one of 400 x 400 places as the one before."""
+    place = np.rint(np.stack([band.false_positive_rate, band.true_positive_rate]) * 400)
     keep = np.append(True, np.any(np.diff(place, axis=1) != 0, axis=0))
     keep[-1] = True
     return band.false_positive_rate[keep], band.true_positive_rate[keep]

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from scangen_bundle.report.estimates import Estimate
 from scangen_bundle.report.style import COLOURS, INK, MARKERS, MUTED, legend_below, new_axes
-
-Estimate = tuple[float, float, float]  # value, low, high
 
 
 def estimates_figure(
@@ -19,7 +18,7 @@ def estimates_figure(
 
     Args:
         rows: names, top to bottom.
-        models: for each model (value, low, high) per row, NaN where undefined.
+        models: for each model an estimate per row.
         label: of the x axis.
         reference: a vertical line, such as 0.5 for chance.
     """
@@ -28,7 +27,7 @@ def estimates_figure(
     offsets = np.linspace(-0.2, 0.2, len(models)) if len(models) > 1 else [0.0]
     for i, (name, estimates) in enumerate(models.items()):
         y = np.arange(len(rows)) + offsets[i]
-        value, low, high = np.asarray(estimates, dtype=np.float64).reshape(-1, 3).T
+        value, low, high = np.array([(item.value, item.low, item.high) for item in estimates]).reshape(-1, 3).T
         axes.hlines(y, low, high, color=COLOURS[i % len(COLOURS)], linewidth=1.6)
         axes.plot(value, y, linestyle="", color=COLOURS[i % len(COLOURS)], marker=MARKERS[i], markersize=6, label=name)
         for where in y[~np.isfinite(value)]:

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import pandas as pd
 
-from scangen_bundle.metrics.agreement import BLAND_ALTMAN, pair_name
+from scangen_bundle.metrics.agreement import BLAND_ALTMAN, COMPLETE_FIGURES, SPECIMEN_FIGURES, pair_name
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
 from scangen_bundle.report.figures.agreement import POINTS
 from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined, unique_keys
-from scangen_bundle.report.scores import paired_scores, scanner_pairs, specimen_scores
+from scangen_bundle.report.scores import paired_scores, specimen_scores
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import figures_table
 from scangen_bundle.report.style import COLOURS
 
-OVERALL = (
-    "cov",
-    "sd",
-    "score_range",
-    "abs_difference",
-    "flip_rate",
-    "icc",
-    "all_scanner_agreement",
-    "fleiss_kappa",
-)
 PAIRS = ("ccc", "abs_difference", "flip_rate", "cohen_kappa")
 
 
 def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[Group]:
     """Score scatter and Bland-Altman plot of every pair of scanners."""
-    pairs = scanner_pairs(context.scanners)
+    pairs = list(combinations(context.scanners, 2))
     scatters: list[Panel] = []
     differences: list[Panel] = []
     names = [f"{class_name}-{first}-{second}" for first, second in pairs]
@@ -104,7 +96,7 @@ def agreement_section(context: Context) -> Section:
                 Cell(definitions[name]["meaning"], kind="wide"),
             ]
         )
-        for name in OVERALL
+        for name in (*SPECIMEN_FIGURES, *COMPLETE_FIGURES)
     ]
     summary = Table(
         "agreement-figures",
@@ -119,7 +111,7 @@ def agreement_section(context: Context) -> Section:
         PAIRS if len(context.views) > 1 else (*PAIRS, *BLAND_ALTMAN),  # of several classes the differences cancel out
         [
             (pair_name(first, second), f"{context.name(first)} vs {context.name(second)}")
-            for first, second in scanner_pairs(sorted(context.scanners))
+            for first, second in combinations(sorted(context.scanners), 2)
         ],
         ["Second line: 95 % confidence interval."],
         "pair of scanners",

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from scangen_bundle.metrics.calibration import FIGURES
 from scangen_bundle.report.curves import reliability
 from scangen_bundle.report.figures import reliability_figure
 from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined, unique_keys
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
-
-CALIBRATION = (
-    "brier",
-    "ece",
-    "ece_equal_mass",
-    "calibration_slope",
-    "calibration_intercept",
-    "threshold_drift",
-)
 
 
 def reliability_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
@@ -47,7 +39,7 @@ def calibration_section(context: Context) -> Section:
         context,
         "calibration-figures",
         "Calibration per scanner",
-        CALIBRATION,
+        FIGURES,
         scanner_rows(context),
         [
             "Second line: 95 % confidence interval. ECE is biased upwards in small samples, in resamples once more, so its "

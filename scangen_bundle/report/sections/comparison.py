@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
 
 from scangen_bundle.metrics.agreement import pair_name
+from scangen_bundle.report.estimates import Estimate, estimate
 from scangen_bundle.report.figures import estimates_figure, score_scatter
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, undefined
-from scangen_bundle.report.scores import scanner_pairs, specimen_scores
+from scangen_bundle.report.scores import specimen_scores
 from scangen_bundle.report.sections.context import Context
 
 HEADLINE = ("auroc/mean", "auroc/worst", "cov", "flip_rate", "icc")
@@ -145,20 +147,17 @@ def _figures(comparison: Mapping[str, Any], names: tuple[str, str], contexts: tu
     keys = [*(f"auroc/{scanner}" for scanner in context.scanners), "auroc/mean"]
     rows = [*(context.name(scanner) for scanner in context.scanners), "mean of scanners"]
 
-    def of_both(keys: Sequence[str]) -> dict[str, list[tuple[float, float, float]]]:
-        return {
-            name: [_triple(each.metrics["figures"].get(key, {}), "value") for key in keys]
-            for name, each in zip(names, contexts, strict=True)
-        }
+    def of_both(keys: Sequence[str]) -> dict[str, list[Estimate]]:
+        return {name: [estimate(each.metrics, key) for key in keys] for name, each in zip(names, contexts, strict=True)}
 
-    differences = {names[1]: [_triple(comparison["figures"].get(key, {}), "difference") for key in keys]}
+    differences = {names[1]: [estimate(comparison, key) for key in keys]}
     figure = estimates_figure(rows, of_both(keys), "AUROC with 95 % confidence interval")
     change = estimates_figure(rows, differences, "change of AUROC with 95 % interval", reference=0.0)
     panels = [
         drawn("comparison-auroc", "AUROC, before and after", "AUROC per scanner of both models", figure),
         drawn("comparison-difference", "Change of AUROC", "Change of AUROC per scanner", change),
     ]
-    if pairs := scanner_pairs(sorted(context.scanners)):
+    if pairs := list(combinations(sorted(context.scanners), 2)):
         keys = ["flip_rate", *(f"flip_rate/{pair_name(*pair)}" for pair in pairs)]
         rows = ["any scanners", *(f"{context.name(a)}\n{context.name(b)}" for a, b in pairs)]
         flips = estimates_figure(rows, of_both(keys), "flip rate with 95 % confidence interval")
@@ -186,11 +185,3 @@ def _spreads(contexts: tuple[Context, Context], class_name: str) -> pd.DataFrame
     label = contexts[0].views[class_name].drop_duplicates("specimen_id").set_index("specimen_id")["label"]
     table = pd.DataFrame({"first": ranges[0], "second": ranges[1]}).dropna()
     return table.assign(label=label.reindex(table.index))
-
-
-def _triple(entry: Mapping[str, Any], name: str) -> tuple[float, float, float]:
-    """An entry's value and interval, NaN for null."""
-    value, low, high = (
-        float("nan") if entry.get(part) is None else float(entry[part]) for part in (name, "low", "high")
-    )
-    return value, low, high

@@ -23,8 +23,7 @@ class Context:
         class_names: of the labels.
         threshold: above which a scan counts as class 1; None for more than two classes.
         unseen: scanners that the network was not trained on.
-        resamples: of the confidence bands.
-        seed: of resamples and samples.
+        seed: of the bands' resamples and of what is drawn of many.
     """
 
     metrics: Mapping[str, Any]
@@ -32,7 +31,6 @@ class Context:
     class_names: Sequence[str]
     threshold: float | None
     unseen: Sequence[str] = ()
-    resamples: int = 500
     seed: int = 0
 
     @cached_property

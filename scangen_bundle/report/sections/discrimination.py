@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from scangen_bundle.metrics.discrimination import FIGURES
 from scangen_bundle.report.curves import RocBand, roc_band
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import roc_figure
 from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined, unique_keys
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
-
-DISCRIMINATION = ("auroc", "average_precision", "balanced_accuracy", "sensitivity", "specificity")
 
 
 def roc_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
@@ -21,13 +20,7 @@ def roc_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
     for scanner in context.scanners:
         scans = view[view["scanner"] == scanner]
         if scans["positive"].nunique() == 2:
-            bands[scanner] = roc_band(
-                scans["positive"],
-                scans["score"],
-                scans["patient_id"],
-                resamples=context.resamples,
-                seed=context.seed,
-            )
+            bands[scanner] = roc_band(scans["positive"], scans["score"], scans["patient_id"], seed=context.seed)
     panels: list[Panel] = []
     for scanner in context.scanners:
         key, title = keys[f"roc-{class_name}-{scanner}"], f"ROC, {context.name(scanner)}"
@@ -71,7 +64,7 @@ def discrimination_section(context: Context) -> Section:
         context,
         "discrimination-figures",
         f"Discrimination per scanner{threshold}",
-        DISCRIMINATION,
+        FIGURES,
         scanner_rows(context),
         [
             "Second line: 95 % confidence interval. With more than two classes: mean over classes, each against the rest.",

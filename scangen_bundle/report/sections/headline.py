@@ -43,7 +43,7 @@ def headline_section(context: Context, model: str) -> Section:
     rows = [*(context.name(scanner) for scanner in context.scanners), "mean of scanners"]
     figure = estimates_figure(
         rows,
-        {model: [(item.value, item.low, item.high) for item in [*scanners, estimate(context.metrics, "auroc/mean")]]},
+        {model: [*scanners, estimate(context.metrics, "auroc/mean")]},
         "AUROC with 95 % confidence interval",
         reference=0.5,
     )

@@ -15,7 +15,6 @@ from scangen_bundle.benchmark.datasets import (
     PLISM,
     SCORPION,
     load_cohort,
-    missing_scans,
     named_layout,
     scan_table,
     write_manifest,
@@ -91,7 +90,7 @@ def test_scorpions_samples_are_paired_without_registration(tmp_path):
 
 def test_a_scorpion_sample_without_a_scanner_is_named(tmp_path):
     folder = lookalikes.scorpion(tmp_path, scanners=("AT2", "DP200", "GT450", "Philips"))
-    assert "slide_1_sample_1 on P1000" in missing_scans(SCORPION, scan_table(SCORPION, folder))
+    assert "slide_1_sample_1 on P1000" in SCORPION.missing(scan_table(SCORPION, folder))
 
 
 def test_pathorobs_index_is_of_patches_whose_neighbours_are_of_other_slides(tmp_path):
@@ -132,7 +131,7 @@ def test_midogs_cases_have_the_scanner_of_their_block(tmp_path):
     folder = lookalikes.empty_files(tmp_path / "images", [f"{case}.tiff" for case in CASES if case != "404"])
     (folder / "170.tiff").touch()  # of MIDOG 2021, without annotations
     table = scan_table(MIDOGPP, tmp_path).set_index("slide_id")
-    assert missing_scans(MIDOGPP, table.reset_index()) == ["404"]
+    assert MIDOGPP.missing(table.reset_index()) == ["404"]
     scanners = {case: table.scanner[case] for case in ("001", "100", "101", "299", "349", "405", "553")}
     assert scanners == {
         "001": "Hamamatsu XR",
@@ -151,9 +150,9 @@ def test_canine_carcinomas_are_44_samples_on_five_scanners(tmp_path):
     names = [f"scc_{n:02d}_{scanner}.tif" for n in range(1, 45) for scanner in scanners]
     folder = lookalikes.empty_files(tmp_path, names)
     table = scan_table(CANINE_SCC, folder)
-    assert (len(table), table.specimen_id.nunique(), missing_scans(CANINE_SCC, table)) == (220, 44, [])
+    assert (len(table), table.specimen_id.nunique(), CANINE_SCC.missing(table)) == (220, 44, [])
     (folder / "scc_07_nz20.tif").unlink()
-    assert missing_scans(CANINE_SCC, scan_table(CANINE_SCC, folder)) == ["scc_07 on nz20"]
+    assert CANINE_SCC.missing(scan_table(CANINE_SCC, folder)) == ["scc_07 on nz20"]
 
 
 def test_camelyon17s_centres_are_blocks_of_twenty_patients(tmp_path):
@@ -164,9 +163,9 @@ def test_camelyon17s_centres_are_blocks_of_twenty_patients(tmp_path):
     assert some.tolist() == ["centre_0", "centre_0", "centre_1", "centre_4"]
     assert table.patient_id["patient_019_node_4"] == "patient_019"
     assert "patient_100_node_0" not in table.index
-    assert missing_scans(CAMELYON17, table.reset_index()) == []
+    assert CAMELYON17.missing(table.reset_index()) == []
     (tmp_path / "images" / "patient_042_node_3.tif").unlink()
-    assert missing_scans(CAMELYON17, scan_table(CAMELYON17, tmp_path)) == ["patient_042_node_3"]
+    assert CAMELYON17.missing(scan_table(CAMELYON17, tmp_path)) == ["patient_042_node_3"]
 
 
 def test_names_with_a_pattern_become_specimens_and_scanners(tmp_path):
@@ -175,7 +174,7 @@ def test_names_with_a_pattern_become_specimens_and_scanners(tmp_path):
     layout = named_layout(r"(?P<specimen>\d+)_(?P<scanner>\w+)\.tif", "five scanners")
     table = scan_table(layout, tmp_path)
     assert table.specimen_id.tolist() == ["01", "01", "02"]
-    assert missing_scans(layout, table) == ["02 on nz20"]
+    assert layout.missing(table) == ["02 on nz20"]
 
 
 @pytest.mark.parametrize(

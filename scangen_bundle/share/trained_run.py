@@ -17,6 +17,7 @@ from scangen_bundle.data.bags import BagDataset
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag
+from scangen_bundle.metrics.predictions import probability_columns
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.licences import check_redistribution
@@ -161,7 +162,7 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
 
 
 def _compare(run: TrainedRun, probability: np.ndarray) -> None:
-    names = [name for name in run.validation.columns if name.startswith("probability")]
+    names = probability_columns(run.validation)
     stated = run.validation[names].to_numpy(dtype=np.float64)
     gap = np.abs((probability[:, 1:] if len(names) == 1 else probability) - stated).max(axis=1)
     if gap.max() > PROBABILITY_TOLERANCE:
