@@ -35,6 +35,9 @@ bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-
 bench-features: env  ## speed of feature bags, memory of extraction
 	$(PY) -m benchmarks.features
 
+bench-encoder: env  ## the embedded encoder in ONNX Runtime and in torch
+	$(PY) -m benchmarks.encoder
+
 bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, start-up
 	$(PY) -m benchmarks.training
 
@@ -52,4 +55,4 @@ evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens 
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m benchmarks.evidence --dataset_dir data/evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-robustness bench-training bench-coverage bench-deploy evidence
+.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence

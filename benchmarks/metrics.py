@@ -53,7 +53,8 @@ def cohort(specimens: int, scanners: int) -> pd.DataFrame:
 
 
 def peak_gb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    """Largest memory of this process until now, in 2^30 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def all_figures(options: argparse.Namespace) -> list[tuple[str, str, str]]:

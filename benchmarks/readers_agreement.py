@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import TileReader, open_slide
@@ -83,11 +84,33 @@ def bench_tissue(folder: Path) -> None:
                 print(f"{specimen} | {mask_mpp:g} | {closing} | {listed} | {ratio:.3f}", flush=True)
 
 
+def cytology_scan(folder: Path, specimen: str, scanner: str) -> Path:
+    (path,) = folder.glob(f"multiscanner_cytology/{scanner}_BB_{specimen}_1.*")
+    return path
+
+
+def cytology_manifest(folder: Path) -> pd.DataFrame:
+    """The cytology scans as a cohort: one patient each specimen, no labels, each scan's mpp."""
+    rows = [
+        {
+            "slide_id": f"{specimen}_{scanner}",
+            "specimen_id": specimen,
+            "patient_id": specimen,
+            "scanner": scanner,
+            "label": "",
+            "slide_path": cytology_scan(folder, specimen, scanner).resolve(),
+            "mpp": round(CYTOLOGY_MPP / scale, 5),
+        }
+        for specimen, scales in CYTOLOGY.items()
+        for scanner, scale in scales.items()
+    ]
+    return pd.DataFrame(rows)
+
+
 def read_overviews(folder: Path, specimen: str, mask_mpp: float) -> Iterator[np.ndarray]:
     """The specimen's scans at one resolution, in the order of `CYTOLOGY`."""
     for scanner, scale in CYTOLOGY[specimen].items():
-        (path,) = folder.glob(f"multiscanner_cytology/{scanner}_BB_{specimen}_1.*")
-        with open_slide(path) as reader:
+        with open_slide(cytology_scan(folder, specimen, scanner)) as reader:
             step = mask_mpp / (CYTOLOGY_MPP / scale)
             yield read_overview(reader, (step, step))
 
@@ -95,9 +118,15 @@ def read_overviews(folder: Path, specimen: str, mask_mpp: float) -> Iterator[np.
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    bench_readers(folder)
-    bench_tissue(folder)
+    parser.add_argument(
+        "--manifest", type=Path, help="write the manifest of the cytology scans to this CSV, and no table"
+    )
+    options = parser.parse_args()
+    if options.manifest:
+        cytology_manifest(options.folder).to_csv(options.manifest, index=False)
+        return
+    bench_readers(options.folder)
+    bench_tissue(options.folder)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def plism_metrics(folder: str | None) -> tuple[Any, Any] | None:
 
 
 def largest_memory() -> float:
-    """GB, of this process until now."""
+    """Of this process until now, in 2^30 bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 

@@ -103,6 +103,9 @@ def check_command_line() -> None:
         hint = what_is_meant(name, list(config), "--")
         raise InputError(f"--{name}", f"{options['config_file']} has no such setting", hint)
     for name, value in words.items():
+        if value == "None" and first_part(name) in config:
+            problem = "MONAI passes over a None of the command line, so that the setting would stay as it is"
+            raise InputError(f"--{name} None", problem, f"write --{name} {PYTHON['null']}")
         if value in PYTHON:
             problem = f"is a text, {value!r}: values of the command line are Python's"
             raise InputError(f"--{name} {value}", problem, f"write --{name} {PYTHON[value]}")

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-PYTHON = {"true": "True", "false": "False", "null": "None"}  # how the command line takes what YAML writes so
+# How the command line takes what YAML writes so. MONAI passes over a None there; as an expression it counts.
+PYTHON = {"true": "True", "false": "False", "null": "'$None'"}
 # What MONAI runs, and what it runs with: nothing that a user sets.
 PLUMBING = ("imports", "initialize", "run", "finalize")
 

@@ -1,8 +1,11 @@
 """A mistyped setting ends a run before it begins."""
 
 import json
+import re
+import shlex
 import sys
 
+import monai.bundle
 import pytest
 
 from scangen_bundle.errors import InputError
@@ -43,13 +46,28 @@ def test_a_mistyped_step_is_named_with_what_was_meant(monkeypatch, words):
         check_command_line()
 
 
-@pytest.mark.parametrize(("written", "meant"), [("false", "False"), ("null", "None"), ("true", "True")])
+@pytest.mark.parametrize(("written", "meant"), [("false", "False"), ("null", "'$None'"), ("true", "True")])
 def test_a_word_of_yaml_that_would_be_taken_for_a_text_is_refused(monkeypatch, written, meant):
     monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--resume", written])
-    with pytest.raises(InputError, match=f"--resume {written}: is a text.* -> write --resume {meant}"):
+    with pytest.raises(InputError, match=f"--resume {written}: is a text.* -> write --resume {re.escape(meant)}"):
         check_command_line()
-    monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--resume", meant])
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--resume", *shlex.split(meant)])
     check_command_line()
+
+
+def test_a_none_that_monai_passes_over_is_refused_and_what_is_advised_reaches_the_setting(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(sys, "argv", [PROGRAM, *TRAINING, "--train#loss#class_weights", "None", "--meta_file", "None"])
+    with pytest.raises(
+        InputError, match=r"--train#loss#class_weights None: .* write --train#loss#class_weights '\$None'"
+    ):
+        check_command_line()
+    config = tmp_path / "show.json"
+    config.write_text(json.dumps({"tiles": 5, "show": ["$print('tiles:', @tiles)"]}))
+    for value, meant in ((None, 5), ("$None", None)):
+        monai.bundle.run(run_id="show", config_file=str(config), tiles=value)
+        assert f"tiles: {meant}" in capsys.readouterr().out
 
 
 def test_settings_of_any_of_several_files_are_known(monkeypatch):

@@ -69,7 +69,7 @@ Measures something.
 # of a slide
 --tiling#overlap 0.0
 --encoder#name uni
---encoder#weights None  # a file
+--encoder#weights '$None'  # a file
 
 Any value of a part can be set as well (--part#name value): tiling, encoder, other"""
     )
@@ -109,6 +109,6 @@ def test_help_reaches_the_user_through_monais_own_command(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0
     assert "Slides to feature bags" in done.stdout
-    assert "--mpp None  # µm/px; null takes the encoder's" in done.stdout
+    assert "--mpp '$None'  # µm/px; null takes the encoder's" in done.stdout
     assert "error" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 from benchmarks.evidence.experiment import Setting
 
 BASELINE_ALPHA = 0.16  # without weight it plays no part
-HARM_SCANNERS = 3
+SIDE_SCANNERS = 3  # trained on in what is not the main comparison: harm and rivals
 
 
 def rotations(config: Mapping[str, Any], scanners: int, count: int) -> list[tuple[int, int]]:
@@ -65,12 +66,31 @@ def harm(
     for kind in ("too much weight", "few", "confounded"):
         scenario = "paired" if kind == "too much weight" else kind
         for seed, fold in product(range(wanted["seeds"]), range(config["training"]["folds"])):
-            second = chosen(config, results, HARM_SCANNERS, fold)
+            second = chosen(config, results, SIDE_SCANNERS, fold)
             if kind == "too much weight":
                 second = wanted["weight"], wanted["alpha"]
-            first = Setting(HARM_SCANNERS, seed, fold, seed, 0.0, BASELINE_ALPHA, scenario)
-            other = Setting(HARM_SCANNERS, seed, fold, seed, *second, scenario)
+            first = Setting(SIDE_SCANNERS, seed, fold, seed, 0.0, BASELINE_ALPHA, scenario)
+            other = Setting(SIDE_SCANNERS, seed, fold, seed, *second, scenario)
             kinds.setdefault(kind, {}).setdefault((seed, seed), []).append((first, other))
+    return kinds
+
+
+def rivals(
+    config: Mapping[str, Any],
+) -> dict[tuple[str, str], dict[tuple[int, int], list[tuple[Setting, Setting]]]]:
+    """By the names of both arms, as `arms`: what standardising the features by scanner does, beside ScanGen and with it."""
+    kinds: dict[tuple[str, str], dict[tuple[int, int], list[tuple[Setting, Setting]]]] = {}
+    for seed, fold in product(range(config["seeds"]), range(config["training"]["folds"])):
+        plain = Setting(SIDE_SCANNERS, seed, fold, seed, 0.0, BASELINE_ALPHA)
+        scangen = replace(plain, **config["shipped"])
+        rival, both = (replace(setting, scenario="standardised") for setting in (plain, scangen))
+        pairs = {
+            ("without", "standardised"): (plain, rival),
+            ("with ScanGen", "standardised"): (scangen, rival),
+            ("with ScanGen", "standardised, with ScanGen"): (scangen, both),
+        }
+        for names, pair in pairs.items():
+            kinds.setdefault(names, {}).setdefault((seed, seed), []).append(pair)
     return kinds
 
 

@@ -74,9 +74,11 @@ def compare(
     return compare_statistics(pairs_of, bootstrap, len(manifest))
 
 
-def figures_table(found: Mapping[str, Comparison], keys: Mapping[str, str]) -> list[str]:
+def figures_table(
+    found: Mapping[str, Comparison], keys: Mapping[str, str], arms: tuple[str, str] = ("without", "with ScanGen")
+) -> list[str]:
     lines = [
-        "| figure | without | with ScanGen | difference [95 % interval] | relative |",
+        f"| figure | {arms[0]} | {arms[1]} | difference [95 % interval] | relative |",
         "|---|---|---|---|---|",
     ]
     for key, title in keys.items():
@@ -89,14 +91,18 @@ def figures_table(found: Mapping[str, Comparison], keys: Mapping[str, str]) -> l
     return lines
 
 
-def describe(planned: Planned, wanted: Planned, results: Mapping[str, dict]) -> str:
+def count_of(planned: Planned, wanted: Planned) -> str:
     folds = len(next(iter(planned.values())))
-    names = sorted({(second.weight, second.alpha) for pairs in planned.values() for _, second in pairs})
-    choice = ", ".join(f"{weight:g}/{alpha:g}" for weight, alpha in names)
     return (
         f"{len(planned)} of {len(wanted)} planned cross-validations of {folds} folds (each another seed or other training "
-        f"scanners). Weight/alpha of the ScanGen arm over the folds: {choice}."
+        "scanners)."
     )
+
+
+def weights_of(planned: Planned) -> str:
+    names = sorted({(second.weight, second.alpha) for pairs in planned.values() for _, second in pairs})
+    choice = ", ".join(f"{weight:g}/{alpha:g}" for weight, alpha in names)
+    return f"Weight/alpha of the ScanGen arm over the folds: {choice}."
 
 
 def sweep_table(config: Mapping[str, Any], results: Mapping[str, dict]) -> list[str]:
@@ -170,17 +176,22 @@ def write_report(path: Path, config: Mapping[str, Any], manifest: pd.DataFrame, 
                 continue
             found = compare(done, manifest, results, config["resamples"])
             keys = {**FIGURES, **{f"auroc/{name}": f"AUROC, {name}" for name in scanners if shipped}}
-            lines += [f"**{title}.** {describe(done, wanted, results)}", "", *figures_table(found, keys), ""]
+            lines += [f"**{title}.** {count_of(done, wanted)} {weights_of(done)}", "", *figures_table(found, keys), ""]
             if shipped:
                 groups[str(count)] = found
                 if count == len(scanners) - 1:
                     lines += [*left_out_table(done, manifest, results), ""]
-        if count == plan.HARM_SCANNERS:
+        if count == plan.SIDE_SCANNERS:
             for kind, planned in plan.harm(config, results).items():
                 if finished := complete(planned, results):
                     harmed = compare(finished, manifest, results, config["resamples"])
-                    lines += [f"### Where it may hurt: {kind}", "", describe(finished, planned, results), ""]
-                    lines += [*figures_table(harmed, FIGURES), ""]
+                    told = f"{count_of(finished, planned)} {weights_of(finished)}"
+                    lines += [f"### Where it may hurt: {kind}", "", told, "", *figures_table(harmed, FIGURES), ""]
+            for arms, planned in plan.rivals(config).items():
+                if finished := complete(planned, results):
+                    beside = compare(finished, manifest, results, config["resamples"])
+                    lines += [f"### A simple rival: {arms[0]} | {arms[1]}", "", count_of(finished, planned), ""]
+                    lines += [*figures_table(beside, FIGURES, arms), ""]
     lines += ["### The sweep, on inner validation", "", *sweep_table(config, results), ""]
     if groups:
         plot(path.parent / "evidence.png", groups)

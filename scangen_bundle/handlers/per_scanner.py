@@ -158,9 +158,8 @@ class ModelChoiceMetric(_PerScanner):
         if records:
             scans = self.manifest.iloc[self._row[[record["slide_id"] for record in records]]]
             classes = max(2, int(self.manifest["label"].max()) + 1)
-            even = {
-                f"probability_{c}": 1 / classes for c in range(classes)
-            }  # which figures there are hangs on the scans alone
+            # Which figures there are hangs on the scans alone, so any probabilities do.
+            even = {f"probability_{c}": 1 / classes for c in range(classes)}
             self._check_figure(figures(check_predictions(scans.assign(**even)), (self.figure,), threshold))
 
     def _check_figure(self, there: Iterable[str]) -> None:
