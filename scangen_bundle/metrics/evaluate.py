@@ -180,7 +180,7 @@ def _document(
     predictions: Predictions, figures: dict[str, Any], delong: dict[str, Any], **settings: Any
 ) -> dict[str, Any]:
     """What is written, in the module's layout."""
-    if predictions.classes > 2:
+    if predictions.classes > 2:  # the class of the highest probability is predicted: there is no threshold
         settings.update(dict.fromkeys(name for name in settings if name.startswith("threshold")))
     return {
         "schema_version": SCHEMA_VERSION,
