@@ -101,7 +101,7 @@ def main() -> None:
                     planned = plan.arms(config, results.found, scanners, count, shipped)
                     in_time = results.complete(plan.settings_of(planned), pool, end)
             if in_time and count == plan.SIDE_SCANNERS:
-                for kind in (*plan.harm(config, results.found).values(), *plan.rivals(config).values()):
+                for kind in (*plan.harm(config, results.found).values(), *plan.standardised(config).values()):
                     in_time = in_time and results.complete(plan.settings_of(kind), pool, end)
         pool.terminate()
     write_report(options.docs, config, manifest, results.found)

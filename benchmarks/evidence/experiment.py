@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from monai.optimizers import WarmupCosineSchedule
 from torch.utils.data import DataLoader
 
 from scangen_bundle.cohort import k_fold
-from scangen_bundle.data import PrepareBagBatch, SpecimenScannerSampler, collate_bags
+from scangen_bundle.data import PrepareBagBatch, ScannerMoments, SpecimenScannerSampler, collate_bags
 from scangen_bundle.handlers import EpochSeedHandler, GradientClipHandler, ScanGenLossHandler
 from scangen_bundle.losses import MaskedCrossEntropy, ScanGenLoss
 from scangen_bundle.metrics import auroc, coefficient_of_variation
@@ -32,8 +32,8 @@ class Setting:
         fold, seed: of the cross-validation; of weights and batches.
         weight, alpha: of ScanGen; weight 0 is the baseline.
         scenario: "paired"; "few": train on `few` specimens only; "confounded": a training specimen is seen on one
-            scanner only, which with 90 % probability is that of its label; "standardised": on features that are
-            `standardised` by scanner.
+            scanner only, which with 90 % probability is that of its label.
+        standardised: whether features are standardised by scanner (`--standardise True` of configs/train.yaml).
     """
 
     scanners: int
@@ -43,6 +43,7 @@ class Setting:
     weight: float
     alpha: float
     scenario: str = "paired"
+    standardised: bool = False
 
     @property
     def key(self) -> str:
@@ -75,32 +76,28 @@ def choose_rows(
     return train, val, split[split.split == "test"]
 
 
-def standardised(
-    features: Mapping[str, np.ndarray], manifest: pd.DataFrame, patients: Iterable[str], scanners: Sequence[str]
+def standardise(
+    features: Mapping[str, np.ndarray], manifest: pd.DataFrame, training: pd.DataFrame
 ) -> dict[str, np.ndarray]:
-    """Features with every scanner's mean and standard deviation made those of the training scanners, dimension by dimension.
+    """Features with every scanner's mean and standard deviation made those of the training scanners.
 
-    A scanner's moments are those of all tiles of the training patients' scans on it, whatever their labels; of a scanner that
-    is not trained on, too, as if a lab had scanned some glass on its new scanner.
+    As `scangen_bundle.data.fit_moments`: those of the training scans, and of scanners that are not trained on those of the
+    training patients' scans there, as if a lab had scanned some glass on its new scanner. Labels take no part.
 
     Args:
         features: [tiles, D] by slide_id.
         manifest: slide_id, patient_id and scanner of all of them.
-        patients: the training patients.
-        scanners: the training scanners.
+        training: its rows that are trained on.
     """
-    own = manifest[manifest.patient_id.isin(patients)]
-    moments = {}
-    for scanner, scans in own.groupby("scanner"):
-        tiles = np.concatenate([features[name] for name in scans.slide_id])
-        moments[scanner] = tiles.mean(axis=0), tiles.std(axis=0) + 1e-6
-    means, deviations = (np.stack([moments[name][part] for name in scanners]) for part in (0, 1))
-    mean, deviation = means.mean(axis=0), np.sqrt((deviations**2).mean(axis=0))
-    found = {}
-    for row in manifest.itertuples():
-        m, s = moments[row.scanner]
-        found[row.slide_id] = ((features[row.slide_id] - m) / s * deviation + mean).astype(np.float32)
-    return found
+    held_out = manifest[manifest.patient_id.isin(training.patient_id) & ~manifest.scanner.isin(training.scanner)]
+    groups = pd.concat([training, held_out]).groupby("scanner").slide_id
+    moments = ScannerMoments().fit(
+        {name: [features[scan] for scan in own] for name, own in groups}, list(training.scanner.unique())
+    )
+    return {
+        name: moments(torch.from_numpy(features[name]), scanner).numpy()
+        for name, scanner in zip(manifest.slide_id, manifest.scanner, strict=True)
+    }
 
 
 def as_items(scans: pd.DataFrame, features: Mapping[str, np.ndarray], numbers: Mapping[str, int]) -> list[dict]:
@@ -166,8 +163,8 @@ def run(
         `val_auroc` and `val_cov` of the chosen epoch, and `test`: probability of class 1 by `slide_id`.
     """
     rows = choose_rows(manifest, setting, config["folds"], config["few_specimens"])
-    if setting.scenario == "standardised":
-        features = standardised(features, manifest, rows[0].patient_id, rows[0].scanner.unique())
+    if setting.standardised:
+        features = standardise(features, manifest, rows[0])
     network, best = train(setting, *rows[:2], features, config)
     test = rows[2]
     probability = predict(network, collate_bags(as_items(test, features, number_ids(test))))

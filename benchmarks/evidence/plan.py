@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.evidence.experiment import Setting
 
 BASELINE_ALPHA = 0.16  # without weight it plays no part
-SIDE_SCANNERS = 3  # trained on in what is not the main comparison: harm and rivals
+SIDE_SCANNERS = 3  # trained on in what is not the main comparison: harm and standardised features
 
 
 def rotations(config: Mapping[str, Any], scanners: int, count: int) -> list[tuple[int, int]]:
@@ -75,21 +75,24 @@ def harm(
     return kinds
 
 
-def rivals(
+def standardised(
     config: Mapping[str, Any],
 ) -> dict[tuple[str, str], dict[tuple[int, int], list[tuple[Setting, Setting]]]]:
-    """By the names of both arms, as `arms`: what standardising the features by scanner does, beside ScanGen and with it."""
+    """By the names of both arms, as `arms`: what standardising features by scanner does, beside ScanGen, with it, and where the
+    scanner tells the label."""
     kinds: dict[tuple[str, str], dict[tuple[int, int], list[tuple[Setting, Setting]]]] = {}
     for seed, fold in product(range(config["seeds"]), range(config["training"]["folds"])):
         plain = Setting(SIDE_SCANNERS, seed, fold, seed, 0.0, BASELINE_ALPHA)
         scangen = replace(plain, **config["shipped"])
-        rival, both = (replace(setting, scenario="standardised") for setting in (plain, scangen))
+        confounded = replace(plain, scenario="confounded")
         pairs = {
-            ("without", "standardised"): (plain, rival),
-            ("with ScanGen", "standardised"): (scangen, rival),
-            ("with ScanGen", "standardised, with ScanGen"): (scangen, both),
+            ("without", "standardised"): (plain, plain),
+            ("with ScanGen", "standardised"): (scangen, plain),
+            ("with ScanGen", "standardised, with ScanGen"): (scangen, scangen),
+            ("confounded", "confounded, standardised"): (confounded, confounded),
         }
-        for names, pair in pairs.items():
+        for names, (first, second) in pairs.items():
+            pair = first, replace(second, standardised=True)
             kinds.setdefault(names, {}).setdefault((seed, seed), []).append(pair)
     return kinds
 

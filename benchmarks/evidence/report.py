@@ -187,10 +187,15 @@ def write_report(path: Path, config: Mapping[str, Any], manifest: pd.DataFrame, 
                     harmed = compare(finished, manifest, results, config["resamples"])
                     told = f"{count_of(finished, planned)} {weights_of(finished)}"
                     lines += [f"### Where it may hurt: {kind}", "", told, "", *figures_table(harmed, FIGURES), ""]
-            for arms, planned in plan.rivals(config).items():
+            for arms, planned in plan.standardised(config).items():
                 if finished := complete(planned, results):
                     beside = compare(finished, manifest, results, config["resamples"])
-                    lines += [f"### A simple rival: {arms[0]} | {arms[1]}", "", count_of(finished, planned), ""]
+                    lines += [
+                        f"### Features standardised by scanner: {arms[0]} | {arms[1]}",
+                        "",
+                        count_of(finished, planned),
+                        "",
+                    ]
                     lines += [*figures_table(beside, FIGURES, arms), ""]
     lines += ["### The sweep, on inner validation", "", *sweep_table(config, results), ""]
     if groups:

@@ -4,6 +4,7 @@ from scangen_bundle.data.augment import FeatureNoise
 from scangen_bundle.data.bags import BagDataset
 from scangen_bundle.data.collate import collate_bags
 from scangen_bundle.data.loader import PrefetchLoader
+from scangen_bundle.data.moments import ScannerMoments, fit_moments
 from scangen_bundle.data.prepare import PrepareBagBatch
 from scangen_bundle.data.records import class_weights, feature_identity, make_records
 from scangen_bundle.data.sampler import LengthBucketSampler, SpecimenScannerSampler
@@ -14,9 +15,11 @@ __all__ = [
     "LengthBucketSampler",
     "PrefetchLoader",
     "PrepareBagBatch",
+    "ScannerMoments",
     "SpecimenScannerSampler",
     "class_weights",
     "collate_bags",
     "feature_identity",
+    "fit_moments",
     "make_records",
 ]

@@ -11,6 +11,7 @@ from monai.transforms import Randomizable
 from torch.utils.data import Dataset
 
 from scangen_bundle.data.mapped import BagReader
+from scangen_bundle.data.moments import ScannerMoments
 from scangen_bundle.features.bag import check_finite
 
 
@@ -28,6 +29,7 @@ class BagDataset(Dataset):
         seed: of the draws.
         transform: applied to each item; for example an augmentation of features. A random one of MONAI's is seeded for each
             item by seed, epoch and index.
+        moments: to standardise features by scanner, before the transform; None, or without moments, leaves them as they are.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class BagDataset(Dataset):
         num_instances: int | None = None,
         seed: int = 0,
         transform: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        moments: ScannerMoments | None = None,
     ) -> None:
         if num_instances is not None and num_instances < 1:
             raise ValueError(f"expected num_instances of at least 1, got {num_instances}")
@@ -43,6 +46,7 @@ class BagDataset(Dataset):
         self.num_instances = num_instances
         self.seed = seed
         self.transform = transform
+        self.moments = moments
         # Shared memory, so that data-loader workers that live on over epochs see it change.
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
         self._reader = BagReader()
@@ -65,10 +69,10 @@ class BagDataset(Dataset):
         """A dictionary: `image` [N, D], `coords` [N, 2], `label, specimen, scanner` (int), `slide_id` (str).
 
         The image has the file's precision, float16 or float32, which `collate_bags` turns into float32 as it fills the batch;
-        a transform gets float32.
+        a transform gets float32; standardised features have it, too.
 
         Raises:
-            InputError: the bag is gone or damaged, or a vector has a NaN.
+            InputError: the bag is gone or damaged, a vector has a NaN, or the scanner has no moments.
         """
         record = self.data[index]
         features, coords = self._reader.read(
@@ -77,6 +81,8 @@ class BagDataset(Dataset):
         image = torch.from_numpy(features)
         if not surely_finite(image):
             check_finite(record["features_path"], features)
+        if self.moments:
+            image = self.moments(image, record["scanner_name"])
         item = {
             "image": image.float() if self.transform else image,
             "coords": torch.from_numpy(coords),

@@ -13,6 +13,7 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
+from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.handlers.gather import gather
@@ -53,7 +54,10 @@ def unwrap(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def load_weights(
-    network: torch.nn.Module, path: str | os.PathLike[str], expected: Mapping[str, Any] | None = None
+    network: torch.nn.Module,
+    path: str | os.PathLike[str],
+    expected: Mapping[str, Any] | None = None,
+    moments: ScannerMoments | None = None,
 ) -> dict:
     """Load a checkpoint's weights into `network` and give the checkpoint's description (`meta`).
 
@@ -62,9 +66,10 @@ def load_weights(
         path: a checkpoint that this bundle wrote.
         expected: entries of the description that must be equal, for example the encoder and the class names; of an entry
             that is a mapping, what both sides know.
+        moments: filled as well, with those that the network's features were standardised by, if they were.
 
     Raises:
-        InputError: another architecture, encoder, resolution or class list.
+        InputError: another architecture, encoder, resolution or class list, or standardised features without `moments`.
     """
     content = read_checkpoint(path)
     meta = dict(content.get("meta", {}))
@@ -87,6 +92,14 @@ def load_weights(
             f"is of another architecture: {len(different)} entries differ, first {first}: "
             f"expected {shapes.get(first, 'none')}, found {found.get(first, 'none')}",
             "set network_def as in the run that made the checkpoint",
+        )
+    standardised = content.get("moments", {})
+    if moments is not None:
+        moments.load_state_dict(standardised)
+    elif standardised:
+        problem = "was trained on features standardised by scanner, this configuration does not standardise them"
+        raise InputError(
+            path, problem, "give WeightsLoader and BagDataset their `moments`, as configs/inference.yaml does"
         )
     target.load_state_dict(content["network"])
     return meta
@@ -118,6 +131,7 @@ class CheckpointHandler:
         settings: plain values that the network is trained with. They travel as the entry `settings` of `meta`, and a run is
             gone on with only under the same ones: half of a schedule with another half makes no training that has a name.
         resume: False starts anew and replaces what is there.
+        moments: that features are standardised by; they travel in both files.
     """
 
     def __init__(
@@ -129,6 +143,7 @@ class CheckpointHandler:
         meta: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         resume: bool = True,
+        moments: ScannerMoments | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.network = network
@@ -137,6 +152,7 @@ class CheckpointHandler:
         self.meta = dict(meta or {})
         self.settings = dict(settings or {})
         self.resume = resume
+        self.moments = ScannerMoments() if moments is None else moments
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.STARTED, self.restore)
@@ -156,7 +172,7 @@ class CheckpointHandler:
                 f"holds the state of {sorted(content['run'])}, this configuration has {sorted(self.state)}",
                 "go on with the same configuration, or start anew with --resume False or another --run_name",
             )
-        load_weights(self.network, path, expected=self.meta)
+        load_weights(self.network, path, expected=self.meta, moments=self.moments)
         for name, item in self.state.items():
             item.load_state_dict(content["run"][name])
         max_epochs = engine.state.max_epochs
@@ -203,17 +219,17 @@ class CheckpointHandler:
             return
         weights = {name: value.detach().cpu() for name, value in unwrap(self.network).state_dict().items()}
         meta = {**self.meta, "settings": self.settings, "epoch": engine.state.epoch}
+        whole = {"network": weights, "meta": meta, "moments": self.moments.state_dict()}
         best_metric, best_epoch = -1.0, -1
         if self.evaluator is not None:
             best_metric = float(self.evaluator.state.best_metric)
             best_epoch = int(self.evaluator.state.best_metric_epoch)
             if best_epoch == engine.state.epoch:
-                save_checkpoint(self.folder / BEST, {"network": weights, "meta": meta})
+                save_checkpoint(self.folder / BEST, whole)
         save_checkpoint(
             self.folder / LAST,
             {
-                "network": weights,
-                "meta": meta,
+                **whole,
                 "run": {name: item.state_dict() for name, item in self.state.items()},
                 "engine": dict(engine.state_dict()),
                 "scaler": scaler.state_dict() if (scaler := getattr(engine, "scaler", None)) is not None else {},
@@ -242,15 +258,21 @@ class WeightsLoader:
     Args:
         path: the checkpoint.
         network: the module to fill.
-        expected: see `load_weights`.
+        expected, moments: see `load_weights`.
     """
 
-    def __init__(self, path: str, network: torch.nn.Module, expected: Mapping[str, Any] | None = None) -> None:
-        self.path, self.network, self.expected = path, network, dict(expected or {})
+    def __init__(
+        self,
+        path: str,
+        network: torch.nn.Module,
+        expected: Mapping[str, Any] | None = None,
+        moments: ScannerMoments | None = None,
+    ) -> None:
+        self.path, self.network, self.expected, self.moments = path, network, dict(expected or {}), moments
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        meta = load_weights(self.network, self.path, self.expected)
+        meta = load_weights(self.network, self.path, self.expected, self.moments)
         logger.info("weights of epoch %s from %s", meta.get("epoch", "?"), self.path)

@@ -211,7 +211,10 @@ class EvaluationHandler:
             )
         except ValueError as error:
             raise InputError(self.predictions.path, str(error), "mend the manifest or the test split") from error
-        metrics["settings"].update(threshold_source=source, class_names=self.class_names)
+        standardised = self.checkpoint is not None and bool(read_checkpoint(self.checkpoint).get("moments"))
+        metrics["settings"].update(
+            threshold_source=source, class_names=self.class_names, standardised_by_scanner=standardised
+        )
         return metrics
 
     def _evaluate_embeddings(self, table: pd.DataFrame, embeddings: np.ndarray) -> dict[str, Any]:

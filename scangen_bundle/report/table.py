@@ -44,7 +44,14 @@ def headline_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     rule = "-" * max(map(len, text))
     notes = ["AUROC per scanner with 95 % confidence intervals (patients resampled)."]
-    notes += ["* not seen in training"] if any(title.endswith(" *") for title in columns.values()) else []
+    if any(title.endswith(" *") for title in columns.values()):
+        standardised = any(metrics["settings"].get("standardised_by_scanner") for metrics in results.values())
+        but = (
+            " but for the mean and spread of its features, where these are standardised by scanner"
+            if standardised
+            else ""
+        )
+        notes.append(f"* not seen in training{but}")
     if any(item.method for estimates in rows.values() for item in estimates):
         notes += [
             "# exact: the figure is the same in every resample (perfect separation, or no or every specimen flips)"

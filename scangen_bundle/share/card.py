@@ -33,6 +33,12 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
             f"- Encoder of the features: {encoder['name']}, revision {encoder['revision']}, licence {encoder['licence']}, "
             f"trained on {encoder['trained_on']}" + (f", {encoder['source']}" if encoder["source"] else ""),
             f"- Scanners in training: {', '.join(metadata['training_scanners'])}",
+            "- Features: "
+            + (
+                "standardised by scanner, with moments that travel along"
+                if run.moments
+                else "as the encoder gives them"
+            ),
             f"- Code: version {metadata['version']}, commit {metadata['commit']}",
             "",
             "## Held-out patients",

@@ -15,6 +15,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.networks import MaskedMILModel
 
 DESCRIPTION = "slide_classifier"  # the key of our own part of the embedded metadata
+MOMENTS_FILE = "scanner_moments.pt"  # inside, of a network that takes features standardised by scanner
 
 
 class SlideClassifier(nn.Module):
@@ -101,7 +102,7 @@ def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule,
     remedy = "take the .ts that scripts/package_bundle.py wrote"
     if not os.path.isfile(path):
         raise InputError(path, "there is no such model file", remedy)
-    extra = ("site_reference.json",)
+    extra = ("site_reference.json", MOMENTS_FILE)
     try:
         network, metadata, files = load_net_with_metadata(os.fspath(path), map_location="cpu", more_extra_files=extra)
     except json.JSONDecodeError:

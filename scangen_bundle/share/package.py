@@ -19,7 +19,7 @@ from scangen_bundle.files import write_atomically
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.card import model_card
-from scangen_bundle.share.export import DESCRIPTION, export_torchscript
+from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, export_torchscript
 from scangen_bundle.share.reference import REFERENCE_FILE, build_reference
 from scangen_bundle.share.source import Source, read_source
 from scangen_bundle.share.trained_run import TrainedRun, read_trained_run, validate_again
@@ -81,10 +81,13 @@ def package_bundle(
         "num_features": run.meta["num_features"],
         "training_scanners": run.meta["training_scanners"],
         "features": features,
+        "standardised_by_scanner": run.moments.scanners,
     }
     numbers = json.dumps(reference.to_json(), allow_nan=False).encode()
     embedded = {**metadata, "timestamp": source.time, DESCRIPTION: description}
-    exported = export_torchscript(network, embedded, {REFERENCE_FILE: numbers})
+    moments = run.moments.state_dict()
+    beside = {REFERENCE_FILE: numbers} | ({MOMENTS_FILE: _saved(moments)} if moments else {})
+    exported = export_torchscript(network, embedded, beside)
     files = source.read()
     files["configs/inference.yaml"] = config.encode()
     # MONAI's `bundle.load` looks for JSON only.
@@ -92,7 +95,7 @@ def package_bundle(
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
     files["docs/model_card.md"] = model_card(metadata, run, reference).encode()
     files["models/model.pt"] = _saved(run.weights)
-    files["models/checkpoint.pt"] = _saved({"network": run.weights, "meta": run.meta})
+    files["models/checkpoint.pt"] = _saved({"network": run.weights, "meta": run.meta, "moments": moments})
     files["models/model.ts"] = exported
     files[f"models/{REFERENCE_FILE}"] = numbers
     if large := [path for path, content in files.items() if len(content) > LARGE]:
@@ -128,7 +131,7 @@ def build_network(config: str, run: TrainedRun) -> MaskedMILModel:
     from scangen_bundle.handlers.checkpoint import BEST, load_weights
 
     network = ConfigParser(yaml.safe_load(config)).get_parsed_content("network_def")
-    load_weights(network, run.folder / "models" / BEST)
+    load_weights(network, run.folder / "models" / BEST, moments=run.moments)
     return network.eval()
 
 

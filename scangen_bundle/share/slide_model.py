@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import FeatureBag
-from scangen_bundle.share.export import DESCRIPTION, load_exported
+from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, load_exported
 from scangen_bundle.share.reference import REFERENCE_FILE, SiteReference
-from scangen_bundle.share.statement import objections, refuse, state
+from scangen_bundle.share.statement import match_scanners, objections, refuse, state
 
 
 class SlideModel:
@@ -28,6 +30,7 @@ class SlideModel:
         description: our own part of it: name, task, class_names, num_features, training_scanners, features.
         features: identity of the training's features.
         reference: numbers of the validation patients.
+        moments: of scanners, where the network takes features standardised by them.
 
     Raises:
         InputError: the file is missing, damaged, or without metadata or validation numbers.
@@ -38,6 +41,9 @@ class SlideModel:
         if not files.get(REFERENCE_FILE):
             raise InputError(path, "has no validation numbers", "take the .ts that scripts/package_bundle.py wrote")
         self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
+        self.moments = ScannerMoments()
+        if files.get(MOMENTS_FILE):
+            self.moments.load_state_dict(torch.load(io.BytesIO(files[MOMENTS_FILE]), weights_only=True))
         self.description = self.metadata[DESCRIPTION]
         self.features = self.description["features"]
         self.allowed = allowed
@@ -50,7 +56,8 @@ class SlideModel:
             where: names the slide in messages.
 
         Raises:
-            InputError: the bag is empty or of another D, or the slide is refused.
+            InputError: the bag is empty or of another D, or the slide is refused, also where its file does not name a scanner
+                that the network's standardised features need to know.
         """
         if not len(bag):
             raise InputError(where, "the bag has no tile", "look at the slide")
@@ -59,7 +66,7 @@ class SlideModel:
             problem = f"its vectors have D = {bag.dim}, the model takes {self.description['num_features']}"
             raise InputError(where, problem, "extract the features with the model's encoder")
         with torch.no_grad():
-            probability, attention, embedding = self.network.explain(torch.from_numpy(bag.rows())[None], None)
+            probability, attention, embedding = self.network.explain(self._features(bag, where)[None], None)
         told = state(
             probability[0].numpy().astype(np.float64),
             embedding[0].numpy(),
@@ -68,3 +75,19 @@ class SlideModel:
         )
         warnings = refuse(where, objections(bag.attributes, self.features, told), self.allowed)
         return {**told, "warnings": warnings}, attention[0].numpy()
+
+    def _features(self, bag: FeatureBag, where: str) -> torch.Tensor:
+        """What the network takes, float32 [N, D]."""
+        features = torch.from_numpy(bag.rows())
+        if not self.moments:
+            return features
+        identified = str(bag.attributes.get("scanner", ""))
+        known = set(match_scanners(identified, self.reference) or [identified]) & set(self.moments.scanners)
+        if len(known) != 1:
+            found = f"its file names the scanner {identified!r}" if identified else "its file names no scanner"
+            expected = (
+                f"the network takes features standardised by scanner and knows {', '.join(self.moments.scanners)}"
+            )
+            problem = f"{found}, {expected}"
+            raise InputError(where, problem, "no result is given; train a network with scans of this scanner")
+        return self.moments(features, known.pop())

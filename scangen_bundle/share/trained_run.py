@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from scangen_bundle.data import collate_bags, make_records
-from scangen_bundle.data.bags import BagDataset
+from scangen_bundle.data import BagDataset, ScannerMoments, collate_bags, make_records
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag
@@ -35,6 +34,7 @@ class TrainedRun:
     Attributes:
         folder: of the run.
         weights: state of the network.
+        moments: that its features were standardised by, if they were.
         meta: the checkpoint's description: encoder, num_features, class_names, training_scanners, epoch.
         metrics: content of `metrics.json`.
         validation: predictions of the validation scans.
@@ -43,6 +43,7 @@ class TrainedRun:
 
     folder: Path
     weights: dict[str, torch.Tensor]
+    moments: ScannerMoments
     meta: dict[str, Any]
     metrics: dict[str, Any]
     validation: pd.DataFrame
@@ -114,7 +115,9 @@ def read_trained_run(folder: Path) -> TrainedRun:
         problem = f"{len(leaked)} patients were also trained on or validated on, for example {leaked[0]}"
         raise InputError(folder / "predictions.csv", problem, "evaluate on the test split")
     validation = read_predictions(folder / "val_predictions.csv")
-    return TrainedRun(folder, content["network"], meta, evaluated.metrics, validation, encoder)
+    moments = ScannerMoments()
+    moments.load_state_dict(content.get("moments", {}))
+    return TrainedRun(folder, content["network"], moments, meta, evaluated.metrics, validation, encoder)
 
 
 def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) -> tuple[Validation, dict[str, Any]]:
@@ -136,7 +139,7 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
     records = make_records(table, features_dir, num_features=run.meta["num_features"], num_classes=classes)
     model = SlideClassifier(network)
     probabilities, embeddings, identified = [], [], []
-    dataset = BagDataset(records)
+    dataset = BagDataset(records, moments=run.moments)
     for index, record in enumerate(records):
         batch = collate_bags([dataset[index]])
         with torch.no_grad():

@@ -8,6 +8,8 @@ import pytest
 from monai.bundle import create_workflow
 from sklearn.metrics import roc_auc_score
 
+from scangen_bundle.handlers.checkpoint import read_checkpoint
+
 from .conftest import UNSEEN
 
 
@@ -103,6 +105,31 @@ def test_inference_writes_probabilities_and_attention_with_its_physical_size(tra
         image = nibabel.load(tmp_path / "out" / "attention" / f"{slide_id}.nii.gz")
         # four raster pixels along a tile of 224 px at 0.5 µm/px
         assert image.header.get_zooms()[0] == pytest.approx(224 * 0.5 / 4 / 1000, rel=1e-4)
+
+
+def test_a_network_of_standardised_features_is_evaluated_and_inferred_on_them_unasked(bundle, tmp_path):
+    where = ("--output_dir", str(bundle.outputs), "--run_name", "standardised")
+    bundle.train("standardised", "--unseen_scanners", f"['{UNSEEN}']", "--standardise", "True")
+    configs = "['configs/train.yaml','configs/evaluate.yaml']"
+    ended = bundle.run("evaluating", configs, *where, "--unseen_scanners", f"['{UNSEEN}']", "--resamples", "100")
+    assert "* not seen in training but for the mean and spread of its features" in ended.stdout
+    bundle.run("inferring", "configs/inference.yaml", *where, "--prediction_dir", str(tmp_path))
+    evaluated, inferred = (pd.read_csv(f / "predictions.csv") for f in (bundle.outputs / "standardised", tmp_path))
+    both = evaluated.merge(inferred, on="slide_id")
+    assert set(both.scanner_x) == {f"scanner-{number}" for number in range(1, 7)}
+    assert both.probability_x.to_numpy() == pytest.approx(both.probability_y.to_numpy(), abs=1e-6)
+    moments = read_checkpoint(bundle.outputs / "standardised" / "models" / "best.pt")["moments"]
+    assert set(moments["scanners"]) == set(both.scanner_x)
+
+    manifest = pd.read_csv(bundle.data / "manifest.csv")
+    manifest["scanner"] = manifest.scanner.replace(UNSEEN, "scanner-7")
+    manifest.to_csv(bundle.data / "renamed.csv", index=False)
+    renamed = ("--manifest_path", str(bundle.data / "renamed.csv"), "--prediction_dir", str(tmp_path / "renamed"))
+    refused = bundle.run("inferring", "configs/inference.yaml", *where, *renamed, fails=True)
+    assert "error: scanner scanner-7: " in refused.stderr
+    assert not (tmp_path / "renamed" / "predictions.csv").exists()
+    ended = bundle.run("inferring", "configs/inference.yaml", *where, *renamed, "--new_scanners", "True")
+    assert "scanner scanner-7 is new: its moments are those of its 12 scans at hand" in ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(

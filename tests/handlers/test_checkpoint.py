@@ -2,12 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from ignite.engine import Events
 from ignite.metrics import MetricsLambda
 from monai.handlers import ValidationHandler
 
+from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
 from scangen_bundle.handlers.checkpoint import BEST, LAST, CheckpointHandler, load_weights, read_checkpoint
 from scangen_bundle.handlers.early_stop import EarlyStopHandler
@@ -120,6 +122,34 @@ def test_features_of_another_resolution_are_refused_and_what_they_do_not_tell_is
     with pytest.raises(InputError, match=r"trained with features\.mpp 0\.5, this run has 28\.97"):
         load_weights(Network(), tmp_path / LAST, expected={"features": {"encoder": "uni", "mpp": 28.97}})
     load_weights(Network(), tmp_path / LAST, expected={"features": {"encoder": "uni", "tile_px": 224}})
+
+
+def moments_of_one_scanner():
+    return ScannerMoments().fit({"s": [np.random.default_rng(0).normal(size=(9, 4))]}, ["s"])
+
+
+def test_the_scanners_moments_travel_with_the_network(tmp_path):
+    moments, image = moments_of_one_scanner(), torch.randn(3, 4)
+    train(tmp_path, 1, moments=moments)
+    found = ScannerMoments()
+    load_weights(Network(), tmp_path / LAST, moments=found)
+    assert torch.equal(found(image, "s"), moments(image, "s"))
+    resumed = ScannerMoments().fit({"s": [np.ones((2, 4)), np.zeros((2, 4))]}, ["s"])  # bags that changed meanwhile
+    train(tmp_path, 2, moments=resumed)
+    assert torch.equal(resumed(image, "s"), moments(image, "s"))
+
+
+def test_a_network_of_standardised_features_is_not_used_on_others(tmp_path):
+    train(tmp_path, 1, moments=moments_of_one_scanner())
+    with pytest.raises(InputError, match=r"trained on features standardised by scanner.*give WeightsLoader"):
+        load_weights(Network(), tmp_path / LAST)
+
+
+def test_a_network_of_plain_features_leaves_them_as_they_are(tmp_path):
+    train(tmp_path, 1)
+    left = moments_of_one_scanner()
+    load_weights(Network(), tmp_path / LAST, moments=left)
+    assert not left
 
 
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,12 +86,12 @@ def make_run(folder: Path, encoder: str = "efficientnet-lite0") -> tuple[Path, P
     return run, features
 
 
-def predict(network: MaskedMILModel, bag: Path) -> float:
-    """Probability of class 1, without the code under test."""
+def predict(network: MaskedMILModel, bag: Path, change: Callable[[np.ndarray], np.ndarray] = np.asarray) -> float:
+    """Probability of class 1 from the bag's features, or from what `change` makes of them, without the code under test."""
     import h5py
 
     with h5py.File(bag) as file:
-        image = torch.from_numpy(file["features"][()].astype(np.float32))
+        image = torch.from_numpy(change(file["features"][()].astype(np.float32)))
         coords = torch.from_numpy(file["coords"][()])
     item = {"image": image, "coords": coords, "label": 0, "specimen": 0, "scanner": 0, "slide_id": "x"}
     batch = collate_bags([item])

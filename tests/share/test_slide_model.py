@@ -1,12 +1,19 @@
+import shutil
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag, write_bag
+from scangen_bundle.handlers.checkpoint import BEST, read_checkpoint, save_checkpoint
+from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.share.package import package_bundle
 from scangen_bundle.share.slide_model import SlideModel
 from tests.features.bags import make_attributes, make_bag_arrays
-from tests.share.conftest import write_features
+from tests.share.conftest import DIM, SCANNERS, predict, write_features
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +47,62 @@ def test_vectors_of_another_length_are_refused_even_where_the_encoder_is_allowed
     write_bag(tmp_path / "short.h5", features, coords.astype(np.int64), make_attributes())
     with pytest.raises(InputError, match="D = 4, the model takes 1280"):
         SlideModel(packed[1], frozenset({"other_encoder"}))(open_bag(tmp_path / "short.h5"), "short.h5")
+
+
+SHIFT = {"scanner-1": 2.0, "scanner-2": -3.0}  # means of two scanners whose features have the spread of the target
+
+
+def standardised_run(trained_run, folder):
+    """The run as if it had been trained on standardised features: x - 2 on scanner-1, x + 3 on scanner-2."""
+    run, features = folder / "run", trained_run[1]
+    shutil.copytree(trained_run[0], run)
+    content = read_checkpoint(run / "models" / BEST)
+    ones = torch.ones(DIM)
+    scanners = {name: {"mean": shift * ones, "deviation": ones} for name, shift in SHIFT.items()}
+    content["moments"] = {"target": {"mean": 0 * ones, "deviation": ones}, "scanners": scanners}
+    save_checkpoint(run / "models" / BEST, content)
+    network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
+    network.load_state_dict(content["network"])
+    for name in ("val_predictions.csv", "predictions.csv"):
+        table = pd.read_csv(run / name)
+        table["probability"] = [
+            predict(network, features / f"{row.slide_id}.h5", lambda image, shift=SHIFT[row.scanner]: image - shift)
+            for row in table.itertuples()
+        ]
+        table.to_csv(run / name, index=False)
+    return run
+
+
+@pytest.fixture(scope="module")
+def standardised(checkout, trained_run, tmp_path_factory):
+    """(run folder, archive and network of its package)"""
+    folder = tmp_path_factory.mktemp("standardised")
+    run = standardised_run(trained_run, folder)
+    return run, package_bundle(checkout, run, str(trained_run[1]), "egfr", folder / "dist")
+
+
+def test_features_are_standardised_by_the_scanner_that_the_file_names(standardised, trained_run):
+    run, package = standardised
+    model = SlideModel(package.network)
+    assert model.description["standardised_by_scanner"] == list(SCANNERS)
+    for row in pd.read_csv(run / "predictions.csv").head(4).itertuples():
+        told, _ = model(open_bag(trained_run[1] / f"{row.slide_id}.h5"), row.slide_id)
+        assert told["probability"]["positive"] == pytest.approx(row.probability, abs=1e-5)
+        assert told["scanner"]["training_name"] == row.scanner
+
+
+def test_a_slide_of_a_scanner_without_moments_is_refused(standardised, tmp_path):
+    write_features(tmp_path / "a.h5", "a", "scanner-3", 0, np.random.default_rng(5))
+    with pytest.raises(
+        InputError, match=r"names the scanner 'maker-scanner-3', .*knows scanner-1, scanner-2 -> no result"
+    ):
+        SlideModel(standardised[1].network)(open_bag(tmp_path / "a.h5"), "a.h5")
+
+
+def test_the_packed_checkpoint_keeps_the_moments_and_the_card_says_so(standardised, tmp_path):
+    with zipfile.ZipFile(standardised[1].archive) as file:
+        file.extractall(tmp_path)
+    (checkpoint,) = tmp_path.glob("*/models/checkpoint.pt")
+    assert read_checkpoint(checkpoint)["moments"]["scanners"].keys() == set(SCANNERS)
+    (card,) = tmp_path.glob("*/docs/model_card.md")
+    assert "- Features: standardised by scanner" in card.read_text()
