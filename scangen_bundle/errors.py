@@ -48,6 +48,12 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def listed(title: str, problems: Sequence[object], most: int = 100) -> str:
+    """A title and a line for each problem, as the problem of one `InputError`; of very many the first, and how many more."""
+    more = [f"... and {len(problems) - most} more"] if len(problems) > most else []
+    return "\n  ".join([title, *map(str, problems[:most]), *more]) + "\n"
+
+
 def check_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse names in an option that do not exist.
 

@@ -9,7 +9,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from scangen_bundle.data import LengthBucketSampler
-from scangen_bundle.errors import InputError, find_input_error
+from scangen_bundle.errors import InputError, find_input_error, listed
 from scangen_bundle.settings import unknown_settings
 
 SCRIPT = """
@@ -33,6 +33,13 @@ def test_an_input_error_is_shown_alone_through_any_wrapper(bundle_root):
     ended = run("InputError('m.csv row 3', 'no patient_id', 'fill it in')", bundle_root)
     assert ended.returncode == 1
     assert ended.stderr == "error: m.csv row 3: no patient_id -> fill it in\n"
+
+
+def test_of_very_many_problems_the_first_are_listed_and_the_others_counted():
+    assert listed("3 problems", ["a", "b", "c"]) == "3 problems\n  a\n  b\n  c\n"
+    lines = listed("20000 problems", [f"row {row}" for row in range(2, 20_002)]).splitlines()
+    assert lines[1:101] == [f"  row {row}" for row in range(2, 102)]
+    assert lines[101:] == ["  ... and 19900 more"]
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from scangen_bundle.cohort.manifest import UNLABELLED, listed
-from scangen_bundle.errors import InputError
+from scangen_bundle.cohort.manifest import UNLABELLED
+from scangen_bundle.errors import InputError, listed
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ import csv
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, listed
 from scangen_bundle.files import write_atomically
 
 IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
@@ -44,11 +44,6 @@ class Violation(NamedTuple):
     def __str__(self) -> str:
         row = f"row {self.line}, " if self.line else ""
         return f"{row}column {self.column}: {self.problem}"
-
-
-def listed(title: str, problems: Iterable[object]) -> str:
-    """A title and one line per problem, as the problem of one InputError."""
-    return "\n  ".join([title, *map(str, problems)]) + "\n"
 
 
 def load_manifest(

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from scangen_bundle.cohort.manifest import SPLITS, UNLABELLED, listed
-from scangen_bundle.errors import InputError, some
+from scangen_bundle.cohort.manifest import SPLITS, UNLABELLED
+from scangen_bundle.errors import InputError, listed, some
 from scangen_bundle.files import write_atomically
 
 logger = logging.getLogger(__name__)

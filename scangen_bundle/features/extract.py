@@ -20,7 +20,7 @@ import pandas as pd
 
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.encoders import Encoder
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, listed
 from scangen_bundle.features.locks import lock_file
 from scangen_bundle.features.open import open_bag
 from scangen_bundle.features.pool import Failure, Message, ReaderPool, SlideEnd
@@ -34,7 +34,7 @@ from scangen_bundle.slides import SlideReader
 
 logger = logging.getLogger(__name__)
 
-LISTED = 10
+LISTED = 10  # of what failures.csv and the folder tell in full
 PICTURES = "tissue"  # folder below that of the bags
 
 
@@ -156,9 +156,10 @@ class ExtractionJob:
             total = sum(map(len, (summary.made, summary.kept, summary.elsewhere, summary.failed)))
             error = InputError(
                 self.output_dir / "failures.csv",
-                _listed(
+                listed(
                     f"{len(summary.failed)} of {total} slides failed",
                     [f"{slide}: {problem}" for slide, problem in summary.failed.items()],
+                    LISTED,
                 ),
                 "mend or take out what it names and run again; the finished bags are kept",
             )
@@ -257,7 +258,7 @@ class ExtractionJob:
         if refused:
             raise InputError(
                 self.output_dir,
-                _listed("bags in it are not what is asked for, and were not touched", refused),
+                listed("bags in it are not what is asked for, and were not touched", refused, LISTED),
                 "choose another output folder (features_dir), or move those bags away",
             )
         return finished
@@ -395,8 +396,3 @@ def _halves(folder: Path) -> dict[str, list[Path]]:
     for path in (*folder.glob(".*.tmp.h5"), *(folder / PICTURES).glob(".*.tmp.jpg")):
         found.setdefault(path.name[1:].rsplit(".", 3)[0], []).append(path)
     return found
-
-
-def _listed(title: str, problems: list[str]) -> str:
-    rest = [f"... and {len(problems) - LISTED} more"] if len(problems) > LISTED else []
-    return "\n  ".join([title, *problems[:LISTED], *rest])
