@@ -22,7 +22,7 @@ from scangen_bundle.share.card import model_card
 from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, export_torchscript
 from scangen_bundle.share.reference import REFERENCE_FILE, build_reference
 from scangen_bundle.share.source import Source, read_source
-from scangen_bundle.share.trained_run import TrainedRun, read_trained_run, validate_again
+from scangen_bundle.share.trained_run import TrainedRun, names_of_scanners, read_trained_run, validate_again
 
 LARGE = 25 * 2**20  # the zoo's limit; larger files are hosted elsewhere and named in large_files.yml
 NOT_STATED = "not stated by whoever packed this network"
@@ -81,7 +81,7 @@ def package_bundle(
         "num_features": run.meta["num_features"],
         "training_scanners": run.meta["training_scanners"],
         "features": features,
-        "standardised_by_scanner": run.moments.scanners,
+        "standardised_by_scanner": names_of_scanners(run, features_dir),
     }
     numbers = json.dumps(reference.to_json(), allow_nan=False).encode()
     embedded = {**metadata, "timestamp": source.time, DESCRIPTION: description}

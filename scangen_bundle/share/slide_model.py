@@ -15,7 +15,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.features import FeatureBag
 from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, load_exported
 from scangen_bundle.share.reference import REFERENCE_FILE, SiteReference
-from scangen_bundle.share.statement import match_scanners, objections, refuse, state
+from scangen_bundle.share.statement import objections, refuse, state
 
 
 class SlideModel:
@@ -27,7 +27,8 @@ class SlideModel:
 
     Attributes:
         metadata: embedded in the file.
-        description: our own part of it: name, task, class_names, num_features, training_scanners, features.
+        description: our own part of it: name, task, class_names, num_features, training_scanners, features,
+            standardised_by_scanner.
         features: identity of the training's features.
         reference: numbers of the validation patients.
         moments: of scanners, where the network takes features standardised by them.
@@ -82,12 +83,11 @@ class SlideModel:
         if not self.moments:
             return features
         identified = str(bag.attributes.get("scanner", ""))
-        known = set(match_scanners(identified, self.reference) or [identified]) & set(self.moments.scanners)
-        if len(known) != 1:
+        names = self.description["standardised_by_scanner"]
+        matching = [name for name, spelled in names.items() if identified and identified in (name, *spelled)]
+        if len(matching) != 1:
             found = f"its file names the scanner {identified!r}" if identified else "its file names no scanner"
-            expected = (
-                f"the network takes features standardised by scanner and knows {', '.join(self.moments.scanners)}"
-            )
-            problem = f"{found}, {expected}"
+            known = ", ".join("/".join(dict.fromkeys((name, *spelled))) for name, spelled in names.items())
+            problem = f"{found}, the network takes features standardised by scanner and knows {known}"
             raise InputError(where, problem, "no result is given; train a network with scans of this scanner")
-        return self.moments(features, known.pop())
+        return self.moments(features, matching[0])

@@ -120,6 +120,21 @@ def read_trained_run(folder: Path) -> TrainedRun:
     return TrainedRun(folder, content["network"], moments, meta, evaluated.metrics, validation, encoder)
 
 
+def names_of_scanners(run: TrainedRun, features_dir: str) -> dict[str, list[str]]:
+    """The scanners that the run's moments are of, each with the names that its slide files give; empty without moments.
+
+    Validation does not tell those of scanners that were held out.
+    """
+    splits = pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
+    splits = splits[splits["split"] != "test"]
+    names: dict[str, set[str]] = {scanner: set() for scanner in run.moments.scanners}
+    for slide_id, scanner in zip(splits["slide_id"], splits["scanner"], strict=True):
+        path = Path(features_dir) / f"{slide_id}.h5"
+        if scanner in names and path.is_file():
+            names[scanner].add(str(open_bag(path).attributes.get("scanner", "")))
+    return {scanner: sorted(found - {""}) for scanner, found in names.items()}
+
+
 def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) -> tuple[Validation, dict[str, Any]]:
     """Run the network over the validation bags: embeddings, and a check that these weights made the run's predictions.
 

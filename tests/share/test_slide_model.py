@@ -84,7 +84,7 @@ def standardised(checkout, trained_run, tmp_path_factory):
 def test_features_are_standardised_by_the_scanner_that_the_file_names(standardised, trained_run):
     run, package = standardised
     model = SlideModel(package.network)
-    assert model.description["standardised_by_scanner"] == list(SCANNERS)
+    assert model.description["standardised_by_scanner"] == {name: [f"maker-{name}"] for name in SCANNERS}
     for row in pd.read_csv(run / "predictions.csv").head(4).itertuples():
         told, _ = model(open_bag(trained_run[1] / f"{row.slide_id}.h5"), row.slide_id)
         assert told["probability"]["positive"] == pytest.approx(row.probability, abs=1e-5)
@@ -94,7 +94,7 @@ def test_features_are_standardised_by_the_scanner_that_the_file_names(standardis
 def test_a_slide_of_a_scanner_without_moments_is_refused(standardised, tmp_path):
     write_features(tmp_path / "a.h5", "a", "scanner-3", 0, np.random.default_rng(5))
     with pytest.raises(
-        InputError, match=r"names the scanner 'maker-scanner-3', .*knows scanner-1, scanner-2 -> no result"
+        InputError, match=r"the scanner 'maker-scanner-3', .*knows scanner-1/maker-scanner-1, scanner-2/.* -> no"
     ):
         SlideModel(standardised[1].network)(open_bag(tmp_path / "a.h5"), "a.h5")
 
@@ -106,3 +106,24 @@ def test_the_packed_checkpoint_keeps_the_moments_and_the_card_says_so(standardis
     assert read_checkpoint(checkpoint)["moments"]["scanners"].keys() == set(SCANNERS)
     (card,) = tmp_path.glob("*/docs/model_card.md")
     assert "- Features: standardised by scanner" in card.read_text()
+
+
+def test_a_scanner_held_out_is_known_by_the_name_in_its_files(checkout, trained_run, tmp_path):
+    run, features = standardised_run(trained_run, tmp_path), tmp_path / "features"
+    shutil.copytree(trained_run[1], features)
+    write_features(features / "p0-scanner-3.h5", "p0-scanner-3", "scanner-3", 0, np.random.default_rng(5))
+    splits = pd.read_csv(run / "splits.csv")
+    held_out = splits[splits.slide_id == "p0-scanner-1"].assign(
+        slide_id="p0-scanner-3", scanner="scanner-3", split="excluded"
+    )
+    pd.concat([splits, held_out]).to_csv(run / "splits.csv", index=False)
+    content = read_checkpoint(run / "models" / BEST)
+    content["moments"]["scanners"]["scanner-3"] = content["moments"]["scanners"]["scanner-1"]
+    save_checkpoint(run / "models" / BEST, content)
+    model = SlideModel(package_bundle(checkout, run, str(features), "egfr", tmp_path / "dist").network)
+    told, _ = model(open_bag(features / "p0-scanner-3.h5"), "p0-scanner-3")
+    network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
+    network.load_state_dict(content["network"])
+    expected = predict(network, features / "p0-scanner-3.h5", lambda image: image - SHIFT["scanner-1"])
+    assert told["probability"]["positive"] == pytest.approx(expected, abs=1e-5)
+    assert not told["scanner"]["known_to_training"]
