@@ -17,9 +17,8 @@ from scangen_bundle.features.progress import with_bar
 
 logger = logging.getLogger(__name__)
 
-TILES_PER_SCAN = (
-    1024  # that are looked at, evenly spaced: moments need no more, and large scans shall not outweigh others
-)
+# Of a scan, evenly spaced tiles that are looked at: moments need no more, and large scans shall not outweigh others.
+TILES_PER_SCAN = 1024
 FEWEST_SCANS = 5  # of a scanner, below which its moments are a few patients' rather than the scanner's
 MOST_GAIN = 10.0  # a feature that hardly varies on a scanner says little there, and is not blown up without bound
 
