@@ -16,6 +16,7 @@ from scangen_bundle.data import BagDataset, ScannerMoments, collate_bags, make_r
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 from scangen_bundle.features import open_bag
+from scangen_bundle.features.progress import with_bar
 from scangen_bundle.metrics.predictions import probability_columns
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.export import SlideClassifier
@@ -128,9 +129,11 @@ def names_of_scanners(run: TrainedRun, features_dir: str) -> dict[str, list[str]
     splits = pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
     splits = splits[splits["split"] != "test"]
     names: dict[str, set[str]] = {scanner: set() for scanner in run.moments.scanners}
-    for slide_id, scanner in zip(splits["slide_id"], splits["scanner"], strict=True):
+    splits = splits[splits["scanner"].isin(names)]
+    scans = list(zip(splits["slide_id"], splits["scanner"], strict=True))
+    for slide_id, scanner in with_bar(scans, "names of scanners"):
         path = Path(features_dir) / f"{slide_id}.h5"
-        if scanner in names and path.is_file():
+        if path.is_file():
             names[scanner].add(str(open_bag(path).attributes.get("scanner", "")))
     return {scanner: sorted(found - {""}) for scanner, found in names.items()}
 

@@ -3,7 +3,6 @@
 import io
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -105,6 +104,10 @@ def cohort(tmp_path):
     return manifest.assign(split=np.where(number < 7, "train", np.where(number < 9, "val", "test")))
 
 
+def fit(manifest):
+    return fit_moments(manifest, "", num_features=FEATURES, num_classes=2)
+
+
 def scans_of(manifest):
     return {
         scanner: [np.array(open_bag(path).features) for path in own.features_path]
@@ -113,11 +116,11 @@ def scans_of(manifest):
 
 
 def test_training_patients_alone_count(cohort):
-    moments = fit_moments(cohort, "")
+    moments = fit(cohort)
     expected = ScannerMoments().fit(scans_of(cohort[cohort.split == "train"]), sorted(cohort.scanner.unique()))
     for row in cohort[cohort.split == "test"].itertuples():
         write_cohort_bag(row.features_path, row.slide_id, np.full((3, FEATURES), 1e6, np.float32))
-    again = fit_moments(cohort, "")
+    again = fit(cohort)
     image = torch.randn(5, FEATURES)
     for scanner in expected.scanners:
         assert torch.equal(moments(image, scanner), expected(image, scanner))
@@ -126,7 +129,7 @@ def test_training_patients_alone_count(cohort):
 
 def test_a_scanner_held_out_gets_moments_but_does_not_shape_the_others(cohort):
     held_out = hold_out_scanner(cohort, "scanner 2", True)
-    moments = fit_moments(held_out, "")
+    moments = fit(held_out)
     patients = cohort[cohort.split == "train"]
     expected = ScannerMoments().fit(scans_of(patients), ["scanner 0", "scanner 1"])
     image = torch.randn(5, FEATURES)
@@ -138,30 +141,47 @@ def test_a_scan_that_the_user_left_out_does_not_count(cohort):
     left_out = cohort.assign(split=cohort.split.mask(cohort.slide_id == "p000_s1", "excluded"))
     expected = ScannerMoments().fit(scans_of(left_out[left_out.split == "train"]), sorted(cohort.scanner.unique()))
     image = torch.randn(5, FEATURES)
-    assert torch.equal(fit_moments(left_out, "")(image, "scanner 1"), expected(image, "scanner 1"))
+    assert torch.equal(fit(left_out)(image, "scanner 1"), expected(image, "scanner 1"))
 
 
 def test_a_scanner_of_validation_alone_is_refused_before_training(cohort):
     renamed = cohort.assign(scanner=cohort.scanner.mask(cohort.slide_id == "p007_s1", "scanner 9"))
     with pytest.raises(InputError, match="scanner 9: "):
-        fit_moments(renamed, "")
+        fit(renamed)
 
 
 def test_moments_of_few_scans_are_told(cohort, caplog):
     few = cohort.assign(split=cohort.split.mask(cohort.patient_id.isin(["p001", "p002", "p003"]), "excluded"))
-    fit_moments(few, "")
-    assert "the moments of scanner scanner 0 are those of 4 scans only" in caplog.text
+    fit(few)
+    assert "the moments of scanner scanner 0 are those of 4 patients only" in caplog.text
 
 
-def test_of_a_large_scan_evenly_spaced_tiles_are_looked_at(tmp_path, monkeypatch):
+def test_of_a_large_scan_evenly_spaced_tiles_are_looked_at(cohort, monkeypatch):
     monkeypatch.setattr(moments_module, "TILES_PER_SCAN", 3)
+    one = cohort[cohort.slide_id == "p000_s0"]
     features = np.random.default_rng(0).normal(size=(9, FEATURES)).astype(np.float32)
-    write_cohort_bag(tmp_path / "a.h5", "a", features)
-    row = {"slide_id": "a", "patient_id": "p", "scanner": "s", "split": "train", "features_path": ""}
-    moments = fit_moments(pd.DataFrame([row]), str(tmp_path))
-    np.testing.assert_allclose(
-        moments.state_dict()["scanners"]["s"]["mean"], features[[0, 4, 8]].mean(axis=0), rtol=1e-6
-    )
+    write_cohort_bag(one.features_path.item(), "p000_s0", features)
+    mean = fit(one).state_dict()["scanners"]["scanner 0"]["mean"]
+    np.testing.assert_allclose(mean, features[[0, 4, 8]].mean(axis=0), rtol=1e-6)
+
+
+def test_bags_of_a_scanner_held_out_are_checked_like_those_trained_on(cohort):
+    held_out = hold_out_scanner(cohort, "scanner 2", True)
+    path = held_out[held_out.slide_id == "p000_s2"].features_path.item()
+    write_cohort_bag(path, "p000_s2", np.zeros((3, FEATURES), np.float32), encoder="another")
+    with pytest.raises(InputError, match=r"p000_s2.*encoder is 'another', that of .* is 'fake'"):
+        fit(held_out)
+
+
+def test_scanners_of_test_patients_alone_are_told_before_training(cohort, caplog):
+    fit(cohort.assign(scanner=cohort.scanner.mask(cohort.slide_id == "p011_s1", "scanner 9")))
+    assert "no training patient was scanned on scanner 9: `run evaluating` will refuse" in caplog.text
+
+
+def test_many_scans_of_one_patient_are_no_more_than_one(cohort, caplog):
+    one = cohort.assign(patient_id=cohort.patient_id.mask(cohort.split == "train", "p000"))
+    fit(one)
+    assert "the moments of scanner scanner 0 are those of 1 patients only" in caplog.text
 
 
 def records_of(manifest):
@@ -169,7 +189,7 @@ def records_of(manifest):
 
 
 def test_the_dataset_standardises_what_it_draws(cohort):
-    moments = fit_moments(cohort, "")
+    moments = fit(cohort)
     for index in (0, 1):
         plain, item = (
             BagDataset(records_of(cohort), num_instances=5, moments=given)[index] for given in (None, moments)
@@ -180,7 +200,7 @@ def test_the_dataset_standardises_what_it_draws(cohort):
 
 
 def test_a_new_scanner_is_refused_or_gets_the_moments_of_its_own_scans(cohort):
-    state = fit_moments(cohort, "").state_dict()
+    state = fit(cohort).state_dict()
     others = cohort.assign(scanner=cohort.scanner.replace("scanner 1", "new"))
     refusing = ScannerMoments(records_of(others))
     with pytest.raises(InputError, match="scanner new: "):
@@ -196,16 +216,11 @@ def test_a_new_scanner_is_refused_or_gets_the_moments_of_its_own_scans(cohort):
 
 def test_a_new_scanner_of_too_few_scans_is_refused(cohort):
     others = cohort.assign(scanner=cohort.scanner.mask(cohort.slide_id == "p000_s1", "new"))
-    with pytest.raises(InputError, match=r"scanner new: has 1 scans; .* need 5"):
-        ScannerMoments(records_of(others), new_scanners=True).load_state_dict(fit_moments(cohort, "").state_dict())
+    with pytest.raises(InputError, match=r"scanner new: has scans of 1 patients; .* need 5"):
+        ScannerMoments(records_of(others), new_scanners=True).load_state_dict(fit(cohort).state_dict())
 
 
 def test_without_moments_scanners_are_not_looked_at(cohort):
     moments = ScannerMoments(records_of(cohort))
     moments.load_state_dict({})
     assert not moments
-
-
-def test_a_scanner_whose_scans_have_no_tile_is_named():
-    with pytest.raises(InputError, match="scanner b: none of its scans has a tile"):
-        ScannerMoments().fit({"a": [np.ones((2, 3))], "b": [np.zeros((0, 3))]}, ["a"])
