@@ -26,6 +26,12 @@ lint: env  ## ruff, mypy, import contract
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
+reference: env  ## record what the pipeline gives on a small phantom (this machine), to compare later code with
+	$(PY) scripts/reference.py record outputs/reference
+
+reference-check: env  ## run the pipeline again and compare with the record, byte for byte
+	$(PY) scripts/reference.py compare outputs/reference
+
 bench-readers: env  ## slide readers beside the decoding limit, OpenSlide and MONAI (SLIDE=some.svs adds a real one)
 	$(PY) -m benchmarks.readers $(if $(SLIDE),--slide $(SLIDE))
 
@@ -55,4 +61,4 @@ evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens 
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m benchmarks.evidence --dataset_dir data/evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence
+.PHONY: help env demo deploy-env deploy-demo test lint reference reference-check bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence
