@@ -33,32 +33,32 @@ reference-check: env  ## run the pipeline again and compare with the record, byt
 	$(PY) scripts/reference.py compare outputs/reference
 
 bench-readers: env  ## slide readers beside the decoding limit, OpenSlide and MONAI (SLIDE=some.svs adds a real one)
-	$(PY) -m benchmarks.readers $(if $(SLIDE),--slide $(SLIDE))
+	$(PY) -m speed.readers $(if $(SLIDE),--slide $(SLIDE))
 
 bench-metrics: env  ## metrics: all figures with bootstrap, AUROC beside scikit-learn, neighbours beside the matrix product
-	$(PY) -m benchmarks.metrics
+	$(PY) -m speed.metrics
 
 bench-features: env  ## speed of feature bags, memory of extraction
-	$(PY) -m benchmarks.features
+	$(PY) -m speed.features
 
 bench-encoder: env  ## the embedded encoder in ONNX Runtime and in torch
-	$(PY) -m benchmarks.encoder
+	$(PY) -m speed.encoder
 
 bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, start-up
-	$(PY) -m benchmarks.training
+	$(PY) -m speed.training
 
 bench-robustness: env  ## robustness measures at the size of the public benchmarks, beside their products (PLISM=folder: and peer)
-	$(PY) -m benchmarks.robustness $(if $(PLISM),--plism-benchmark $(PLISM))
+	$(PY) -m speed.robustness $(if $(PLISM),--plism-benchmark $(PLISM))
 
 bench-coverage: env  ## do prediction sets, flip rates and warnings hold on unseen patients and scanners (needs the bags of data/phantom)
-	$(PY) -m benchmarks.coverage
+	$(PY) -m studies.coverage
 
 bench-deploy: env  ## time and memory of the deploy app (after `make deploy-demo`)
-	$(PY) -m benchmarks.deploy
+	$(PY) -m speed.deploy
 
 evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens of its own (resumable)
 	$(PY) scripts/make_phantom_cohort.py --output data/evidence --specimens 120 --seed 1
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
-	$(PY) -m benchmarks.evidence --dataset_dir data/evidence
+	$(PY) -m studies.evidence --dataset_dir data/evidence
 
 .PHONY: help env demo deploy-env deploy-demo test lint reference reference-check bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence

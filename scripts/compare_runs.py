@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.errors import InputError, report_input_errors
 from scangen_bundle.files import write_atomically
-from scangen_bundle.metrics import compare_predictions
+from scangen_bundle.measures import compare_predictions
 from scangen_bundle.report.html import write_comparison
 from scangen_bundle.report.run_folder import Run, read_run
 from scangen_bundle.report.sections.comparison import findings

@@ -35,14 +35,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scangen_bundle.errors import InputError, report_input_errors
 from scangen_bundle.files import write_atomically
-from scangen_bundle.metrics import (
+from scangen_bundle.measures import (
     check_predictions,
     compare_predictions,
     evaluate_predictions,
     sensitivity_at,
     youden_threshold,
 )
-from scangen_bundle.metrics.predictions import UNLABELLED
+from scangen_bundle.measures.predictions import UNLABELLED
 from scangen_bundle.report.estimates import read_entry
 from scangen_bundle.report.run_folder import read_predictions as read_csv
 

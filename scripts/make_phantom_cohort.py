@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scangen_bundle.cohort.phantom import SCANNERS, make_phantom_cohort
 from scangen_bundle.errors import report_input_errors
+from scangen_bundle.phantom import SCANNERS, make_phantom_cohort
 
 EXPLANATION = """
 Each specimen is rendered once (glands, stroma, lymphocytes) and then scanned by every virtual scanner, each with its

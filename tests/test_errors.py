@@ -46,12 +46,12 @@ def test_of_very_many_problems_the_first_are_listed_and_the_others_counted():
     ("target", "settings", "message"),
     [
         (
-            "scangen_bundle.losses.ScanGenLoss",
+            "scangen_bundle.methods.ScanGenLoss",
             {"alpha": 2},
             "ScanGenLoss: expected alpha from 0 to 1, got 2 -> correct",
         ),
         (
-            "scangen_bundle.losses.ScanGenLoss",
+            "scangen_bundle.methods.ScanGenLoss",
             {"alpha": "x"},
             None,
         ),  # a TypeError: the program's fault, for all it knows

@@ -10,9 +10,9 @@ import torch
 from monai.transforms import Randomizable
 from torch.utils.data import Dataset
 
+from scangen_bundle.bags.bag import check_finite
 from scangen_bundle.data.mapped import BagReader
 from scangen_bundle.data.moments import ScannerMoments
-from scangen_bundle.features.bag import check_finite
 
 
 class BagDataset(Dataset):

@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import torch
 
-from scangen_bundle.features import FeatureBag, open_bag
-from scangen_bundle.features.arrays import dataset_rows
+from scangen_bundle.bags import FeatureBag, open_bag
+from scangen_bundle.bags.arrays import dataset_rows
 
 MOST_MAPS = 24576  # bags of a reader; training has two readers, and Linux lets a process have 65,530 maps
 

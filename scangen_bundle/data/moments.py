@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scangen_bundle.bags import open_bag
 from scangen_bundle.data.records import make_records
 from scangen_bundle.errors import InputError, some
-from scangen_bundle.features import open_bag
-from scangen_bundle.features.progress import with_bar
+from scangen_bundle.progress import with_bar
 
 logger = logging.getLogger(__name__)
 

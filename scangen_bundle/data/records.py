@@ -12,11 +12,12 @@ from typing import Any
 
 import pandas as pd
 
+from scangen_bundle.bags import FeatureBag, open_bag
+from scangen_bundle.bags.bag import TOOL
 from scangen_bundle.cohort.manifest import UNLABELLED
 from scangen_bundle.errors import InputError, some
-from scangen_bundle.features import AuditThresholds, FeatureBag, open_bag
-from scangen_bundle.features.bag import TOOL
-from scangen_bundle.features.progress import with_bar
+from scangen_bundle.extraction import AuditThresholds
+from scangen_bundle.progress import with_bar
 
 logger = logging.getLogger(__name__)
 

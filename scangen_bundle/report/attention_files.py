@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scangen_bundle.features import FeatureBag, open_bag
+from scangen_bundle.bags import FeatureBag, open_bag
 from scangen_bundle.files import write_atomically
 from scangen_bundle.report.contact_sheet import read_tiles, top_tiles, write_contact_sheet
 from scangen_bundle.report.geojson import write_geojson

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scangen_bundle.metrics.bootstrap import PatientBootstrap
+from scangen_bundle.statistics.bootstrap import PatientBootstrap
 
 BAND_POINTS = 101  # false positive rates at which a band is computed
 

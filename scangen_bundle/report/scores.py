@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.metrics.predictions import probability_columns
+from scangen_bundle.measures.predictions import probability_columns
 
 
 def whole_labels(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scangen_bundle.metrics import youden_threshold
+from scangen_bundle.measures import youden_threshold
 
 
 @dataclass(frozen=True)

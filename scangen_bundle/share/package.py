@@ -128,7 +128,7 @@ def build_network(config: str, run: TrainedRun) -> MaskedMILModel:
     Raises:
         InputError: the config makes another architecture than the run's.
     """
-    from scangen_bundle.handlers.checkpoint import BEST, load_weights
+    from scangen_bundle.training.checkpoint import BEST, load_weights
 
     network = ConfigParser(yaml.safe_load(config)).get_parsed_content("network_def")
     load_weights(network, run.folder / "models" / BEST, moments=run.moments)

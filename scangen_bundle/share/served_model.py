@@ -15,10 +15,10 @@ import mlflow
 from mlflow.pyfunc import PythonModel, PythonModelContext
 
 from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.bags import FeatureBag, open_bag
+from scangen_bundle.bags.bag import NO_COORDS
+from scangen_bundle.bags.open import HDF5_MAGIC
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import FeatureBag, open_bag
-from scangen_bundle.features.bag import NO_COORDS
-from scangen_bundle.features.open import HDF5_MAGIC
 from scangen_bundle.share.slide_features import SlideFeatures
 from scangen_bundle.share.slide_model import SlideModel
 

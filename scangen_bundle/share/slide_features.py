@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from scangen_bundle.bags import FeatureBag, open_bag, open_writer
 from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import FeatureBag, open_bag, open_writer
-from scangen_bundle.features.request import ExtractionRequest
-from scangen_bundle.features.tiling import SlideTask, TilingSettings, read_slide
+from scangen_bundle.extraction.request import ExtractionRequest
+from scangen_bundle.extraction.tiling import SlideTask, TilingSettings, read_slide
 from scangen_bundle.share.statement import ENCODER_FIELDS
 
 

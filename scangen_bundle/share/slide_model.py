@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from scangen_bundle.bags import FeatureBag
 from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import FeatureBag
 from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, load_exported
 from scangen_bundle.share.reference import REFERENCE_FILE, SiteReference
 from scangen_bundle.share.statement import objections, refuse, state

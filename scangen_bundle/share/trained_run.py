@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from scangen_bundle.bags import open_bag
 from scangen_bundle.data import BagDataset, ScannerMoments, collate_bags, make_records
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import open_bag
-from scangen_bundle.features.progress import with_bar
-from scangen_bundle.metrics.predictions import probability_columns
+from scangen_bundle.measures.predictions import probability_columns
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.progress import with_bar
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.licences import check_redistribution
 from scangen_bundle.share.reference import Validation
@@ -95,8 +95,8 @@ def read_trained_run(folder: Path) -> TrainedRun:
         InputError: no network, no metrics of held-out patients, a test patient that was trained on, a description that
             misses something, or an encoder whose licence does not allow to share the weights.
     """
-    from scangen_bundle.handlers.checkpoint import BEST, read_checkpoint
     from scangen_bundle.report.run_folder import read_predictions, read_run
+    from scangen_bundle.training.checkpoint import BEST, read_checkpoint
 
     path = folder / "models" / BEST
     content = read_checkpoint(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from case import BAG, DICOM, Case
 
-from scangen_bundle.features import open_bag
+from scangen_bundle.bags import open_bag
 from scangen_bundle.share.slide_features import SlideFeatures
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from scangen_bundle.cohort import check_files, load_manifest, write_manifest
 from scangen_bundle.errors import InputError
-from scangen_bundle.metrics import agreement, predictions
+from scangen_bundle.measures import agreement, predictions
 
 HEADER = "slide_id,specimen_id,patient_id,scanner,label,slide_path,features_path,mpp,split"
 GOOD = ["a1,a,P1,AT2,0,a1.svs,,0.25,train", "a2,a,P1,GT450,0,a2.svs,,,train", "b1,b,P2,AT2,1,,b1.h5,,test"]

@@ -38,7 +38,7 @@ class Bundle:
 @pytest.fixture(scope="session")
 def bundle(bundle_root, tmp_path_factory) -> Bundle:
     """Twelve specimens on six scanners, with their bags."""
-    from scangen_bundle.cohort.phantom import make_phantom_cohort
+    from scangen_bundle.phantom import make_phantom_cohort
 
     folder = tmp_path_factory.mktemp("bundle")
     bundle = Bundle(bundle_root, folder / "phantom", folder / "outputs")

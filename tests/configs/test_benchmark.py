@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from monai.bundle import ConfigParser
 
-from scangen_bundle.benchmark import confounded_training
-from scangen_bundle.cohort.phantom import make_phantom_cohort
-from scangen_bundle.features import BagAttributes, write_bag
+from scangen_bundle.bags import BagAttributes, write_bag
+from scangen_bundle.encoder_benchmark import confounded_training
+from scangen_bundle.phantom import make_phantom_cohort
 
 SCANNERS = ["scanner-1", "scanner-3"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.cohort import load_manifest
-from scangen_bundle.features import BagAttributes, write_bag
 
 FEATURES = 8
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from scangen_bundle.bags import open_bag
 from scangen_bundle.data import BagDataset, FeatureNoise, collate_bags, make_records
 from scangen_bundle.data.bags import surely_finite
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import open_bag
-from tests.features import layouts_on_disk as disk
+from tests.bags import layouts_on_disk as disk
 
 from .cohort import FEATURES, write_cohort_bag
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from scangen_bundle.bags import open_bag
 from scangen_bundle.cohort import hold_out_scanner
 from scangen_bundle.data import BagDataset, ScannerMoments, fit_moments, make_records
 from scangen_bundle.data import moments as moments_module
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import open_bag
 
 from .cohort import FEATURES, read_cohort, write_cohort, write_cohort_bag
 

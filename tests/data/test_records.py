@@ -10,7 +10,7 @@ import torch
 
 from scangen_bundle.data import class_weights, feature_identity, make_records
 from scangen_bundle.errors import InputError
-from tests.features import layouts_on_disk as disk
+from tests.bags import layouts_on_disk as disk
 
 from .cohort import FEATURES, write_cohort_bag
 

@@ -69,9 +69,9 @@ def test_probability_is_that_of_the_bundle(app_run, packed_model):
 def test_slide_has_the_probability_of_extraction_and_bundle(app_run, packed_model, real_data, tmp_path):
     """`run extracting` on the slide, then the network: nothing of the app. The app had no label and macro image."""
     from scangen_bundle.encoders import create_encoder
-    from scangen_bundle.features import ExtractionJob
-    from scangen_bundle.handlers.checkpoint import read_checkpoint
+    from scangen_bundle.extraction import ExtractionJob
     from scangen_bundle.networks import MaskedMILModel
+    from scangen_bundle.training.checkpoint import read_checkpoint
     from tests.share.conftest import DIM, predict
 
     slide = real_data / "slides" / "cmu-1-small-region.svs"

@@ -72,8 +72,8 @@ def test_an_input_without_a_slide_is_refused(tmp_path):
 def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(packed_model, tmp_path):
     from case import BAG, Case, attempt
 
-    from scangen_bundle.features import open_bag, write_bag
-    from tests.features.bags import make_attributes, make_bag_arrays
+    from scangen_bundle.bags import open_bag, write_bag
+    from tests.bags.bags import make_attributes, make_bag_arrays
 
     features, coords = make_bag_arrays(5, 4)
     write_bag(tmp_path / "short.h5", features, coords.astype(np.int64), make_attributes())
@@ -121,7 +121,7 @@ def test_an_unwritable_place_costs_the_case_its_result_only(tmp_path):
 def test_each_objection_refuses_the_slide_unless_the_site_allows_it(packed_model, tmp_path, kind):
     from case import BAG, Case, attempt
 
-    from scangen_bundle.features import open_bag
+    from scangen_bundle.bags import open_bag
 
     changes = {"encoder": "uni"} if kind == "other_encoder" else {}
     path = tmp_path / "slide.h5"

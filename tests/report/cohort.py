@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.metrics import evaluate_predictions
+from scangen_bundle.measures import evaluate_predictions
 
 SCANNERS = ("Alpha 1", "Beta & <b>", "Gamma/3")  # names that need escaping
 

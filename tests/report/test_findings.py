@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scangen_bundle.metrics import compare_predictions
+from scangen_bundle.measures import compare_predictions
 from scangen_bundle.report.estimates import Estimate
 from scangen_bundle.report.html import make_context
 from scangen_bundle.report.sections.comparison import comparison_section, title_of

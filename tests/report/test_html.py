@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from scangen_bundle.cohort import confounding_report
-from scangen_bundle.metrics import compare_predictions
+from scangen_bundle.measures import compare_predictions
 from scangen_bundle.report.html import write_comparison, write_report
 
 from .browser import browser_page

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.metrics import sensitivity_at, youden_threshold
+from scangen_bundle.measures import sensitivity_at, youden_threshold
 
-from ..metrics.tables import cohort, multi_class
+from ..measures.tables import cohort, multi_class
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 import torch
 
+from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.data import collate_bags
 from scangen_bundle.encoders.registry import find_encoder
-from scangen_bundle.features import BagAttributes, write_bag
-from scangen_bundle.handlers.checkpoint import save_checkpoint
-from scangen_bundle.metrics import evaluate_predictions
+from scangen_bundle.measures import evaluate_predictions
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.source import PACKED
+from scangen_bundle.training.checkpoint import save_checkpoint
 
 DIM = 1280
 ENCODER = find_encoder("efficientnet-lite0").spec
@@ -120,8 +120,8 @@ def make_checkout(bundle_root: Path, folder: Path) -> Path:
 
 
 def track_run(run: Path, store: str) -> str:
-    """The run in MLflow as evaluation tracks it (see tests/handlers/test_report.py); gives its id."""
-    from scangen_bundle.handlers import RunTracker
+    """The run in MLflow as evaluation tracks it (see tests/training/test_report.py); gives its id."""
+    from scangen_bundle.training import RunTracker
 
     tracker = RunTracker(run.parent, run.parent / "tracked", tracking_uri=store)
     for name in ("predictions.csv", "val_predictions.csv", "metrics.json", "splits.csv"):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from scangen_bundle.features import open_bag
+from scangen_bundle.bags import open_bag
 from scangen_bundle.share.package import LARGE
 from tests.share.conftest import run_python
 

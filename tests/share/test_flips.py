@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from scangen_bundle.metrics import youden_threshold
+from scangen_bundle.measures import youden_threshold
 from scangen_bundle.share.flips import FlipRate, count_flips, decide, decide_left_out
 
 

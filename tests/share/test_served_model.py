@@ -99,10 +99,11 @@ def test_a_slide_has_the_answer_of_extraction_and_network(server, slide, trained
     """`run extracting` on the slide, then the network: nothing of the served model."""
     import torch
 
+    from scangen_bundle.bags import open_bag
     from scangen_bundle.encoders import create_encoder
-    from scangen_bundle.features import ExtractionJob, open_bag
-    from scangen_bundle.handlers.checkpoint import read_checkpoint
+    from scangen_bundle.extraction import ExtractionJob
     from scangen_bundle.networks import MaskedMILModel
+    from scangen_bundle.training.checkpoint import read_checkpoint
 
     row = {
         "slide_id": "x",

@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import torch
 
+from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.errors import InputError
-from scangen_bundle.features import open_bag, write_bag
-from scangen_bundle.handlers.checkpoint import BEST, read_checkpoint, save_checkpoint
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.package import package_bundle
 from scangen_bundle.share.slide_model import SlideModel
-from tests.features.bags import make_attributes, make_bag_arrays
+from scangen_bundle.training.checkpoint import BEST, read_checkpoint, save_checkpoint
+from tests.bags.bags import make_attributes, make_bag_arrays
 from tests.share.conftest import DIM, SCANNERS, predict, write_features
 
 

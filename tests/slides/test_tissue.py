@@ -6,8 +6,8 @@ import pytest
 from monai.bundle import ConfigParser
 from scipy import ndimage
 
-from scangen_bundle.cohort.phantom import make_phantom_cohort
 from scangen_bundle.errors import InputError
+from scangen_bundle.phantom import make_phantom_cohort
 from scangen_bundle.slides import TissueMask, open_slide, tissue_mask
 from scangen_bundle.slides.tissue import find_tissue, glass_white
 from tests.conftest import ROOT

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from scangen_bundle.metrics.agreement import BLAND_ALTMAN, COMPLETE_FIGURES, SPECIMEN_FIGURES, pair_name
+from scangen_bundle.measures.agreement import BLAND_ALTMAN, COMPLETE_FIGURES, SPECIMEN_FIGURES, pair_name
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
 from scangen_bundle.report.figures.agreement import POINTS

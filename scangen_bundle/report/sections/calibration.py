@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scangen_bundle.metrics.calibration import FIGURES
+from scangen_bundle.measures.calibration import FIGURES
 from scangen_bundle.report.curves import reliability
 from scangen_bundle.report.figures import reliability_figure
 from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined, unique_keys

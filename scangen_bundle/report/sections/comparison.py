@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from scangen_bundle.metrics.agreement import pair_name
+from scangen_bundle.measures.agreement import pair_name
 from scangen_bundle.report.estimates import Estimate, estimate
 from scangen_bundle.report.figures import estimates_figure, score_scatter
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, undefined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scangen_bundle.metrics.discrimination import FIGURES
+from scangen_bundle.measures.discrimination import FIGURES
 from scangen_bundle.report.curves import RocBand, roc_band
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import roc_figure

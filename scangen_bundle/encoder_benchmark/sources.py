@@ -1,0 +1,273 @@
+"""Where an encoder's features come from: slides that are read and encoded here, or a folder of feature bags."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from scangen_bundle.bags import open_bag
+from scangen_bundle.bags.bag import NO_COORDS
+from scangen_bundle.encoder_benchmark.datasets.pathorob import PATCHES, read_patches
+from scangen_bundle.encoder_benchmark.matching import Matching, MatchSettings
+from scangen_bundle.encoder_benchmark.pictures import ARCHIVE, Tile, is_picture, picture_tiles
+from scangen_bundle.encoders import Encoder
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+from scangen_bundle.slides import TileReader, open_slide, tile_grid, tissue_mask
+from scangen_bundle.slides.resolution import resolve_mpp
+
+BATCH = 64
+MPP_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class EncoderFeatures:
+    """The vectors of one encoder.
+
+    Attributes:
+        tiles: float32 [T, D] by slide_id.
+        corresponding: specimens whose tile i is the same place on all of the matched scans.
+        facts: what is known of the encoder: name, revision, pooling, dim, tile_px, mpp, licence, parameters, domain,
+            tiles_per_second (NaN where nothing was encoded).
+        left_out: reason by slide_id, for scans without vectors.
+        warnings: what a reader of the results has to know.
+        one_frame: tile i is the same place on every scan, also of other specimens: serial sections that were registered.
+        labelled_tiles: every tile of a scan is of the scan's label, as PathoROB's patches are.
+    """
+
+    tiles: dict[str, np.ndarray]
+    corresponding: set[str]
+    facts: dict[str, Any]
+    left_out: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    one_frame: bool = False
+    labelled_tiles: bool = False
+
+
+def encode_slides(
+    manifest: pd.DataFrame,
+    matching: Matching,
+    settings: MatchSettings,
+    encoder: Encoder,
+    allow_upsampling: bool = False,
+    max_tiles: int | None = None,
+) -> EncoderFeatures:
+    """Encode the matched fields of every matched specimen, and a sample of the tissue of every other scan.
+
+    Of a scan that is a picture (`pictures.is_picture`) all tiles are encoded; they correspond as they are. A scan that cannot
+    be read is left out with the reason.
+
+    Args:
+        manifest: see `cohort.load_manifest`.
+        matching: of the same manifest.
+        settings: those of the matching.
+        encoder: reads its own `tile_px` and `mpp`.
+        allow_upsampling: see `slides.TileReader`.
+        max_tiles: of a scan that is a picture; None takes all.
+    """
+    centres = {
+        slide_id: specimen.centres_um[scan]
+        for specimen in matching.specimens
+        for scan, slide_id in enumerate(specimen.slide_ids)
+    }
+    tiles, left_out = {}, {}
+    seconds, count = 0.0, 0
+    for row in tqdm(list(manifest.itertuples()), desc=encoder.name, leave=False):
+        try:
+            if is_picture(row.slide_path):
+                tile = Tile(encoder.tile_px, encoder.mpp)
+                pictures = picture_tiles(row.slide_path, row.mpp, tile, max_tiles, allow_upsampling)
+            else:
+                pictures = _read(row, centres.get(row.slide_id), settings, encoder, allow_upsampling)
+        except InputError as error:
+            left_out[row.slide_id] = str(error)
+            continue
+        started = time.perf_counter()
+        parts = [encoder.encode(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
+        seconds, count = seconds + time.perf_counter() - started, count + len(pictures)
+        tiles[row.slide_id] = np.concatenate(parts)
+    corresponding = {
+        specimen.specimen_id for specimen in matching.specimens if all(name in tiles for name in specimen.slide_ids)
+    }
+    drawn = manifest[manifest["slide_path"].map(is_picture) & manifest["slide_id"].isin(tiles)]
+    counts = drawn["slide_id"].map(lambda slide_id: len(tiles[slide_id]))
+    for specimen, group in counts.groupby(drawn["specimen_id"]):
+        if len(group) > 1 and group.nunique() == 1:
+            corresponding.add(str(specimen))
+    archives = drawn["slide_path"].map(lambda path: Path(path).suffix.lower() == ARCHIVE)
+    one_frame = len(drawn) == len(tiles) > 0 and bool(archives.all()) and counts.nunique() == 1
+    facts = {
+        **{key: getattr(encoder, key) for key in ("name", "revision", "pooling", "dim", "tile_px", "mpp", "licence")},
+        "parameters": encoder.spec.parameters,
+        "domain": encoder.domain,
+        "tiles_per_second": count / seconds if count else float("nan"),
+    }
+    return EncoderFeatures(tiles, corresponding, facts, left_out, one_frame=one_frame)
+
+
+def _read(
+    row: Any, centres: np.ndarray | None, settings: MatchSettings, encoder: Encoder, allow_upsampling: bool
+) -> np.ndarray:
+    """Tiles uint8 [T, tile_px, tile_px, 3] of one scan."""
+    if not row.slide_path:
+        raise InputError(row.slide_id, "the manifest has no slide file for it", "give slide_path, or a features folder")
+    side = encoder.mpp * encoder.tile_px
+    with open_slide(row.slide_path) as slide:
+        source = resolve_mpp(slide.mpp, encoder.mpp, row.mpp, row.slide_path)
+        reader = TileReader(slide, encoder.mpp, encoder.tile_px, source, allow_upsampling)
+        if centres is not None:
+            return reader.read(np.rint((centres - side / 2) / np.array(source)).astype(np.int64))
+        coords = tile_grid(
+            tissue_mask(slide, source_mpp=source, **settings.tissue),
+            slide.level_dimensions[0],
+            reader.plan.tile_size_level0,
+            min_tissue=settings.min_tissue,
+            max_tiles=settings.max_places,
+            seed=settings.seed,
+            grid_um=side,
+        )
+        if not len(coords):
+            remedy = "look at the slide, or leave it out; for smears and cytospins add configs/tissue/smear.yaml"
+            raise InputError(row.slide_path, "no tile of it holds enough tissue", remedy)
+        return reader.read(coords)
+
+
+def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles: int | None = None) -> EncoderFeatures:
+    """Read a folder of feature bags of any known tool, named by slide_id.
+
+    Tiles correspond where all scans of a specimen have the same coordinates in one frame, as in sets that were registered
+    before (plism-benchmark's, for one). Else the mean of each scan is compared.
+
+    Args:
+        manifest: see `cohort.load_manifest`.
+        folder: holds `<slide_id>.<suffix>`, or a folder `<slide_id>`.
+        max_tiles: at most this many tiles of a scan, evenly spread; None takes all.
+
+    Raises:
+        InputError: there is no folder, no bag in it, or bags of different D.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            folder, "there is no such folder of features", "extract the features first, or correct the path"
+        )
+    if PATCHES in manifest.columns:
+        return _read_patches(manifest, folder)
+    found = {path.stem: path for path in sorted(folder.iterdir())}
+    tiles, coords, left_out, attributes = {}, {}, {}, {}
+    for slide_id in manifest["slide_id"]:
+        path = found.get(slide_id)
+        if path is None:
+            left_out[slide_id] = "the folder has no bag of it"
+            continue
+        bag = open_bag(path)
+        if not len(bag):
+            left_out[slide_id] = "its bag is empty"
+            continue
+        step = 1 if max_tiles is None else -(-len(bag) // max_tiles)
+        rows = np.arange(0, len(bag), step)
+        tiles[slide_id] = bag.rows(rows)
+        coords[slide_id] = None if bag.coords_unit == NO_COORDS else (bag.coords_unit, bag.coords[rows])
+        attributes[slide_id] = bag.attributes
+    if not tiles:
+        raise InputError(folder, "it has no bag of any scan of the manifest", "name the bags by slide_id")
+    dims = {slide_id: values.shape[1] for slide_id, values in tiles.items()}
+    if len(set(dims.values())) > 1:
+        first, second = (next(s for s, d in dims.items() if d == dim) for dim in sorted(set(dims.values()))[:2])
+        problem = f"{first} has D = {dims[first]}, {second} D = {dims[second]}: bags of two encoders"
+        raise InputError(folder, problem, "keep one folder per encoder")
+    corresponding = {
+        str(specimen)
+        for specimen, group in manifest.groupby("specimen_id")["slide_id"]
+        if len(group) > 1 and _same_places([coords.get(slide_id) for slide_id in group])
+    }
+    facts = _facts(folder, next(iter(attributes.values())), next(iter(dims.values())))
+    one_frame = len(tiles) > 1 and _same_places(list(coords.values()))
+    return EncoderFeatures(tiles, corresponding, facts, left_out, _mpp_warnings(attributes), one_frame)
+
+
+def _read_patches(manifest: pd.DataFrame, folder: Path) -> EncoderFeatures:
+    """Features of one of PathoROB's sets."""
+    tiles, left_out, warnings = read_patches(manifest, folder)
+    if not tiles:
+        raise InputError(folder, "it has no patch of the manifest", "give the features of the same set")
+    facts = _facts(folder, {"encoder": folder.parent.name}, next(iter(tiles.values())).shape[1])
+    return EncoderFeatures(tiles, set(), facts, left_out, warnings, labelled_tiles=True)
+
+
+def _same_places(all_coords: list[Any]) -> bool:
+    """Whether all scans have coordinates, in a registered frame, and they are the same."""
+    if any(entry is None or entry[0] != "registered_px" for entry in all_coords):
+        return False
+    return all(np.array_equal(entry[1], all_coords[0][1]) for entry in all_coords[1:])
+
+
+def _facts(folder: Path, attributes: Mapping[str, Any], dim: int) -> dict[str, Any]:
+    from scangen_bundle.encoders import ENCODERS
+
+    entry = ENCODERS.get(str(attributes.get("encoder", "")))
+    return {
+        "name": attributes.get("encoder") or folder.name,
+        "revision": attributes.get("revision", ""),
+        "pooling": attributes.get("pooling", ""),
+        "dim": dim,
+        "tile_px": attributes.get("tile_px"),
+        "mpp": attributes.get("mpp"),
+        "licence": entry.spec.licence if entry else "",
+        "parameters": entry.spec.parameters if entry else None,
+        "domain": entry.spec.domain if entry else "",
+        "tiles_per_second": float("nan"),
+    }
+
+
+def _mpp_warnings(attributes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A sentence where scans have tiles of different effective mpp, which is a scanner signature of its own."""
+    mpp = {s: a["effective_mpp_x"] for s, a in attributes.items() if a.get("effective_mpp_x")}
+    if len(mpp) < 2 or max(mpp.values()) <= min(mpp.values()) * (1 + MPP_TOLERANCE):
+        return []
+    low, high = min(mpp, key=lambda s: mpp[s]), max(mpp, key=lambda s: mpp[s])
+    return [
+        f"Tiles have different effective resolutions ({low}: {mpp[low]:.4g}, {high}: {mpp[high]:.4g} µm/px). That alone "
+        "tells scanners apart; extract the features again at one mpp."
+    ]
+
+
+def save_features(path: Path, features: EncoderFeatures, key: str) -> None:
+    """Keep features for a later session; `key` says of what settings they are."""
+    header = {
+        "key": key,
+        "slides": list(features.tiles),
+        "lengths": [len(values) for values in features.tiles.values()],
+        "corresponding": sorted(features.corresponding),
+        "facts": features.facts,
+        "left_out": features.left_out,
+        "warnings": features.warnings,
+        "one_frame": features.one_frame,
+    }
+    with write_atomically(path) as temporary:
+        dim = features.facts["dim"]
+        stacked = np.concatenate([*features.tiles.values(), np.empty((0, dim), np.float32)])
+        np.savez(temporary, header=json.dumps(header), tiles=stacked)
+
+
+def load_features(path: Path, key: str) -> EncoderFeatures | None:
+    """Features kept by `save_features` under the same key; None where there are none."""
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        header = json.loads(str(file["header"]))
+        if header["key"] != key:
+            return None
+        ends = np.cumsum(header["lengths"])[:-1]
+        tiles = dict(zip(header["slides"], np.split(file["tiles"], ends), strict=True))
+    known = (header[name] for name in ("facts", "left_out", "warnings", "one_frame"))
+    return EncoderFeatures(tiles, set(header["corresponding"]), *known)

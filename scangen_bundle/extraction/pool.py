@@ -1,0 +1,167 @@
+"""Reader processes: each reads one slide at a time and hands over its tiles through a pipe.
+
+A pipe holds a process back until its tiles are taken, so memory does not grow with the slides; and it breaks when
+either end dies, so that nobody waits for a dead process.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.extraction.tiling import SlideFacts, SlideTask, TilingSettings, read_slide
+from scangen_bundle.processes import fresh_processes
+
+
+class Failure(NamedTuple):
+    """Why a slide was not read."""
+
+    problem: str
+    trace: str
+
+
+class SlideEnd(NamedTuple):
+    """A slide was read to its end."""
+
+    sharpness: float
+
+
+Message = bytes | SlideFacts | np.ndarray | SlideEnd | Failure
+
+
+def serve(pipe: Connection, settings: TilingSettings) -> None:
+    """Read the slides that come through the pipe until it closes; runs in a process of its own."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the job, which closes the pipe
+    torch.set_num_threads(1)  # the processes are the parallelism
+    gc.freeze()  # else collecting garbage would touch, and so copy, what this process shares with the other readers
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the job has ended
+        while True:
+            task = pipe.recv()
+            try:
+                _send_slide(pipe, task, settings)
+            except (BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception as error:
+                problem = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+                pipe.send(Failure(problem, traceback.format_exc()))
+
+
+def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> None:
+    for part in read_slide(task, settings):
+        if isinstance(part, np.ndarray):
+            pipe.send(len(part))
+            _send_array(pipe, part)
+        else:
+            pipe.send(SlideEnd(part) if isinstance(part, float) else part)
+
+
+def _send_array(pipe: Connection, array: np.ndarray) -> None:
+    """Write an array's bytes as they are; what receives them knows how many."""
+    rest = np.ascontiguousarray(array).data.cast("B")
+    while rest:
+        rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _receive_array(pipe: Connection, out: np.ndarray) -> None:
+    """Fill a contiguous array. `Connection.recv_bytes_into` would copy every byte twice more, in the encoder's process."""
+    rest = out.data.cast("B")
+    while rest:
+        read = os.readv(pipe.fileno(), [rest])
+        if not read:
+            raise EOFError
+        rest = rest[read:]
+
+
+class ReaderProcess:
+    """One reader process, from the job's side."""
+
+    def __init__(self, settings: TilingSettings) -> None:
+        self._settings = settings
+        self._buffer = np.empty((settings.batch_size, settings.tile_px, settings.tile_px, 3), np.uint8)
+        self.task: SlideTask | None = None
+        self.pipe: Connection | None = None
+
+    def read(self, task: SlideTask) -> None:
+        """Begin to read a slide; the process is started if it is not there."""
+        if self.pipe is None:
+            context: Any = fresh_processes("torch", __name__)
+            self.pipe, theirs = context.Pipe()
+            self._process = context.Process(target=serve, args=(theirs, self._settings), daemon=True)
+            self._process.start()
+            theirs.close()
+        self.task = task
+        self.pipe.send(task)
+
+    def receive(self) -> Message:
+        """The next part of the slide. Tiles are valid until the next call."""
+        assert self.pipe is not None
+        try:
+            part = self.pipe.recv()
+            if isinstance(part, int):
+                tiles = self._buffer[:part]
+                _receive_array(self.pipe, tiles)
+                return tiles
+        except (EOFError, ConnectionResetError):
+            self.stop()
+            problem = (
+                f"the reader process died (exit code {self._process.exitcode}): the file crashed it, or memory ran out"
+            )
+            part = Failure(problem, "")
+        if isinstance(part, (SlideEnd, Failure)):
+            self.task = None
+        return part
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing."""
+        if self.pipe is not None:
+            self.pipe.close()
+            self._process.terminate()
+            self._process.join()
+        self.pipe, self.task = None, None
+
+
+class ReaderPool:
+    """Reader processes as a context manager; leaving it ends them.
+
+    Args:
+        workers: how many.
+        settings: how they cut slides.
+    """
+
+    def __init__(self, workers: int, settings: TilingSettings) -> None:
+        self.readers = [ReaderProcess(settings) for _ in range(workers)]
+
+    def __enter__(self) -> ReaderPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for reader in self.readers:
+            reader.stop()
+
+    def run(self, tasks: Iterator[SlideTask]) -> Iterator[tuple[ReaderProcess, SlideTask, Message]]:
+        """Have all slides read; gives their parts as they come, those of one slide in order."""
+        while True:
+            for reader in self.readers:
+                if reader.task is None and (task := next(tasks, None)) is not None:
+                    reader.read(task)
+            busy = [reader for reader in self.readers if reader.pipe is not None and reader.task is not None]
+            if not busy:
+                return
+            ready = wait([reader.pipe for reader in busy if reader.pipe is not None])
+            for reader in busy:
+                if reader.pipe in ready and reader.task is not None:
+                    yield reader, reader.task, reader.receive()

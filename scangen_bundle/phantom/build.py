@@ -1,0 +1,203 @@
+"""Making a phantom cohort on disk: resumable, in parallel processes, the same bytes for the same seed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from scangen_bundle.cohort.manifest import write_manifest
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+from scangen_bundle.phantom.architecture import ALTERED, COARSE_UM, GLAND, GLASS, STROMA
+from scangen_bundle.phantom.digitise import digitise
+from scangen_bundle.phantom.plan import Specimen, plan_cohort, random_stream
+from scangen_bundle.phantom.preview import write_preview
+from scangen_bundle.phantom.render import RENDER_MPP, render_specimen
+from scangen_bundle.phantom.scanners import MAX_SHIFT_UM, SCANNERS, Scanner
+from scangen_bundle.phantom.slide_file import write_slide
+from scangen_bundle.processes import fresh_processes
+
+RECIPE = 2  # raise it when the pictures change, so that old and new slides are not mixed
+MARGIN_UM = 40.0
+SMALLEST_UM = 250.0
+
+
+@dataclass(frozen=True)
+class _Task:
+    specimen: Specimen
+    seed: int
+    size_um: float
+    folder: Path
+
+
+def make_phantom_cohort(
+    output: str | os.PathLike[str],
+    specimens: int = 60,
+    seed: int = 0,
+    workers: int | None = None,
+    size_um: float = 560.0,
+    progress: bool = True,
+) -> Path:
+    """Make slides of synthetic H&E tissue on every scanner of `SCANNERS`, with truth, manifest and preview.
+
+    `output` gets `slides/`, `truth/` (per specimen a JSON and a PNG of the phenotype), `phantom.json` (what the cohort
+    was made with), `manifest.csv` and `preview.png`. Slides that are there already are kept.
+
+    Args:
+        specimens: number of specimens; each is scanned once by each scanner.
+        workers: processes; None = one per core. The result does not depend on it.
+        size_um: side of the scanned square in µm, glass included.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        InputError: a number is out of range, or `output` holds a cohort made with other parameters.
+    """
+    if specimens < 2:
+        raise InputError("specimens", f"at least 2 are needed, got {specimens}", "ask for more")
+    if not SMALLEST_UM <= size_um < float("inf"):
+        raise InputError("size_um", f"at least {SMALLEST_UM:g} µm are needed, got {size_um:g}", "ask for more")
+    if seed < 0:
+        raise InputError("seed", f"at least 0 is needed, got {seed}", "give another number")
+    if workers is not None and workers < 1:
+        raise InputError("workers", f"at least 1 is needed, got {workers}", "ask for 1 or more")
+    folder = Path(output)
+    _claim(folder, {"recipe": RECIPE, "specimens": specimens, "seed": seed, "size_um": float(size_um)})
+    plan = plan_cohort(specimens, seed)
+    tasks = [_Task(specimen, seed, float(size_um), folder) for specimen in plan]
+    open_tasks = [task for task in tasks if not _is_done(task)]
+    total = len(plan) * len(SCANNERS)
+    done = total - len(open_tasks) * len(SCANNERS)
+    with tqdm(total=total, initial=done, unit="slide", desc="phantom", disable=not progress) as bar:
+        for made in _run(open_tasks, workers or os.cpu_count() or 1):
+            bar.update(made)
+    manifest = folder / "manifest.csv"
+    write_manifest(_manifest(plan, folder), manifest)
+    write_preview(folder, plan)
+    return manifest
+
+
+def _claim(folder: Path, parameters: dict[str, Any]) -> None:
+    """Write down what the cohort is made with, or refuse a folder that was begun with something else."""
+    wanted = json.loads(json.dumps({**parameters, "scanners": [asdict(scanner) for scanner in SCANNERS]}))
+    path = folder / "phantom.json"
+    if path.exists():
+        try:
+            found = json.loads(path.read_text())
+        except ValueError as error:
+            raise InputError(path, f"not readable as JSON ({error})", "remove the folder or choose another") from None
+        differing = [key for key in wanted if not isinstance(found, dict) or found.get(key) != wanted[key]]
+        if differing:
+            told = ", ".join(
+                key if key == "scanners" or not isinstance(found, dict) else f"{key} {found.get(key)} -> {wanted[key]}"
+                for key in differing
+            )
+            raise InputError(
+                path,
+                f"this cohort was made with other parameters ({told})",
+                "ask for the same ones, choose another output folder, or remove this one",
+            )
+        return
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(wanted, indent=2))
+
+
+def _run(tasks: list[_Task], workers: int) -> Iterator[int]:
+    if workers == 1 or len(tasks) <= 1:
+        yield from map(_make_specimen, tasks)
+        return
+    with ProcessPoolExecutor(min(workers, len(tasks)), fresh_processes(__name__)) as pool:
+        futures = [pool.submit(_make_specimen, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _slide_id(specimen: Specimen, scanner: Scanner) -> str:
+    return f"{specimen.specimen_id}_{scanner.name}"
+
+
+def _slide_path(folder: Path, specimen: Specimen, scanner: Scanner) -> Path:
+    return folder / "slides" / f"{_slide_id(specimen, scanner)}.{scanner.container}"
+
+
+def _truth_paths(task: _Task) -> tuple[Path, Path]:
+    stem = task.folder / "truth" / task.specimen.specimen_id
+    return stem.with_suffix(".json"), stem.with_suffix(".png")
+
+
+def _outputs(task: _Task) -> Iterable[Path]:
+    yield from _truth_paths(task)
+    for scanner in SCANNERS:
+        yield _slide_path(task.folder, task.specimen, scanner)
+
+
+def _is_done(task: _Task) -> bool:
+    return all(path.exists() for path in _outputs(task))
+
+
+def _origin(task: _Task, number: int) -> tuple[float, float]:
+    """x, y in µm of the corner of the scan of scanner `number` in the specimen: a margin and the stage's shift."""
+    shift = random_stream(task.seed, 3, task.specimen.index, number).uniform(-1, 1, 2) * SCANNERS[number].shift_um
+    return MAX_SHIFT_UM + float(shift[0]), MAX_SHIFT_UM + float(shift[1])
+
+
+def _make_specimen(task: _Task) -> int:
+    """Render one specimen, scan it on every scanner that has no file yet, keep the truth. Returns scans complete."""
+    side_um = task.size_um + 2 * MAX_SHIFT_UM
+    rendering = render_specimen(task.specimen, side_um, MARGIN_UM + MAX_SHIFT_UM, task.seed)
+    scans = []
+    for number, scanner in enumerate(SCANNERS):
+        origin = _origin(task, number)
+        path = _slide_path(task.folder, task.specimen, scanner)
+        slide_id = _slide_id(task.specimen, scanner)
+        scans.append({"slide_id": slide_id, "scanner": scanner.name, "mpp": scanner.mpp, "origin_um": origin})
+        if not path.exists():
+            noise = random_stream(task.seed, 4, task.specimen.index, number)
+            pixels = digitise(rendering.rgb, RENDER_MPP, scanner, origin, task.size_um, noise)
+            write_slide(path, pixels, scanner, slide_id)
+    truth = {
+        **asdict(task.specimen),
+        "glands": rendering.glands,
+        "altered_glands": rendering.altered_glands,
+        "phenotype_um_per_px": COARSE_UM,
+        "phenotype_values": {"glass": GLASS, "stroma": STROMA, "gland": GLAND, "altered gland": ALTERED},
+        "scans": scans,
+    }
+    facts, picture = _truth_paths(task)
+    with write_atomically(picture) as temporary:
+        Image.fromarray(rendering.phenotype).save(temporary)
+    with write_atomically(facts) as temporary:
+        temporary.write_text(json.dumps(truth, indent=2))
+    return len(SCANNERS)
+
+
+def _manifest(plan: list[Specimen], folder: Path) -> pd.DataFrame:
+    rows = [
+        {
+            "slide_id": _slide_id(specimen, scanner),
+            "specimen_id": specimen.specimen_id,
+            "patient_id": specimen.patient_id,
+            "scanner": scanner.name,
+            "label": specimen.label,
+            "slide_path": str(_slide_path(folder.absolute(), specimen, scanner)),
+            "mpp": float("nan"),
+            "split": "",
+        }
+        for specimen in plan
+        for scanner in SCANNERS
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,5 @@
+"""What is predicted."""
+
+from scangen_bundle.tasks.classification import MaskedCrossEntropy
+
+__all__ = ["MaskedCrossEntropy"]

@@ -1,0 +1,33 @@
+"""Glue to Ignite: handlers of the bundle's trainer and evaluator."""
+
+from scangen_bundle.training.attention import AttentionMapHandler
+from scangen_bundle.training.checkpoint import CheckpointHandler, WeightsLoader
+from scangen_bundle.training.early_stop import EarlyStopHandler
+from scangen_bundle.training.epoch import EpochSeedHandler
+from scangen_bundle.training.finite import FiniteLossHandler
+from scangen_bundle.training.gradient_clip import GradientClipHandler
+from scangen_bundle.training.per_scanner import ModelChoiceMetric, PerScannerMetrics, is_better
+from scangen_bundle.training.predictions import PredictionsHandler
+from scangen_bundle.training.progress import ProgressHandler
+from scangen_bundle.training.report import EvaluationHandler
+from scangen_bundle.training.scangen import ScanGenLossHandler
+from scangen_bundle.training.tracking import RunTracker, TrainingTracker
+
+__all__ = [
+    "AttentionMapHandler",
+    "CheckpointHandler",
+    "EarlyStopHandler",
+    "EpochSeedHandler",
+    "EvaluationHandler",
+    "FiniteLossHandler",
+    "GradientClipHandler",
+    "ModelChoiceMetric",
+    "PerScannerMetrics",
+    "PredictionsHandler",
+    "ProgressHandler",
+    "RunTracker",
+    "ScanGenLossHandler",
+    "TrainingTracker",
+    "WeightsLoader",
+    "is_better",
+]

@@ -1,0 +1,199 @@
+"""Per-scanner metrics for MONAI's evaluators: over all batches and processes, named by scanner, safe as key metric."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from ignite.engine import Engine
+from ignite.metrics import Metric
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.measures import agreement, calibration, discrimination
+from scangen_bundle.measures.definitions import DEFINITIONS
+from scangen_bundle.measures.predictions import IDENTITY, Predictions, check_predictions
+from scangen_bundle.statistics.bootstrap import Statistic
+from scangen_bundle.training.gather import gather
+from scangen_bundle.training.tracking import metric_key
+
+logger = logging.getLogger(__name__)
+
+NAMES = tuple(dict.fromkeys((*discrimination.FIGURES, *calibration.FIGURES, *agreement.FIGURES)))
+TIE_BREAK = 1e-6  # what the largest possible CoV takes off the key; smaller differences of the figure count as ties
+
+
+class _PerScanner(Metric):
+    """Collect the probabilities of the scans of an evaluator's run with their place in the manifest.
+
+    Expects `engine.state.output["pred"]` [B, C] logits and `engine.state.batch["slide_id"]`. A scan that a distributed
+    sampler repeats to fill its last batch counts once.
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+    """
+
+    def __init__(self, manifest: pd.DataFrame) -> None:
+        self.manifest = manifest[list(IDENTITY)].reset_index(drop=True)
+        self._row = pd.Series(self.manifest.index, index=self.manifest["slide_id"])
+        self._batches: list[tuple[np.ndarray, np.ndarray]] = []
+        super().__init__(metrics_result_mode="flatten")  # a dictionary's entries are metrics of their own
+
+    def reset(self) -> None:
+        self._batches = []
+
+    def update(self, output: tuple[Sequence[str], torch.Tensor]) -> None:
+        """Add a batch: slide ids (B of them) and logits [B, C]."""
+        slide_ids, logits = output
+        probability = torch.softmax(logits.detach().double(), dim=1).cpu().numpy()
+        self._batches.append((self._row[list(slide_ids)].to_numpy(), probability))
+
+    def iteration_completed(self, engine: Engine) -> None:
+        self.update((engine.state.batch["slide_id"], engine.state.output["pred"]))
+
+    def predictions(self) -> Predictions | None:
+        """All scans of the run; None where there is none, or where a probability is not finite."""
+        rows = np.concatenate([rows for rows, _ in self._batches]) if self._batches else np.zeros(0, dtype=np.int64)
+        local = rows, np.concatenate([p for _, p in self._batches]) if self._batches else None
+        parts = [part for part in gather(local) if len(part[0])]
+        if not parts:
+            logger.warning("no scan was evaluated: the per-scanner metrics are undefined")
+            return None
+        rows, first = np.unique(np.concatenate([rows for rows, _ in parts]), return_index=True)
+        probability = np.concatenate([values for _, values in parts])[first]
+        if not np.isfinite(probability).all():
+            count = int((~np.isfinite(probability)).any(axis=1).sum())
+            logger.warning("the network gave %d of %d scans no finite score: metrics are undefined", count, len(rows))
+            return None
+        columns = {f"probability_{c}": probability[:, c] for c in range(probability.shape[1])}
+        table = self.manifest.iloc[rows].reset_index(drop=True).assign(**columns)
+        return check_predictions(table)
+
+
+def figures(predictions: Predictions, names: Sequence[str], threshold: float = 0.5) -> dict[str, float]:
+    """The named figures of `metrics/` on the observed data by key, NaN where undefined."""
+    families: list[Statistic] = []
+    if wanted := set(names) & set(discrimination.FIGURES):
+        families.append(discrimination.Discrimination(predictions, threshold, wanted=wanted))
+    if wanted := set(names) & set(calibration.FIGURES):
+        families.append(calibration.Calibration(predictions, threshold, wanted=wanted))
+    if wanted := set(names) & set(agreement.FIGURES):
+        families.append(agreement.Agreement(predictions, threshold, wanted=wanted))
+    everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
+    return {key: float(value[0]) for family in families for key, value in family(everyone).items()}
+
+
+class PerScannerMetrics(_PerScanner):
+    """Figures per scanner and over scanners, for `additional_metrics` of an evaluator.
+
+    Each comes under its own key in `engine.state.metrics`: `auroc/<scanner>`, `auroc/mean`, `auroc/worst`, `auroc/range`,
+    `cov`, `flip_rate`, ... (keys of `metrics.discrimination`, `metrics.calibration` and `metrics.agreement`).
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+        names: figures, of `NAMES`.
+        threshold: of the probability of class 1, for figures of the class.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        names: Sequence[str] = ("auroc", "cov", "flip_rate"),
+        threshold: float = 0.5,
+    ) -> None:
+        unknown = sorted(set(names) - set(NAMES))
+        if unknown:
+            raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(NAMES)}")
+        scanners = manifest["scanner"].unique()
+        if len({metric_key(scanner) for scanner in scanners}) < len(scanners):
+            raise ValueError(
+                f"scanners' names differ only in characters that a metric's key cannot have: {list(scanners)}"
+            )
+        super().__init__(manifest)
+        self.names, self.threshold = tuple(names), threshold
+
+    def compute(self) -> dict[str, float]:
+        predictions = self.predictions()
+        if predictions is None:
+            return {}
+        return {metric_key(key): value for key, value in figures(predictions, self.names, self.threshold).items()}
+
+
+class ModelChoiceMetric(_PerScanner):
+    """One number to choose a model by, higher is better: a figure of `PerScannerMetrics`, equal ones ordered by lower CoV.
+
+    For `key_val_metric` of an evaluator. A figure of which less is better counts with a minus, one that should be near 0 or 1
+    as minus its distance from there. Where it is undefined the number is minus infinity, as MONAI keeps a NaN that came first
+    as the best for ever. For "auroc/worst" a scanner with one class only is left out.
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+        metric: key of the figure, such as "auroc/worst", "auroc/mean", "auroc/<scanner>", "icc" or "brier/worst".
+        threshold: of the probability of class 1, for figures of the class.
+        break_ties: take up to a millionth off for the CoV, so that of two equal figures the steadier model is better.
+        records: what the evaluator's dataset is made of, dictionaries with `slide_id`: with them a figure that these scans do
+            not have is refused here, before anything was trained, and not by the first run.
+
+    Raises:
+        InputError: there is no such figure of these scans; it names those that there are.
+    """
+
+    def __init__(
+        self,
+        manifest: pd.DataFrame,
+        metric: str = "auroc/worst",
+        threshold: float = 0.5,
+        break_ties: bool = True,
+        records: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.figure = metric.split("/")[0]
+        if self.figure not in NAMES:
+            raise ValueError(f"unknown metric {metric!r}; known: {', '.join(NAMES)}, with /worst, /mean or /<scanner>")
+        super().__init__(manifest)
+        self.metric, self.threshold, self.break_ties = metric, threshold, break_ties
+        if records:
+            scans = self.manifest.iloc[self._row[[record["slide_id"] for record in records]]]
+            classes = max(2, int(self.manifest["label"].max()) + 1)
+            # Which figures there are hangs on the scans alone, so any probabilities do.
+            even = {f"probability_{c}": 1 / classes for c in range(classes)}
+            self._check_figure(figures(check_predictions(scans.assign(**even)), (self.figure,), threshold))
+
+    def _check_figure(self, there: Iterable[str]) -> None:
+        if self.metric not in there:
+            known = ", ".join(key for key in there if key.split("/")[0] == self.figure)
+            raise InputError("model choice", f"there is no figure {self.metric!r} here", f"take one of: {known}")
+
+    def compute(self) -> float:
+        predictions = self.predictions()
+        if predictions is None:
+            return -math.inf
+        values = figures(predictions, (self.figure, "cov"), self.threshold)
+        self._check_figure(values)
+        value, cov = values[self.metric], values.get("cov", math.nan)
+        if not math.isfinite(value):
+            return -math.inf
+        score = _higher_is_better(value, self.figure)
+        if not self.break_ties:
+            return score
+        return score - TIE_BREAK * (cov / (1 + cov) if math.isfinite(cov) else 1.0)
+
+
+def is_better(current: float, best: float) -> bool:
+    """For `metric_cmp_fn` of an evaluator whose key is a `ModelChoiceMetric`: a larger number is better.
+
+    Of two undefined ones (minus infinity) the later is: where validation can never choose, as with patients of one class, the
+    first network that was validated must not stay the best for ever, nor end training early.
+    """
+    return current > best or current == best == -math.inf
+
+
+def _higher_is_better(value: float, figure: str) -> float:
+    better = DEFINITIONS[figure].better
+    target = {"zero": 0.0, "one": 1.0}.get(better)
+    if target is not None:
+        return -abs(value - target)
+    return value if better == "higher" else -value

@@ -1,0 +1,87 @@
+"""Predictions of every scan as one table, gathered over batches and processes, written as CSV and Parquet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import ignite.distributed as idist
+import pandas as pd
+import torch
+from ignite.engine import Engine, Events
+
+from scangen_bundle.files import check_writable, write_atomically
+from scangen_bundle.measures.predictions import IDENTITY
+from scangen_bundle.training.gather import gather
+
+
+def as_columns(probabilities: torch.Tensor) -> dict[str, list[float]]:
+    """[B, C] probabilities as table columns: `probability` of class 1 for two classes, `probability_<c>` for more."""
+    if probabilities.shape[1] == 2:
+        return {"probability": probabilities[:, 1].tolist()}
+    return {f"probability_{c}": probabilities[:, c].tolist() for c in range(probabilities.shape[1])}
+
+
+def write_predictions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write the table as CSV and, beside it, as Parquet."""
+    with write_atomically(path) as temporary:
+        table.to_csv(temporary, index=False)
+    with write_atomically(Path(path).with_suffix(".parquet")) as temporary:
+        table.to_parquet(temporary, index=False)
+
+
+class PredictionsHandler:
+    """Collect an evaluator's predictions; `table` holds them after each run, `path` the best or only run's.
+
+    Expects `engine.state.output["pred"]` [B, C] logits and `engine.state.batch["slide_id"]`.
+
+    Args:
+        manifest: gives specimen, patient, scanner and label of each slide.
+        path: CSV to write; the same rows go to a Parquet file beside it.
+        only_best: write only when this run is the best so far by the engine's key metric (for validation while training), with
+            its epoch in a column `epoch`, which says the network that these are of.
+    """
+
+    def __init__(self, manifest: pd.DataFrame, path: str, only_best: bool = False) -> None:
+        self.manifest = manifest.set_index("slide_id", drop=False)
+        self.path = Path(path)
+        self.only_best = only_best
+        self.table = pd.DataFrame()
+        self._rows: list[pd.DataFrame] = []
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self.check)
+        engine.add_event_handler(Events.EPOCH_STARTED, self.reset)
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self.collect)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self.write)
+
+    def check(self, engine: Engine) -> None:
+        """Fail before the forward passes where the table cannot be written after them."""
+        if idist.get_rank() == 0:
+            check_writable(self.path.parent)
+
+    def reset(self, engine: Engine) -> None:
+        self._rows = []
+
+    def collect(self, engine: Engine) -> None:
+        probabilities = torch.softmax(engine.state.output["pred"].detach().double(), dim=1).cpu()
+        rows = {"slide_id": list(engine.state.batch["slide_id"]), **as_columns(probabilities)}
+        self._rows.append(pd.DataFrame(rows))
+
+    def write(self, engine: Engine) -> None:
+        batches = [batch for part in gather(self._rows) for batch in part]
+        if not batches:
+            raise ValueError(f"no scan was evaluated: there is nothing to write to {self.path}")
+        scans = pd.concat(batches)
+        scans = scans.drop_duplicates("slide_id")  # a distributed sampler repeats scans to fill its last batch
+        identity = self.manifest.loc[scans["slide_id"], list(IDENTITY)].reset_index(drop=True)
+        table = pd.concat([identity, scans.drop(columns="slide_id").reset_index(drop=True)], axis=1)
+        self.table = table.sort_values("slide_id", ignore_index=True)
+        is_best = engine.state.best_metric_epoch == engine.state.epoch
+        if idist.get_rank() != 0:
+            return
+        if not self.only_best:
+            write_predictions(self.table, self.path)
+            print(f"wrote {self.path} and {self.path.with_suffix('.parquet').name}")
+        elif is_best:
+            write_predictions(self.table.assign(epoch=engine.state.epoch), self.path)

@@ -1,0 +1,238 @@
+"""The job measures, resumes, tracks and writes; features of a folder and of slides; what cannot be paired says why."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scangen_bundle.bags import BagAttributes, write_bag
+from scangen_bundle.encoder_benchmark import BenchmarkJob, measure, run
+from scangen_bundle.encoder_benchmark.catalogue import MEASURES
+from scangen_bundle.encoder_benchmark.measure import settle_k
+from scangen_bundle.encoder_benchmark.sources import EncoderFeatures
+from scangen_bundle.errors import InputError
+
+SMALL = {"resamples": 50, "max_places": 6, "experiment": None, "head": {"max_epochs": 3, "folds": 2}}
+
+
+def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=()):
+    """Bags whose vectors are a specimen's direction, a scanner's and noise."""
+    generator = np.random.default_rng(0)
+    specimen = {name: generator.normal(size=dim) for name in sorted(set(manifest.specimen_id))}
+    scanner = {name: generator.normal(size=dim) for name in sorted(set(manifest.scanner))}
+    for i, row in enumerate(manifest.itertuples()):
+        if row.slide_id in skip:
+            continue
+        count = tiles[i % 2]
+        centre = specimen[row.specimen_id] + effect * scanner[row.scanner]
+        values = centre + 0.1 * generator.normal(size=(count, dim))
+        attributes = BagAttributes(
+            slide_id=row.slide_id,
+            encoder="colour-statistics",
+            revision="1",
+            pooling="own",
+            dim=dim,
+            tile_px=224,
+            mpp=0.5,
+            source_mpp_x=0.25,
+            source_mpp_y=0.25,
+            effective_mpp_x=mpp if row.scanner == "b" else 0.5,
+            effective_mpp_y=0.5,
+            read_level=0,
+        )
+        coords = np.arange(2 * count, dtype=np.int64).reshape(-1, 2)
+        write_bag(folder / f"{row.slide_id}.h5", values.astype(np.float32), coords, attributes)
+    return str(folder)
+
+
+def table(specimens=12, scanners="abc"):
+    rows = [
+        {
+            "slide_id": f"s{i}_{scanner}",
+            "specimen_id": f"s{i}",
+            "patient_id": f"p{i}",
+            "scanner": scanner,
+            "label": i % 2,
+            "slide_path": "",
+            "features_path": "",
+            "mpp": np.nan,
+            "split": "",
+        }
+        for i in range(specimens)
+        for scanner in scanners
+    ]
+    return pd.DataFrame(rows)
+
+
+def values(results, name):
+    return {key: entry["value"] for key, entry in results["encoders"][name]["figures"].items()}
+
+
+@pytest.fixture(scope="module")
+def two_folders(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bench")
+    manifest = table()
+    encoders = {
+        "robust": write_bags(folder / "robust", manifest),
+        "fragile": write_bags(folder / "fragile", manifest, effect=4.0),
+    }
+    return folder, BenchmarkJob(manifest, encoders, str(folder / "out"), **SMALL).run()
+
+
+def test_a_scanner_in_the_features_is_ranked_below_none(two_folders):
+    _, results = two_folders
+    robust, fragile = values(results, "robust"), values(results, "fragile")
+    for key, better in (
+        ("retrieval/top1", 1),
+        ("cosine/gap", 1),
+        ("variance/scanner", -1),
+        ("scanner_probe/linear", -1),
+    ):
+        assert better * robust[key] > better * fragile[key], key
+    assert robust["robustness_index"] > fragile["robustness_index"]
+    entry = results["encoders"]["robust"]["figures"]["variance/tissue"]
+    assert entry["low"] <= entry["value"] <= entry["high"]
+
+
+def test_other_tile_counts_are_paired_by_scan_and_said_so(two_folders):
+    folder, results = two_folders
+    assert results["encoders"]["robust"]["level"] == "scan"
+    page = (folder / "out" / "leaderboard.html").read_text()
+    assert "the means of scans are paired" in page
+    assert "Research use only" in page
+
+
+def test_results_are_written_as_json_and_csv(two_folders):
+    folder, results = two_folders
+    assert json.loads((folder / "out" / "results.json").read_text()) == json.loads(json.dumps(results))
+    rows = pd.read_csv(folder / "out" / "results.csv")
+    found = rows[(rows["encoder"] == "robust") & (rows["measure"] == "cka")]["value"].item()
+    assert found == pytest.approx(values(results, "robust")["cka"])
+
+
+def test_an_encoder_that_was_measured_is_not_measured_again(two_folders, monkeypatch):
+    folder, _ = two_folders
+    encoders = {name: str(folder / name) for name in ("robust", "fragile")}
+    monkeypatch.setattr(run, "measure", lambda *_: pytest.fail("it was measured again"))
+    BenchmarkJob(table(), encoders, str(folder / "out"), **SMALL).run()
+    with pytest.raises(pytest.fail.Exception):
+        BenchmarkJob(table(), encoders, str(folder / "out"), **{**SMALL, "resamples": 60}).run()
+
+
+def test_one_scanner_and_no_shared_specimens_leave_paired_measures_out_with_the_reason(tmp_path):
+    manifest = table(scanners="a")
+    encoders = {"one": write_bags(tmp_path / "one", manifest)}
+    results = BenchmarkJob(manifest, encoders, str(tmp_path / "out"), **SMALL).run()
+    assert results["encoders"]["one"]["figures"]["cka"]["reason"] == "one scanner only"
+    assert results["encoders"]["one"]["figures"]["scanner_probe/linear"]["reason"] == "one scanner only"
+    manifest = pd.concat(
+        [table(scanners="a"), table(scanners="b").replace(regex={"specimen_id": "s", "patient_id": "p"}, value="q")]
+    )
+    results = BenchmarkJob(
+        manifest, {"two": write_bags(tmp_path / "two", manifest)}, str(tmp_path / "out"), **SMALL
+    ).run()
+    figures = results["encoders"]["two"]["figures"]
+    assert figures["cka"]["reason"] == "no specimen was scanned on two scanners"
+    assert figures["scanner_probe/linear"]["value"] is not None
+    assert "no specimen was scanned on two scanners" in (tmp_path / "out" / "leaderboard.html").read_text()
+
+
+def test_other_resolutions_and_missing_bags_are_said(tmp_path):
+    manifest = table()
+    encoders = {"mixed": write_bags(tmp_path / "mixed", manifest, mpp=0.46, skip=("s3_a",))}
+    results = BenchmarkJob(manifest, encoders, str(tmp_path / "out"), **SMALL).run()["encoders"]["mixed"]
+    assert "different effective resolutions" in results["warnings"][0]
+    assert results["left_out"] == {"s3_a": "the folder has no bag of it"}
+    assert results["counts"]["places"] == 11
+
+
+def test_every_measure_has_a_value_an_interval_and_a_baseline(two_folders):
+    _, results = two_folders
+    figures = results["encoders"]["robust"]["figures"]
+    assert list(figures) == list(MEASURES)
+    for key, entry in figures.items():
+        assert entry["value"] is not None, (key, entry["reason"])
+        assert entry["low"] is not None, (key, entry["interval_reason"])
+        assert entry["baseline"] is not None, key
+
+
+def test_encoders_are_compared_at_one_k(two_folders):
+    _, results = two_folders
+    best = sorted(result["best_k"] for result in results["encoders"].values())
+    for result in results["encoders"].values():
+        entry = result["figures"]["robustness_index"]
+        assert entry["note"].startswith(f"k = {best[0]}, the median")
+        assert entry["value"] == result["by_k"]["robustness_index"][str(best[0])]["value"]
+
+
+def test_k_is_the_median_of_the_best_ones_or_as_set():
+    def result(best, ks=(1, 3, 5)):
+        by_k = {str(k): {"value": k / 10, "reason": ""} for k in ks}
+        names = ("robustness_index", "generalisation_index")
+        return {"best_k": best, "by_k": dict.fromkeys(names, by_k), "figures": {}}
+
+    results = {"a": result(5), "b": result(1), "c": result(3), "few": result(1, (1,)), "none": result(None, ())}
+    settle_k(results)
+    assert [one["figures"].get("robustness_index", {}).get("value") for one in results.values()] == [0.1] * 4 + [None]
+    settle_k(results, 3)
+    assert results["a"]["figures"]["robustness_index"]["value"] == 0.3
+    assert results["few"]["figures"]["robustness_index"]["reason"] == "k = 3 is not among 1"
+
+
+def test_places_are_bounded_evenly_over_specimens(monkeypatch):
+    monkeypatch.setattr(measure, "MOST_PLACES", 12)
+    manifest = table(3, "ab")
+    tiles = {s: np.full((100, 2), i, np.float32) for i, s in enumerate(manifest.slide_id)}
+    features = EncoderFeatures(tiles, set(manifest.specimen_id), {"dim": 2})
+    paired = measure.pair_places(features, manifest, ["a", "b"])
+    assert paired.values.shape == (12, 2, 2)
+    assert np.bincount(paired.patient).tolist() == [4, 4, 4]
+
+
+def test_bags_of_two_lengths_and_wrong_folders_are_refused(tmp_path):
+    manifest = table(2)
+    write_bags(tmp_path / "bags", manifest[:3], dim=8)
+    write_bags(tmp_path / "bags", manifest[3:], dim=6)
+    with pytest.raises(InputError, match="bags of two encoders"):
+        BenchmarkJob(manifest, {"x": str(tmp_path / "bags")}, str(tmp_path / "out"), **SMALL).run()
+    with pytest.raises(InputError, match="no such folder of features"):
+        BenchmarkJob(manifest, {"x": str(tmp_path / "none")}, str(tmp_path / "out"), **SMALL).run()
+    with pytest.raises(InputError, match="none to measure"):
+        BenchmarkJob(manifest, [], str(tmp_path / "out"))
+
+
+def test_colour_statistics_stand_beside_encoders_of_slides(tmp_path):
+    manifest = table(2)
+    assert list(BenchmarkJob(manifest, ["uni"], str(tmp_path)).folders) == ["uni", "colour-statistics"]
+    assert list(BenchmarkJob(manifest, {"uni": "features/uni"}, str(tmp_path)).folders) == ["uni"]
+
+
+def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    store = f"sqlite:///{tmp_path / 'lab.db'}"
+    job = BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), tracking_uri=store)
+    tracker = job._tracker("benchmark", None)
+    assert tracker.uri == store
+    assert (tmp_path / "lab.db").is_file()
+    assert not (tmp_path / "out" / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"tissue": {"min_areaum2": 1}}, r"tissue: does not know \['min_areaum2'\]"),
+        ({"registration": {"afine": True}}, r"registration: does not know \['afine'\] -> it takes affine"),
+        ({"registration": {"seed": 1}}, r"registration: does not know \['seed'\]"),
+        ({"head": {"epochs": 3}}, r"head: does not know \['epochs'\] -> it takes .*max_epochs"),
+        ({"encoder_options": {"uni": {}}}, r"encoder_options: does not know \['uni'\] -> it takes colour-statistics"),
+        ({"scanners": ["a", "d"]}, r"scanners: does not know \['d'\] -> it takes a, b, c"),
+        ({"max_places": 0}, "max_places is 0"),
+        ({"resamples": 0}, "resamples 0"),
+    ],
+    ids=str,
+)
+def test_options_that_do_not_exist_are_refused_before_any_work(tmp_path, option, told):
+    with pytest.raises(InputError, match=told):
+        BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), **{**SMALL, **option})
+    assert not (tmp_path / "out").exists()

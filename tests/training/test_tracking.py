@@ -1,0 +1,174 @@
+"""One MLflow run per training, whatever interrupts it."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ignite.engine import Events
+from mlflow import MlflowClient
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.training.checkpoint import CheckpointHandler, read_checkpoint
+from scangen_bundle.training.tracking import RunTracker, TrainingTracker, local_store
+
+from ..two_processes import in_two_processes
+from .engines import Network, make_evaluator, make_trainer
+
+
+@pytest.fixture(autouse=True)
+def _no_tracking_server(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def history(folder, run_id, name):
+    points = MlflowClient(local_store(folder)).get_metric_history(run_id, name)
+    return [(point.step, point.value) for point in sorted(points, key=lambda point: point.step)]
+
+
+def test_epoch_means_are_logged_once_per_epoch(tmp_path):
+    network, losses = Network(), []
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.25)
+    tracker = RunTracker(tmp_path, tmp_path / "run", params={"seed": 7})
+    evaluator = make_evaluator(network)
+    evaluator.state.metrics, evaluator.state.epoch = {"auroc/mean": 0.75, "auroc/B": math.nan}, 2
+
+    class Losses:
+        def attach(self, engine):
+            engine.add_event_handler(Events.ITERATION_COMPLETED, lambda e: losses.append(float(e.state.output["loss"])))
+
+    make_trainer(network, optimizer, [Losses(), TrainingTracker(tracker, evaluator)], 2).run()
+    logged = history(tmp_path, tracker.run_id, "train/loss")
+    assert [step for step, _ in logged] == [1, 2]
+    assert [value for _, value in logged] == pytest.approx([sum(losses[:2]) / 2, sum(losses[2:]) / 2])
+    assert history(tmp_path, tracker.run_id, "train/learning_rate") == [(1, 0.25), (2, 0.25)]
+    assert history(tmp_path, tracker.run_id, "val/auroc/mean") == [(2, 0.75)]
+    assert history(tmp_path, tracker.run_id, "val/auroc/B") == []  # undefined is not a number
+    run = MlflowClient(local_store(tmp_path)).get_run(tracker.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"seed": "7"}
+    assert run.data.tags["use"] == "research only"
+
+
+def test_a_resumed_run_goes_on_in_the_same_mlflow_run(tmp_path):
+    first, second, other = (RunTracker(tmp_path, tmp_path / name) for name in ("a", "a", "b"))
+    for tracker in (first, second, other):
+        tracker.log_metrics({"x": 1.0})
+    assert first.run_id == second.run_id != other.run_id
+
+
+def test_a_dead_server_is_an_error_before_training(tmp_path):
+    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9")
+    with pytest.raises(InputError, match=r"127\.0\.0\.1:9.*cannot be reached"):
+        tracker.start()
+
+
+def test_a_dead_server_falls_back_to_the_local_store_where_allowed(tmp_path, caplog):
+    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9", tracking_required=False)
+    tracker.log_metrics({"x": 2.0}, step=3)
+    assert history(tmp_path, tracker.run_id, "x") == [(3, 2.0)]
+    assert "cannot be reached" in caplog.text
+
+
+class DiesAfter:
+    """An MLflow client whose store takes this many batches of metrics and then nothing any more."""
+
+    def __init__(self, client, batches):
+        self.client, self.left = client, batches
+
+    def log_batch(self, *args, **options):
+        self.left -= 1
+        self._answer()
+        self.client.log_batch(*args, **options)
+
+    def set_terminated(self, *args, **options):
+        self._answer()
+        self.client.set_terminated(*args, **options)
+
+    def _answer(self):
+        if self.left < 0:
+            raise ConnectionError("nobody there")
+
+
+def train_with_dying_store(folder, required):
+    network = Network()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.25)
+    tracker = RunTracker(folder, folder / "run", tracking_required=required)
+    tracker.start()
+    tracker._client = DiesAfter(tracker._client, batches=1)
+    checkpoint = CheckpointHandler(folder, network, {"optimizer": optimizer})
+    trainer = make_trainer(network, optimizer, [checkpoint, TrainingTracker(tracker)], 3)
+    return tracker, trainer
+
+
+def test_a_store_that_dies_half_way_stops_training_with_its_epochs_kept(tmp_path):
+    _, trainer = train_with_dying_store(tmp_path, required=True)
+    with pytest.raises(InputError, match=r"mlflow\.db.*no longer takes.*ConnectionError.*last checkpoint"):
+        trainer.run()
+    assert read_checkpoint(tmp_path / "last.pt")["meta"]["epoch"] == 2  # its second epoch could not be logged
+
+
+def test_a_store_that_dies_half_way_is_a_warning_where_tracking_is_not_required(tmp_path, caplog):
+    tracker, trainer = train_with_dying_store(tmp_path, required=False)
+    trainer.run()
+    assert trainer.state.epoch == 3
+    assert "ConnectionError" in caplog.text
+    assert [step for step, _ in history(tmp_path, tracker.run_id, "train/loss")] == [1]
+
+
+def test_the_environment_names_the_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_store(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere").mkdir()
+    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9")
+    tracker.log_metrics({"x": 1.0})
+    assert (tmp_path / "elsewhere" / "mlflow.db").exists()
+
+
+def test_a_failed_training_is_marked_as_failed(tmp_path):
+    network = Network()
+    tracker = RunTracker(tmp_path, tmp_path / "run")
+
+    class Fail:
+        def attach(self, engine):
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self)
+
+        def __call__(self, engine):
+            raise RuntimeError("disk on fire")
+
+    trainer = make_trainer(
+        network, torch.optim.SGD(network.parameters(), lr=0.1), [TrainingTracker(tracker), Fail()], 1
+    )
+    with pytest.raises(RuntimeError, match="disk on fire"):
+        trainer.run()
+    assert MlflowClient(local_store(tmp_path)).get_run(tracker.run_id).info.status == "FAILED"
+
+
+def test_two_jobs_that_start_together_share_the_experiment(tmp_path, monkeypatch):
+    RunTracker(tmp_path, tmp_path / "a").start()
+    look, answers = MlflowClient.get_experiment_by_name, iter([None])  # as if the other job had not made it yet
+    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", lambda client, name: next(answers, look(client, name)))
+    second = RunTracker(tmp_path, tmp_path / "b")
+    second.log_metrics({"x": 1.0})
+    assert history(tmp_path, second.run_id, "x") == [(0, 1.0)]
+
+
+def test_a_scanner_may_have_any_name_and_what_mlflow_refuses_becomes_a_dash_below(tmp_path):
+    tracker = RunTracker(tmp_path, tmp_path / "run")
+    tracker.log_metrics({"auroc/P1000 (lab+1), left@é": 0.5})
+    assert history(tmp_path, tracker.run_id, "auroc/P1000 _lab_1__ left_é") == [(0, 0.5)]
+
+
+def _losses_of_an_epoch(rank, folder):
+    """Each process has a loss of its own, and as many iterations."""
+    tracker = RunTracker(folder, f"{folder}/run")
+    handler = TrainingTracker(tracker)
+    for loss in (1.0, 2.0) if rank == 0 else (4.0, 5.0):
+        handler.accumulate(SimpleNamespace(state=SimpleNamespace(output={"loss": torch.tensor(loss)})))
+    handler.log_epoch(SimpleNamespace(state=SimpleNamespace(metrics={}, epoch=1)))
+    return tracker.run_id
+
+
+def test_the_loss_of_two_processes_is_the_mean_of_both(tmp_path):
+    run_id, other = in_two_processes(_losses_of_an_epoch, str(tmp_path))
+    assert other is None
+    assert history(tmp_path, run_id, "train/loss") == [(1, 3.0)]
