@@ -43,13 +43,13 @@ def make(folder: Path) -> None:
         "--unseen_scanners",
         "['scanner-6']",
     ]
+    benchmark = ["--output_dir", str(out), "--resamples", "200", "--head", "{'max_epochs': 5}", "--max_places", "8"]
     commands = [
         [sys.executable, "scripts/make_phantom_cohort.py", "--output", str(data), "--specimens", "12"],
         [*RUN, "extracting", "--config_file", "configs/extract_features.yaml", *where],
         [*RUN, "training", "--config_file", "configs/train.yaml", *where, *training],
         [*RUN, "evaluating", "--config_file", "['configs/train.yaml','configs/evaluate.yaml']", *where, *training],
-        [*RUN, "benchmarking", "--config_file", "configs/benchmark.yaml", *where, "--output_dir", str(out)]
-        + ["--resamples", "200", "--head", "{'max_epochs': 5}", "--max_places", "8"],
+        [*RUN, "benchmarking", "--config_file", "configs/benchmark.yaml", *where, *benchmark],
     ]
     for command in commands:
         print("$", " ".join(command), flush=True)
