@@ -1,7 +1,8 @@
 """Record what the pipeline gives on a small phantom, and compare a later run with the record, byte for byte.
 
     python scripts/reference.py record  outputs/reference
-    python scripts/reference.py compare outputs/reference
+    python scripts/reference.py compare outputs/reference            # all steps
+    python scripts/reference.py compare outputs/reference --reuse    # with the record's slides and bags: faster
 
 Bytes are the same on one machine and one set of libraries only, so the record is made, not shipped. Files of weights are
 compared entry by entry, JSON value by value; everything else by its bytes. Exit code 1 if anything differs.
@@ -29,9 +30,16 @@ RUN = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run"]
 VOLATILE = {"tiles_per_second", "seconds", "command", "created", "mtime", "path", "folder", "output_dir", "peak_mb"}
 
 
-def make(folder: Path) -> None:
-    """Run cohort, extraction, training, evaluation, inference and encoder benchmark into `folder`."""
+def make(folder: Path, reused: Path | None = None) -> None:
+    """Run cohort, extraction, training, evaluation and encoder benchmark into `folder`.
+
+    Args:
+        folder: where to.
+        reused: a folder made before, whose slides and bags are linked and not made again.
+    """
     data, out = folder / "phantom", folder / "outputs"
+    if reused:
+        data.symlink_to(reused / "phantom")
     where = ["--dataset_dir", str(data), "--logging_file", "configs/logging.conf"]
     training = [
         "--output_dir",
@@ -44,6 +52,7 @@ def make(folder: Path) -> None:
         "['scanner-6']",
     ]
     benchmark = ["--output_dir", str(out), "--resamples", "200", "--head", "{'max_epochs': 5}", "--max_places", "8"]
+    benchmark += ["--encoders", "['efficientnet-lite0','colour-statistics']"]
     commands = [
         [sys.executable, "scripts/make_phantom_cohort.py", "--output", str(data), "--specimens", "12"],
         [*RUN, "extracting", "--config_file", "configs/extract_features.yaml", *where],
@@ -51,7 +60,7 @@ def make(folder: Path) -> None:
         [*RUN, "evaluating", "--config_file", "['configs/train.yaml','configs/evaluate.yaml']", *where, *training],
         [*RUN, "benchmarking", "--config_file", "configs/benchmark.yaml", *where, *benchmark],
     ]
-    for command in commands:
+    for command in commands[2:] if reused else commands:
         print("$", " ".join(command), flush=True)
         subprocess.run(command, cwd=ROOT, check=True)
 
@@ -117,16 +126,20 @@ def main() -> None:
     parser.add_argument("what", choices=("record", "compare"))
     parser.add_argument("folder", type=Path, help="where the record is kept; `facts.json` in it")
     parser.add_argument("--show", type=int, default=40, help="differences to print")
+    parser.add_argument("--reuse", action="store_true", help="compare with the record's slides and bags")
     options = parser.parse_args()
     record = options.folder.resolve() / "facts.json"
-    with tempfile.TemporaryDirectory() as temporary:
-        make(Path(temporary))
-        facts = read(Path(temporary))
     if options.what == "record":
-        record.parent.mkdir(parents=True, exist_ok=True)
+        if options.folder.exists():
+            parser.error(f"{options.folder} is there; remove it to record anew")
+        make(record.parent)
+        facts = read(record.parent)
         record.write_text(json.dumps(facts, indent=1))
         print(f"recorded {len(facts)} facts in {record}")
         return
+    with tempfile.TemporaryDirectory() as temporary:
+        make(Path(temporary), record.parent if options.reuse else None)
+        facts = read(Path(temporary))
     lines = compare(json.loads(record.read_text()), json.loads(json.dumps(facts)))
     print("\n".join(lines[: options.show]))
     print(f"{len(facts)} facts, {len(lines)} differ" if lines else f"all {len(facts)} facts are the same")
