@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.extraction.tiling import check_options
 from scangen_bundle.files import write_atomically
+from scangen_bundle.fingerprint import fingerprint
 from scangen_bundle.training.tracking import RunTracker
 
 logger = logging.getLogger(__name__)
@@ -181,7 +182,8 @@ class BenchmarkJob:
         self, name: str, folder: str | None, encoder: Encoder | None, matching: Matching | None, settings: MatchSettings
     ) -> dict[str, Any]:
         """The encoder's results, from an earlier session where nothing has changed since."""
-        source = encoder.key if encoder else f"{folder} {_last_change(Path(str(folder)))}"
+        files = [fingerprint(str(folder))] if encoder is None else self._slide_fingerprints
+        source = [encoder.key if encoder else str(folder), *files]
         table = pd.util.hash_pandas_object(self.manifest, index=False).sum()
         of_features = json.dumps(
             [source, asdict(settings), self.scanners, self.allow_upsampling, self.max_tiles, str(table)], default=str
@@ -208,6 +210,11 @@ class BenchmarkJob:
         with write_atomically(path) as temporary:
             temporary.write_text(json.dumps({"key": key, "result": result}))
         return result
+
+    @cached_property
+    def _slide_fingerprints(self) -> list[str]:
+        """Of the slides and pictures of the manifest, so that a replaced one is encoded again."""
+        return [fingerprint(path) for path in self.manifest["slide_path"] if path]
 
     def _features(
         self,
@@ -302,8 +309,3 @@ class BenchmarkJob:
         for file in ("results.json", "results.csv", "leaderboard.html"):
             parent.log_artifact(self.output_dir / file)
         parent.finish()
-
-
-def _last_change(folder: Path) -> float:
-    """Newest modification time in a folder, 0 if there is none."""
-    return max((entry.stat().st_mtime for entry in os.scandir(folder)), default=0.0) if folder.is_dir() else 0.0

@@ -1,10 +1,12 @@
 """The job measures, resumes, tracks and writes; features of a folder and of slides; what cannot be paired says why."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.encoder_benchmark import BenchmarkJob, measure, run
@@ -118,6 +120,38 @@ def test_an_encoder_that_was_measured_is_not_measured_again(two_folders, monkeyp
     BenchmarkJob(table(), encoders, str(folder / "out"), **SMALL).run()
     with pytest.raises(pytest.fail.Exception):
         BenchmarkJob(table(), encoders, str(folder / "out"), **{**SMALL, "resamples": 60}).run()
+
+
+def test_a_bag_replaced_by_an_older_one_is_measured_again(tmp_path):
+    manifest = table()
+    folder = write_bags(tmp_path / "bags", manifest)
+    first = BenchmarkJob(manifest, {"x": folder}, str(tmp_path / "out"), **SMALL).run()
+    write_bags(tmp_path / "bags", manifest, effect=4.0)
+    for bag in (tmp_path / "bags").iterdir():
+        os.utime(bag, (1, 1))
+    second = BenchmarkJob(manifest, {"x": folder}, str(tmp_path / "out"), **SMALL).run()
+    assert values(second, "x")["cosine/gap"] < values(first, "x")["cosine/gap"]
+
+
+def draw_picture(path, seed):
+    """Two tiles of noise, each of another colour."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (224, 448, 3)) * generator.random((1, 2, 3)).repeat(224, axis=1)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def test_a_slide_that_was_replaced_is_encoded_again(tmp_path):
+    manifest = table(3, "ab")
+    manifest["slide_path"] = [str(tmp_path / f"{slide_id}.png") for slide_id in manifest["slide_id"]]
+    manifest["mpp"] = 0.5
+    for path in manifest["slide_path"]:
+        draw_picture(path, seed=1)
+    job = {"encoders": ["colour-statistics"], "output_dir": str(tmp_path / "out"), **SMALL, "mpp": 0.5}
+    first = BenchmarkJob(manifest, **job).run()
+    draw_picture(manifest["slide_path"][0], seed=2)
+    second = BenchmarkJob(manifest, **job).run()
+    colour = "colour-statistics"
+    assert values(second, colour)["cosine/same_tissue"] < values(first, colour)["cosine/same_tissue"]
 
 
 def test_one_scanner_and_no_shared_specimens_leave_paired_measures_out_with_the_reason(tmp_path):
