@@ -22,9 +22,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from scangen_bundle.encoders import ENCODERS, EncoderSpec, find_encoder  # noqa: E402
+from scangen_bundle.encoders import ENCODERS, EncoderSpec  # noqa: E402
 from scangen_bundle.encoders.availability import check_availability  # noqa: E402
-from scangen_bundle.encoders.efficientnet_lite import cache_folder  # noqa: E402
+from scangen_bundle.encoders.families.efficientnet_lite import cache_folder  # noqa: E402
 from scangen_bundle.encoders.table import encoder_table  # noqa: E402
 from scangen_bundle.errors import report_input_errors  # noqa: E402
 
@@ -156,7 +156,7 @@ def main() -> int:
     if options.markdown:
         print(encoder_table(), end="")
         return 0
-    named = [find_encoder(name).spec for name in options.encoders]
+    named = [ENCODERS[name].spec for name in options.encoders]
     specs = named or [entry.spec for entry in ENCODERS.values()]
     failed = 0
     for title, checks in (

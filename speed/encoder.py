@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from scangen_bundle.encoders.efficientnet_lite import SPEC, OnnxEfficientNetLite, build_network, onnx_path
+from scangen_bundle.encoders.families.efficientnet_lite import SPEC, OnnxEfficientNetLite, build_network, onnx_path
 from scangen_bundle.encoders.preprocess import normalise
 
 BATCHES = (1, 16, 64)

@@ -92,15 +92,15 @@ def test_every_shipped_config_says_what_it_is_and_how_it_is_run(path):
 
 @pytest.mark.parametrize("word", ["--help", "-h"])
 def test_help_ends_the_command_with_0_before_any_work(monkeypatch, capsys, word):
-    files = [str(ROOT / "configs" / name) for name in ("extract_features.yaml", "encoders/virchow.yaml")]
+    files = [str(ROOT / "configs" / name) for name in ("extract_features.yaml", "readers/cucim.yaml")]
     monkeypatch.setattr(sys, "argv", [PROGRAM, "run", "extracting", "--config_file", str(files), word])
     with pytest.raises(SystemExit) as caught:
         check_command_line()
     assert caught.value.code == 0
     told = capsys.readouterr().out
-    assert "--encoder_name virchow" in told
-    assert "--encoder_name efficientnet-lite0" not in told
-    assert "--encoder#pooling cls+mean" in told
+    assert "--reader#device cpu" in told
+    assert "--reader auto" not in told
+    assert "--encoder_name efficientnet-lite0" in told
 
 
 def test_help_reaches_the_user_through_monais_own_command(tmp_path):

@@ -214,7 +214,8 @@ def _same_places(all_coords: list[Any]) -> bool:
 def _facts(folder: Path, attributes: Mapping[str, Any], dim: int) -> dict[str, Any]:
     from scangen_bundle.encoders import ENCODERS
 
-    entry = ENCODERS.get(str(attributes.get("encoder", "")))
+    name = str(attributes.get("encoder", ""))
+    entry = ENCODERS[name] if name in ENCODERS else None
     return {
         "name": attributes.get("encoder") or folder.name,
         "revision": attributes.get("revision", ""),

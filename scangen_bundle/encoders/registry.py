@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from scangen_bundle.encoders.base import Encoder
+from scangen_bundle.encoders.base import Encoder, choose_pooling
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
+from scangen_bundle.registry import Registry
 
 
 class Entry(NamedTuple):
@@ -18,39 +18,23 @@ class Entry(NamedTuple):
     make: Callable[..., Encoder]
 
 
-ENCODERS: dict[str, Entry] = {}
+ENCODERS: Registry[Entry] = Registry("encoder", package="scangen_bundle.encoders.families")
 Maker = TypeVar("Maker", bound=Callable[..., Encoder])
 
 
 def register(*specs: EncoderSpec) -> Callable[[Maker], Maker]:
-    """Enter one or more specs, all made by the decorated function `make(spec, **options) -> Encoder`.
+    """Enter one or more specs, all made by the decorated function or class `make(spec, **options) -> Encoder`.
 
     Raises:
-        ValueError: if a name is taken by a different spec.
+        InputError: if a name is taken.
     """
 
     def enter(make: Maker) -> Maker:
         for spec in specs:
-            if ENCODERS.setdefault(spec.name, Entry(spec, make)).spec != spec:
-                raise ValueError(f"encoder {spec.name!r} is registered already, with a different spec")
+            ENCODERS.add(spec.name, Entry(spec, make))
         return make
 
     return enter
-
-
-def find_encoder(name: str) -> Entry:
-    """The entry called `name`.
-
-    Raises:
-        InputError: if there is none; it names the nearest ones.
-    """
-    if name not in ENCODERS:
-        near = difflib.get_close_matches(str(name).lower(), ENCODERS, n=3, cutoff=0.4)
-        remedy = f"did you mean {' or '.join(near)}? " if near else ""
-        raise InputError(
-            f"encoder {name!r}", "no encoder has this name", f"{remedy}the registered ones are {', '.join(ENCODERS)}"
-        )
-    return ENCODERS[name]
 
 
 def create_encoder(name: str, **options: Any) -> Encoder:
@@ -65,10 +49,28 @@ def create_encoder(name: str, **options: Any) -> Encoder:
     Raises:
         InputError: if the name is unknown, an option is not one of the encoder's, or its weights are not here.
     """
-    entry = find_encoder(name)
+    entry = ENCODERS[name]
     try:
         return entry.make(entry.spec, **options)
     except TypeError as error:
         if "unexpected keyword argument" not in str(error):
             raise
         raise InputError(f"encoder {name!r}", f"it does not take this option: {error}", "remove it") from error
+
+
+def num_features(name: str, pooling: str | None = None) -> int:
+    """D of an encoder's vectors.
+
+    Args:
+        name: a registered name.
+        pooling: one of the encoder's; None takes its default.
+
+    Raises:
+        InputError: if the registry does not have the encoder, or the encoder does not have the pooling.
+    """
+    try:
+        spec = ENCODERS[name].spec
+    except InputError as error:
+        remedy = f"for features of an encoder that is not registered give --num_features; {error.remedy}"
+        raise InputError(error.where, error.problem, remedy) from None
+    return spec.poolings[choose_pooling(spec, pooling)]

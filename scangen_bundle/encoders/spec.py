@@ -42,11 +42,11 @@ class EncoderSpec:
         config: what the configuration beside the weights of a transformers model has to say, such as its number of layers.
         ignored_keys: beginnings of weight names that the encoder does not use (a classifier, say).
         poolings: each pooling that makes sense, with its number of features D.
-        pooling: the one used when nobody asks for another.
+        pooling: the one used when nobody asks for another; "" for the first.
         tile_px: side of the tile to cut from the slide, in px at `mpp`.
         resize_px: side that the tile is resized to; `tile_px` when nothing is to be resized.
         input_px: side of the centre that the network sees.
-        mean: mean of each colour channel (RGB, 0 to 1) that is taken off.
+        mean: mean of each colour channel (RGB, 0 to 1) that is subtracted; `own` code that normalises by itself has none.
         std: standard deviation that it is divided by.
         interpolation: filter of the resizing.
         mpp: resolution it was trained at, µm/px.
@@ -65,19 +65,19 @@ class EncoderSpec:
     """
 
     name: str
-    family: str
     domain: str
-    library: str
     poolings: Mapping[str, int]
-    pooling: str
-    tile_px: int
-    mpp: float
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    precision: str
     licence: str
-    gated: bool
-    revision: str
+    family: str = "own"
+    library: str = "own"
+    pooling: str = ""
+    tile_px: int = 224
+    mpp: float = 0.5
+    mean: tuple[float, float, float] | None = None
+    std: tuple[float, float, float] | None = None
+    precision: str = "float32"
+    gated: bool = False
+    revision: str = "1"
     hub_id: str = ""
     weights_file: str = ""
     architecture: str = ""
@@ -94,29 +94,44 @@ class EncoderSpec:
     note: str = ""
 
     def __post_init__(self) -> None:
+        self._set_defaults()
+        self._need(re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", self.name), "name", "lower case words joined by - or .")
+        for name in ("family", "licence", "revision"):
+            self._need(getattr(self, name), name, "a text that is not empty")
+        choices = {"domain": DOMAINS, "library": LIBRARIES, "precision": PRECISIONS, "interpolation": INTERPOLATIONS}
+        for name, allowed in choices.items():
+            self._need(getattr(self, name) in allowed, name, f"one of {', '.join(allowed)}")
+        self._check_poolings()
+        self._check_pixels()
+        self._check_origin()
+
+    def _set_defaults(self) -> None:
+        """Fill what follows from other fields, and make the mappings read-only."""
+        for name in ("poolings", "kwargs", "config"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "pooling", self.pooling or next(iter(self.poolings), ""))
         object.__setattr__(self, "resize_px", self.resize_px or self.tile_px)
         object.__setattr__(self, "input_px", self.input_px or self.resize_px)
-        for mapping in ("poolings", "kwargs", "config"):
-            object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
-        self._need(re.fullmatch(r"[a-z0-9]+([.-][a-z0-9]+)*", self.name), "name", "lower case words joined by - or .")
-        for text in ("family", "licence", "revision"):
-            self._need(getattr(self, text), text, "a text that is not empty")
-        for text, known in (
-            ("domain", DOMAINS),
-            ("library", LIBRARIES),
-            ("precision", PRECISIONS),
-            ("interpolation", INTERPOLATIONS),
-        ):
-            self._need(getattr(self, text) in known, text, f"one of {', '.join(known)}")
-        self._need(self.poolings and set(self.poolings) <= set(POOLINGS), "poolings", f"some of {', '.join(POOLINGS)}")
-        self._need(all(d > 0 for d in self.poolings.values()), "poolings", "a positive number of features for each")
+
+    def _check_poolings(self) -> None:
+        expected = f"some of {', '.join(POOLINGS)}"
+        self._need(self.poolings and set(self.poolings) <= set(POOLINGS), "poolings", expected)
+        positive = all(dim > 0 for dim in self.poolings.values())
+        self._need(positive, "poolings", "a positive number of features for each")
         self._need(self.pooling in self.poolings, "pooling", f"one of {', '.join(self.poolings)}")
+
+    def _check_pixels(self) -> None:
         self._need(0 < self.input_px <= self.resize_px, "input_px", f"1 to resize_px = {self.resize_px}")
         self._need(self.tile_px > 0, "tile_px", "a positive number of px")
         self._need(0 < self.mpp < 10, "mpp", "µm/px above 0 and below 10")
-        for channels in ("mean", "std"):
-            values = getattr(self, channels)
-            self._need(len(values) == 3 and all(0 < v < 1 for v in values), channels, "three numbers between 0 and 1")
+        for name in ("mean", "std"):
+            channels = getattr(self, name)
+            if channels is None and self.library == "own":
+                continue
+            valid = channels is not None and len(channels) == 3 and all(0 < value < 1 for value in channels)
+            self._need(valid, name, "three numbers between 0 and 1")
+
+    def _check_origin(self) -> None:
         self._need(self.library != "timm" or self.architecture, "architecture", "timm's name of the architecture")
         self._need(self.library == "transformers" or not self.config, "config", "none: transformers alone reads one")
         self._need(self.library != "transformers" or self.hub_id, "hub_id", "the repository on the hub")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scangen_bundle.encoders.registry import ENCODERS
-from scangen_bundle.encoders.spec import EncoderSpec
+from scangen_bundle.encoders.spec import DOMAINS, EncoderSpec
 
 COLUMNS = ("name", "trained on", "source", "D by pooling", "tile", "mpp", "GPU precision", "licence", "gate", "note")
 
@@ -34,8 +34,13 @@ def _row(spec: EncoderSpec) -> tuple[str, ...]:
     )
 
 
+def _order(spec: EncoderSpec) -> tuple[int, str, str]:
+    return DOMAINS.index(spec.domain), spec.family.lower(), spec.name
+
+
 def encoder_table(specs: Iterable[EncoderSpec] | None = None) -> str:
-    """One Markdown row per encoder; the pooling in bold is the default. None takes the whole registry."""
-    chosen = [entry.spec for entry in ENCODERS.values()] if specs is None else specs
-    rows = [COLUMNS, tuple("---" for _ in COLUMNS), *(_row(spec) for spec in chosen)]
+    """One Markdown row per encoder; the pooling in bold is the default. None takes the registry, by domain and family."""
+    if specs is None:
+        specs = sorted((entry.spec for entry in ENCODERS.values()), key=_order)
+    rows = [COLUMNS, tuple("---" for _ in COLUMNS), *(_row(spec) for spec in specs)]
     return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows) + "\n"

@@ -58,6 +58,8 @@ class TorchEncoder(Encoder):
         **options: Any,
     ) -> None:
         super().__init__(spec, **options)
+        if spec.mean is None or spec.std is None:
+            raise InputError(f"encoder {self.name!r}", "its spec has no mean and std to normalise with", "state both")
         self.device = choose_device(device)
         if precision is not None and precision not in PRECISIONS:
             problem = f"precision {precision!r} is unknown"

@@ -30,7 +30,7 @@ def load_transformers(spec: EncoderSpec, found: Found, trust_remote_code: bool) 
         raise InputError(
             f"encoder {spec.name!r}",
             f"its model is Python code that lies beside the weights, in {folder}",
-            "read that code, then allow it with the option trust_remote_code: true",
+            "read that code, then allow it: --encoder#trust_remote_code True",
         )
     options = {"local_files_only": True, "trust_remote_code": spec.trust_remote_code}
     try:

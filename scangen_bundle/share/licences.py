@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scangen_bundle.encoders.registry import find_encoder
+from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 
@@ -20,7 +20,7 @@ def check_redistribution(encoder: str) -> EncoderSpec:
     Raises:
         InputError: the encoder is unknown, or its licence is not one of `PERMISSIVE`; it names the licence.
     """
-    spec = find_encoder(encoder).spec
+    spec = ENCODERS[encoder].spec
     if spec.licence not in PERMISSIVE:
         where = f" ({spec.url})" if spec.url else ""
         raise InputError(

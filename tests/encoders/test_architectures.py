@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from scangen_bundle.encoders import ENCODERS
-from scangen_bundle.encoders.ctranspath import build_ctranspath, modern_names
+from scangen_bundle.encoders.families.ctranspath import build_ctranspath, modern_names
 from scangen_bundle.encoders.timm_loading import build_timm, pool_timm
 from scangen_bundle.encoders.transformers_loading import pool_transformers
 

@@ -124,6 +124,11 @@ def test_a_field_left_out_is_an_error():
         EncoderSpec(name="mine")
 
 
+def test_a_network_of_a_library_needs_mean_and_std(uni):
+    with pytest.raises(ValueError, match="mean is None"):
+        replace(uni, mean=None)
+
+
 def test_sizes_left_out_follow_the_tile(uni):
     whole = replace(uni, tile_px=96, resize_px=0, input_px=0)
     assert (whole.resize_px, whole.input_px) == (96, 96)

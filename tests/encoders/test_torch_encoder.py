@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scangen_bundle.encoders import ENCODERS, create_encoder
-from scangen_bundle.encoders.efficientnet_lite import SPEC, build_network
+from scangen_bundle.encoders.families.efficientnet_lite import SPEC, build_network
 from scangen_bundle.encoders.torch_encoder import TorchEncoder, choose_device
 from scangen_bundle.errors import InputError
 

@@ -108,7 +108,7 @@ def remote_model(tmp_path, monkeypatch):
 def test_code_beside_the_weights_runs_only_when_allowed(remote_model, histology):
     weight, folder = remote_model
     spec = tiny("hibou-b")
-    with pytest.raises(InputError, match=r"Python code.*repository.*trust_remote_code: true"):
+    with pytest.raises(InputError, match=r"Python code.*repository.*trust_remote_code True"):
         make_transformers_encoder(spec, weights=folder, device="cpu")
     encoder = make_transformers_encoder(spec, weights=folder, trust_remote_code=True, device="cpu")
     colours = (histology.mean((1, 2)) / 255 - spec.mean) / spec.std

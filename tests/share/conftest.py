@@ -17,14 +17,14 @@ import torch
 
 from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.data import collate_bags
-from scangen_bundle.encoders.registry import find_encoder
+from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.measures import evaluate_predictions
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.share.source import PACKED
 from scangen_bundle.training.checkpoint import save_checkpoint
 
 DIM = 1280
-ENCODER = find_encoder("efficientnet-lite0").spec
+ENCODER = ENCODERS["efficientnet-lite0"].spec
 SETTINGS = json.dumps({"tissue": {}, "tiling": {"min_tissue": 0.5}, "upsampling": False, "extraction_version": 1})
 SCANNERS = ("scanner-1", "scanner-2")
 DATA_SOURCE = "random numbers"
