@@ -215,7 +215,9 @@ def _facts(folder: Path, attributes: Mapping[str, Any], dim: int) -> dict[str, A
     from scangen_bundle.encoders import ENCODERS
 
     name = str(attributes.get("encoder", ""))
-    entry = ENCODERS[name] if name in ENCODERS else None
+    spec = None
+    if name in ENCODERS:
+        spec = ENCODERS[name].spec
     return {
         "name": attributes.get("encoder") or folder.name,
         "revision": attributes.get("revision", ""),
@@ -223,9 +225,9 @@ def _facts(folder: Path, attributes: Mapping[str, Any], dim: int) -> dict[str, A
         "dim": dim,
         "tile_px": attributes.get("tile_px"),
         "mpp": attributes.get("mpp"),
-        "licence": entry.spec.licence if entry else "",
-        "parameters": entry.spec.parameters if entry else None,
-        "domain": entry.spec.domain if entry else "",
+        "licence": spec.licence if spec else "",
+        "parameters": spec.parameters if spec else None,
+        "domain": spec.domain if spec else "",
         "tiles_per_second": float("nan"),
     }
 

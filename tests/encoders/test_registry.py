@@ -46,7 +46,7 @@ def test_a_name_cannot_be_taken_twice(registry):
 
 
 def test_an_option_that_an_encoder_does_not_take_is_named():
-    with pytest.raises(InputError, match="does not take this option.*weights"):
+    with pytest.raises(InputError, match=r"does not take this option.*weights"):
         create_encoder("colour-statistics", weights="file")
 
 
