@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from scangen_bundle.encoder_benchmark.registration import Registration, RegistrationError, register
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import SlideReader, TissueMask, open_slide, tile_grid, tissue_fraction, tissue_mask
 from scangen_bundle.slides.overview import read_overview
+from scangen_bundle.slides.registration import Registration, RegistrationError, register
 from scangen_bundle.slides.resolution import resolve_mpp
 
 logger = logging.getLogger(__name__)

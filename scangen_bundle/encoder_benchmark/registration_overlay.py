@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from skimage.transform import ProjectiveTransform, warp
 
-from scangen_bundle.encoder_benchmark.registration import Registration, tissue_signal
+from scangen_bundle.slides.registration import Registration, tissue_signal
 
 
 def registration_overlay(

@@ -13,10 +13,10 @@ from scangen_bundle.encoder_benchmark.matching import (
     match_specimens,
     shared_scanners,
 )
-from scangen_bundle.encoder_benchmark.registration import Registration, RegistrationError, register
 from scangen_bundle.encoder_benchmark.registration_overlay import registration_overlay
 from scangen_bundle.slides import open_slide
 from scangen_bundle.slides.overview import read_overview
+from scangen_bundle.slides.registration import Registration, RegistrationError, register
 
 SETTINGS = MatchSettings(field_um=80.0, overview_um=2.0)
 

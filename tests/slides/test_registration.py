@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from skimage.transform import SimilarityTransform, warp
 
-from scangen_bundle.encoder_benchmark.registration import RegistrationError, register
+from scangen_bundle.slides.registration import RegistrationError, register
 
 
 def tissue(seed, size=420):
