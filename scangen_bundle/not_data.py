@@ -5,8 +5,36 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from scangen_bundle.errors import InputError
+
 HEAD = 512
 AGAIN = "download or copy it again"
+APPLE_DOUBLE = b"\x00\x05\x16\x07"
+APPLE_DOUBLE_TEXT = (
+    "is what macOS writes next to a file (AppleDouble), not the file itself",
+    "take the file whose name lacks the leading '._'",
+)
+
+
+def is_apple_double(path: Path) -> bool:
+    """Whether a file `._x` is what macOS writes next to the file `x`; listings of folders leave it out."""
+    if not path.name.startswith("._"):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(APPLE_DOUBLE)) == APPLE_DOUBLE
+    except OSError:
+        return False
+
+
+def refuse_apple_double(path: Path) -> None:
+    """Refuse what macOS writes next to a file.
+
+    Raises:
+        InputError: the file is that.
+    """
+    if is_apple_double(path):
+        raise InputError(path, *APPLE_DOUBLE_TEXT)
 
 
 def what_it_is_instead(path: Path) -> tuple[str, str] | None:
@@ -19,6 +47,8 @@ def what_it_is_instead(path: Path) -> tuple[str, str] | None:
         head = file.read(HEAD)
     if not head:
         return "is empty", AGAIN
+    if head.startswith(APPLE_DOUBLE):
+        return APPLE_DOUBLE_TEXT
     if head.startswith(b"version https://git-lfs"):
         problem = "is a Git LFS pointer, a text that stands for the file"
         return problem, "get the file itself: git lfs pull, in the repository that it comes from"

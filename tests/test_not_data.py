@@ -11,6 +11,7 @@ from scangen_bundle.not_data import what_it_is_instead
         (b"", "is empty"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "is a Git LFS pointer"),
         (b"\n <!DOCTYPE HTML><html>Sign in</html>", "is a web page"),
+        (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X", "is what macOS writes next to a file"),
         ("größer;µm\n1;2\n".encode(), "is a text that begins 'größer;µm'"),
     ],
 )

@@ -11,6 +11,7 @@ from scangen_bundle.bags.bag import FeatureBag, check_finite, read_own
 from scangen_bundle.bags.layouts import read_hdf5, read_other
 from scangen_bundle.bags.reading import reading
 from scangen_bundle.errors import InputError
+from scangen_bundle.not_data import refuse_apple_double
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 BLOCK_ROWS = 4096
@@ -46,6 +47,7 @@ def _open(path: Path) -> FeatureBag:
         raise InputError(path, "there is no such feature file", "run extracting first, or correct the manifest")
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(path, "the feature file is empty (0 bytes)", "extract or copy it again")
+    refuse_apple_double(path)
     with reading(path):
         if not path.is_file():
             return read_other(path)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError, listed
 from scangen_bundle.files import write_atomically
+from scangen_bundle.names import unsafe_name
 
 IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
 PATHS = ("slide_path", "features_path")
@@ -30,8 +31,6 @@ UNLABELLED = -1
 # metrics.predictions, which imports nothing of ours.
 RESERVED = ("mean", "worst", "range", "mean_seen", "mean_unseen")
 BETWEEN = " vs "
-
-_LONGEST_ID = 200  # bytes: a file name may have 255, and suffixes and temporary names need some
 
 
 class Violation(NamedTuple):
@@ -202,27 +201,12 @@ def _missing_columns(table: pd.DataFrame) -> Iterator[Violation]:
 def _bad_ids(table: pd.DataFrame) -> Iterator[Violation]:
     for column in IDS:
         for line, text in _cells(table, column):
-            if problem := _unsafe(text):
+            if problem := unsafe_name(text):
                 yield Violation(line, column, problem)
     first: dict[str, int] = {}
     for line, text in _cells(table, "slide_id"):
         if text and first.setdefault(text, line) != line:
             yield Violation(line, "slide_id", f"{text!r} is already in row {first[text]}; each scan needs its own id")
-
-
-def _unsafe(text: str) -> str:
-    """Why a text cannot be a file name; "" if it can. Ids name bags, maps and figures, and scanners also metrics."""
-    if not text:
-        return "is empty"
-    if "/" in text or "\\" in text:
-        return f"{text!r} has a slash, so that it would leave the output folder; use letters, digits, '_', '-' and '.'"
-    if text.startswith("."):
-        return f"{text!r} starts with a dot, so that its file would be hidden or leave the output folder"
-    if not text.isprintable():
-        return f"{text!r} has a character that does not print; use letters, digits, '_', '-' and '.'"
-    if len(text.encode()) > _LONGEST_ID:
-        return f"is {len(text.encode())} bytes long, too long for a file name; at most {_LONGEST_ID}"
-    return ""
 
 
 def _several_values(table: pd.DataFrame, key: str, value: str) -> Iterator[Violation]:

@@ -41,6 +41,7 @@ from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.extraction.tiling import check_options
 from scangen_bundle.files import write_atomically
 from scangen_bundle.fingerprint import fingerprint
+from scangen_bundle.names import check_name
 from scangen_bundle.training.tracking import RunTracker
 
 logger = logging.getLogger(__name__)
@@ -115,6 +116,8 @@ class BenchmarkJob:
         self.folders = dict(encoders) if isinstance(encoders, Mapping) else dict.fromkeys(encoders)
         if not self.folders:
             raise InputError("encoders", "there are none to measure", "name at least one encoder")
+        for name in self.folders:
+            check_name("encoders", name)
         if None in self.folders.values():
             self.folders.setdefault(COLOUR, None)
         check_options("tissue", tissue or {})

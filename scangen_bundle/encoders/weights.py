@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError, some
+from scangen_bundle.names import unsafe_name
+from scangen_bundle.not_data import is_apple_double
 
 DEFAULT_FILES = ("model.safetensors", "pytorch_model.bin")
 ENDINGS = (".safetensors", ".bin", ".pth", ".pt", ".ckpt")
@@ -87,12 +89,16 @@ def parts_of(index: Path) -> list[str]:
     """The names of the files that weights in several parts are in, by their index.
 
     Raises:
-        InputError: if the file is not such an index.
+        InputError: if the file is not such an index, or names files outside of its folder.
     """
     try:
-        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        problems = [problem for problem in map(unsafe_name, names) if problem]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(index, "is no index of weights in several parts", "download it again") from error
+    if problems:
+        raise InputError(index, f"names a part that {problems[0]}", "download it again from a source that you trust")
+    return names
 
 
 def snapshots_of(hub_id: str, revision: str) -> Iterator[Path]:
@@ -168,6 +174,10 @@ def find_in_cache(spec: EncoderSpec, revision: str) -> Found:
     raise InputError(where, f"no {absent} of {spec.hub_id} at {revision} in the Hugging Face cache", remedy)
 
 
+def _is_weights_file(path: Path) -> bool:
+    return path.suffix in ENDINGS and path.is_file() and not is_apple_double(path)
+
+
 def find_in_folder(spec: EncoderSpec, path: Path) -> tuple[Path, ...]:
     """`find_weights` in a folder of the user; for transformers, a file stands for the folder that it lies in."""
     where, folder = f"encoder {spec.name!r}", path if path.is_dir() else path.parent
@@ -177,7 +187,7 @@ def find_in_folder(spec: EncoderSpec, path: Path) -> tuple[Path, ...]:
         absent = f"no {error.args[0]} in {folder}"
         if spec.library == "transformers":
             raise InputError(where, absent, how_to_get(spec)) from error
-        files = tuple(sorted(file for file in folder.iterdir() if file.suffix in ENDINGS and file.is_file()))
+        files = tuple(sorted(file for file in folder.iterdir() if _is_weights_file(file)))
         if not files:
             raise InputError(where, f"{absent}, nor another file of weights", how_to_get(spec)) from error
         if len(files) > 1:

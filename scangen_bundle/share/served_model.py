@@ -2,11 +2,13 @@
 
 A row of the input has the `path` of a feature bag or slide on the server's disk, or the `content` of such a file. The answer
 has the probability per class, the prediction with all that the site reference says about it, and the attention and place of
-each tile. Research use only. It opens any path that it is asked for: serve it on loopback or behind a gate.
+each tile. Research use only. A `path` is opened only below the folders that the environment variable
+`SCANGEN_SERVED_FOLDERS` names; without it, only `content` is answered.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,24 @@ from scangen_bundle.bags.open import HDF5_MAGIC
 from scangen_bundle.errors import InputError
 from scangen_bundle.share.slide_features import SlideFeatures
 from scangen_bundle.share.slide_model import SlideModel
+
+FOLDERS = "SCANGEN_SERVED_FOLDERS"  # joined as those of PATH
+
+
+def served_path(text: str) -> Path:
+    """The file of a request's `path`, symbolic links followed.
+
+    Raises:
+        InputError: it is not below a folder of `SCANGEN_SERVED_FOLDERS`, or is no file.
+    """
+    folders = [os.path.realpath(folder) for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
+    path = Path(os.path.realpath(text)) if "\0" not in text else None
+    if path is None or not any(path.is_relative_to(folder) for folder in folders):
+        problem = f"the path is not below a folder that this server opens ({FOLDERS})"
+        raise InputError("request", problem, "send the content of the file, or ask whoever runs the server")
+    if not path.is_file():
+        raise InputError(text, "there is no such file", "the path is one of the server's disk; or send the content")
+    return path
 
 
 class ServedClassifier(PythonModel):
@@ -43,7 +63,7 @@ class ServedClassifier(PythonModel):
     def _answer(self, row: dict[str, Any]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             if isinstance(row.get("path"), str):
-                path, where = Path(row["path"]), row["path"]
+                path, where = served_path(row["path"]), row["path"]
             elif isinstance(row.get("content"), bytes):
                 path, where = Path(folder) / "content", "content"
                 path.write_bytes(row["content"])
@@ -63,8 +83,6 @@ class ServedClassifier(PythonModel):
 
     def _bag(self, path: Path, made: Path) -> FeatureBag:
         """The bag at `path`, or that of the slide at `path`, written to `made`."""
-        if not path.is_file():
-            raise InputError(path, "there is no such file", "the path is one of the server's disk; or send the content")
         with open(path, "rb") as file:
             is_bag = file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
         return open_bag(path) if is_bag else self.slide_features.write(path, made)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.not_data import refuse_apple_double
 from scangen_bundle.slides.cucim_reader import CucimReader
 from scangen_bundle.slides.openslide_reader import EXPORT, OpenSlideReader
 from scangen_bundle.slides.reader import SlideReader, UnsupportedLayout
@@ -28,6 +30,7 @@ def open_slide(path: str | os.PathLike[str], backend: str = "auto") -> SlideRead
         InputError: the file is missing, damaged, or not a slide that the backend can read.
         ValueError: no such backend.
     """
+    refuse_apple_double(Path(path))
     if backend == "auto":
         return _open_fastest(path)
     if backend not in BACKENDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import site
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -29,16 +30,17 @@ def main() -> int:
 
     from scangen_bundle.errors import InputError
 
-    try:
-        app = ScanGenApp(Application.init_app_context(None))
-        app.prepare()
-    except OSError as error:  # the SDK makes the output folder while it reads the options
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    app.run()
+    with ExitStack() as resources:
+        try:
+            app = ScanGenApp(Application.init_app_context(None))
+            app.prepare(resources)
+        except OSError as error:  # the SDK makes the output folder while it reads the options
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        app.run()
     for name, problem in app.problems.items():
         print(f"error: {name}: {problem}", file=sys.stderr)
     print(f"{app.total - len(app.problems)} of {app.total} slides have a result in {app.output}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from case import Case, attempt
@@ -22,6 +22,7 @@ from monai.deploy.operators.dicom_text_sr_writer_operator import (
 from write_result import ResultWriter
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.files import check_writable, working_folder
 from scangen_bundle.share.slide_features import SlideFeatures
 from scangen_bundle.share.slide_model import SlideModel
 from scangen_bundle.share.statement import KINDS
@@ -97,8 +98,11 @@ class ScanGenApp(Application):
         self.settings = context
         super().__init__(*args, **kwargs)
 
-    def prepare(self) -> None:
+    def prepare(self, resources: ExitStack) -> None:
         """Read the model and the input folder.
+
+        Args:
+            resources: closed after the run; then the folder for the bag in hand goes.
 
         Raises:
             InputError: there is no model, no input, no right to write, or a wrong setting.
@@ -112,15 +116,12 @@ class ScanGenApp(Application):
         self.model = SlideModel(_model_file(models), allowed)
         self.output = Path(self.settings.output_path)
         try:
-            self.output.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=self.output).close()
+            check_writable(self.output)
         except OSError as error:
-            raise InputError(
-                self.output, f"cannot be written: {error.strerror}", "give a folder you may write"
-            ) from error
+            problem = f"cannot be written: {error.strerror}"
+            raise InputError(self.output, problem, "give a folder you may write") from error
         weights = models / ENCODER if (models / ENCODER).is_dir() else None
-        self.workdir = tempfile.TemporaryDirectory(prefix="scangen-")
-        workdir = Path(self.workdir.name)
+        workdir = resources.enter_context(working_folder("scangen"))
         self.bag_maker = BagMaker(SlideFeatures(self.model.features, _only_file(weights)), workdir, _stated_mpp())
         gc.freeze()  # what the imports left stays: collecting after each slide need not look at it
 

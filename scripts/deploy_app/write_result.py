@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,9 @@ import numpy as np
 from case import Case
 from dicom_result import attention_map, structured_report
 
+from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.files import write_folder_atomically
+from scangen_bundle.names import check_name
 from scangen_bundle.report.heatmap import Heatmap, attention_heatmap, nifti_bytes, write_overlay
 from scangen_bundle.slides import read_thumbnail
 
@@ -59,17 +61,14 @@ class ResultWriter:
         self.output, self.write_text_report = output, write_text_report
 
     def __call__(self, case: Case) -> None:
-        """Write all of it, or nothing."""
-        self.output.mkdir(parents=True, exist_ok=True)
-        temporary, final = self.output / f".{case.name}.tmp", self.output / case.name
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        try:
-            self._write(case, temporary)
-            shutil.rmtree(final, ignore_errors=True)
-            temporary.rename(final)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        """Write all of it, or nothing; an earlier result of this case is replaced, nothing else is.
+
+        Raises:
+            InputError: a name that cannot be a folder's, or something else is in the result's place.
+        """
+        name = check_name(case.paths[0].name, case.name)
+        with write_folder_atomically(self.output / name, is_result) as folder:
+            self._write(case, folder)
 
     def _write(self, case: Case, folder: Path) -> None:
         heatmap, thumbnail = make_heatmap(case)
@@ -86,6 +85,16 @@ class ResultWriter:
             written.rename(folder / "report.dcm")
         text = json.dumps(case.result, indent=1, allow_nan=False)
         (folder / "result.json").write_text(text, encoding="utf-8")
+
+
+def is_result(folder: Path) -> bool:
+    """Whether this app wrote a folder: it has a `result.json` of ours."""
+    path = folder / "result.json"
+    try:
+        result = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(result, dict) and result.get("notice") == RESEARCH_USE_ONLY and "schema_version" in result
 
 
 def make_heatmap(case: Case) -> tuple[Heatmap | None, np.ndarray | None]:

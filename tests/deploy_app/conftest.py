@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from scangen_bundle import RESEARCH_USE_ONLY
 from tests.share.conftest import make_checkout, make_run, write_features
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +108,9 @@ def input_folder(packed_model, deploy_python, real_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("input")
     _, _, features = packed_model
     shutil.copy(features / "p20-scanner-1.h5", folder / "good_bag.h5")
-    shutil.copy(features / "p20-scanner-1.h5", folder / "no_room.h5")
+    for name in ("someone_elses.h5", "...h5", "..h5"):
+        shutil.copy(features / "p20-scanner-1.h5", folder / name)
+    (folder / "._good_bag.h5").write_bytes(b"\x00\x05\x16\x07 as macOS writes it")
     rng = np.random.default_rng(0)
     write_features(folder / "other_encoder.h5", "a", "scanner-1", 0, rng, encoder="uni")
     write_features(folder / "other_length.h5", "a", "scanner-1", 0, rng)
@@ -126,12 +129,18 @@ def input_folder(packed_model, deploy_python, real_data, tmp_path_factory):
     return folder
 
 
+EARLIER = {"schema_version": 1, "notice": RESEARCH_USE_ONLY}
+
+
 @pytest.fixture(scope="session")
 def app_run(packed_model, deploy_python, input_folder, tmp_path_factory):
-    """(finished process, output folder)"""
+    """(finished process, output folder), in which an earlier result of `good_bag` and a folder of somebody else lie."""
     out = tmp_path_factory.mktemp("output") / "results"
-    out.mkdir()
-    (out / ".no_room.tmp").touch()  # where this slide's folder should go, nothing can be written, even by root
+    for name, content in (("good_bag", EARLIER), ("earlier", EARLIER), ("someone_elses", {"schema_version": 1})):
+        (out / name).mkdir(parents=True)
+        (out / name / "result.json").write_text(json.dumps(content))
+        (out / name / "note.txt").write_text("of an earlier run")
+    (out.parent / "beside.txt").write_text("must stay")
     environment = {**os.environ, "SCANGEN_ALLOW": "far_from_training", "SCANGEN_MPP": "0.5", "OMP_NUM_THREADS": "1"}
     command = [deploy_python, APP, "-i", input_folder, "-o", out, "-m", packed_model[0]]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=280)

@@ -13,15 +13,18 @@ from PIL import Image
 from tests.deploy_app.conftest import APP, PATIENT
 
 GOOD = {"aperio", "camelyon", "good_bag"}
+EARLIER = {"earlier", "someone_elses"}
 REFUSED = {
+    "..": "...h5: its result would have the name '..': '..' starts with a dot",
+    ".": "..h5: its result would have the name '.': '.' starts with a dot",
     "ct": "is no whole-slide image",
     "empty_bag": "empty",
     "forbidden_date": "its PatientBirthDate is not as DICOM wants it",
     "half_file": "half_file.dcm",
     "no_orientation": "has no ImageOrientationSlide, by which a result is placed",
-    "no_room": "File exists",
     "other_encoder": "encoder is 'uni'",
     "other_length": "D = 7, the model takes 1280",
+    "someone_elses": "was not written by this program",
     "truncated": "truncated.svs",
     "two": "a study with 2 slides",
 }
@@ -30,13 +33,23 @@ REFUSED = {
 def test_bad_slides_are_named_and_the_others_have_results(app_run):
     done, out = app_run
     assert done.returncode == 1, done.stderr
-    assert {path.name for path in out.iterdir() if path.is_dir()} == GOOD
+    assert {path.name for path in out.iterdir() if path.is_dir()} == GOOD | EARLIER
     said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     for name, problem in REFUSED.items():
         assert any(line.startswith(f"error: {name}: ") and problem in line for line in said), (name, said)
     assert len(said) == len(REFUSED)
     assert f"3 of {3 + len(REFUSED)} slides have a result" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_name_from_outside_deletes_nothing_and_only_results_of_the_app_are_replaced(app_run, input_folder):
+    out = app_run[1]
+    assert (out.parent / "beside.txt").read_text() == "must stay"
+    assert (input_folder / "...h5").is_file()
+    for name in EARLIER:
+        assert (out / name / "note.txt").read_text() == "of an earlier run"
+    assert not (out / "good_bag" / "note.txt").exists()
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
 
 
 def readable(path):

@@ -1,6 +1,7 @@
 """The app's steps on bad input, without holoscan (the operators around them hold no logic)."""
 
 import math
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -60,6 +61,37 @@ def test_files_of_one_name_in_several_folders_have_results_of_their_own(tmp_path
     (tmp_path / "p1_slide.svs.svs").touch()
     with pytest.raises(InputError, match="rename one of them"):
         find_cases(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["...svs", "...dcm", "...h5", "..h5", ".hidden.svs", "a\nb.svs", "b\\c.svs"])
+def test_a_name_that_cannot_be_a_folders_costs_only_its_case_the_result(tmp_path, name):
+    from inputs import find_cases
+
+    (tmp_path / name).touch()
+    (tmp_path / "good.svs").touch()
+    problems = {case.name: case.problem for case in find_cases(tmp_path)}
+    assert problems.pop("good") == ""
+    (problem,) = problems.values()
+    assert problem.startswith(f"{name}: its result would have the name")
+
+
+def test_the_input_folder_itself_is_a_study_by_its_own_name(tmp_path, monkeypatch):
+    from inputs import find_cases
+
+    (tmp_path / "study").mkdir()
+    monkeypatch.chdir(tmp_path / "study")
+    for name in ("1.dcm", "2.dcm"):
+        (tmp_path / "study" / name).touch()
+    (case,) = find_cases(Path("."))
+    assert (case.name, case.problem) == ("study", "")
+
+
+def test_what_macos_writes_beside_a_file_is_no_slide(tmp_path):
+    from inputs import find_cases
+
+    (tmp_path / "a.tif").touch()
+    (tmp_path / "._a.tif").write_bytes(b"\x00\x05\x16\x07\x00\x02")
+    assert [case.name for case in find_cases(tmp_path)] == ["a"]
 
 
 def test_an_input_without_a_slide_is_refused(tmp_path):

@@ -252,6 +252,12 @@ def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
     assert not (tmp_path / "out" / "mlflow.db").exists()
 
 
+@pytest.mark.parametrize("name", ["../x", "/x", "", ".."])
+def test_an_encoders_name_that_would_leave_the_output_folder_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="encoders: the name"):
+        BenchmarkJob(pd.DataFrame({"scanner": ["a"]}), {name: str(tmp_path)}, str(tmp_path), experiment=None)
+
+
 @pytest.mark.parametrize(
     ("option", "told"),
     [

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from scangen_bundle.encoders import ENCODERS
-from scangen_bundle.encoders.weights import find_weights
+from scangen_bundle.encoders.weights import find_in_folder, find_weights, parts_of
 from scangen_bundle.errors import InputError
 
 from .conftest import COMMIT, add_to_cache
@@ -129,6 +129,20 @@ def test_weights_in_several_parts_need_every_part(hub_cache, name):
     index.write_text("[]")
     with pytest.raises(InputError, match="is no index of weights"):
         find_weights(MIDNIGHT)
+
+
+@pytest.mark.parametrize("part", ["../../../secret", "/etc/passwd", "", None])
+def test_an_index_that_names_files_outside_of_its_folder_is_refused(tmp_path, part):
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": part}}))
+    with pytest.raises(InputError, match="names a part that"):
+        parts_of(index)
+
+
+def test_a_folder_is_searched_without_what_macos_writes_beside_a_file(tmp_path):
+    (tmp_path / "mine.pth").write_bytes(b"weights")
+    (tmp_path / "._mine.pth").write_bytes(b"\x00\x05\x16\x07")
+    assert find_in_folder(UNI, tmp_path) == (tmp_path / "mine.pth",)
 
 
 def test_a_file_that_transformers_would_pass_over_is_not_taken_for_what_it_reads(tmp_path):

@@ -15,17 +15,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scangen_bundle.errors import InputError
+from scangen_bundle.share.served_model import FOLDERS, served_path
 from tests.share.conftest import DIM, predict, store_below
 from tests.slides.generated import picture, write_slide
 
 
 @pytest.fixture(scope="module")
-def server(made_once, tmp_path_factory):
+def server(made_once, trained_run, slide, tmp_path_factory):
     store = store_below(made_once)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": store, "OMP_NUM_THREADS": "1"}
+    folders = os.pathsep.join([str(trained_run[0]), str(trained_run[1]), str(slide.parent)])
+    environment = {**os.environ, FOLDERS: folders, "MLFLOW_TRACKING_URI": store, "OMP_NUM_THREADS": "1"}
     environment["PATH"] = (
         f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # mlflow calls uvicorn by name
     )
@@ -72,6 +75,25 @@ def ask(server, *records):
 
 def sent(path):
     return {"content": base64.b64encode(path.read_bytes()).decode()}
+
+
+@pytest.mark.parametrize("folders", ["", "/srv", "{folder}"])
+def test_a_path_is_opened_only_below_a_folder_that_the_server_was_given(tmp_path, monkeypatch, folders):
+    (tmp_path / "allowed").mkdir()
+    (tmp_path / "allowed" / "a.h5").touch()
+    (tmp_path / "allowed" / "link.h5").symlink_to(tmp_path / "secret.h5")
+    (tmp_path / "secret.h5").touch()
+    monkeypatch.setenv(FOLDERS, folders.format(folder=tmp_path / "allowed"))
+    inside = tmp_path / "allowed" / "a.h5"
+    outside = ["secret.h5", "allowed/../secret.h5", "allowed/link.h5", "allowed/\0"]
+    refused = [str(tmp_path / name) for name in outside] + ["/etc/passwd", "", "a.h5"]
+    if folders == "{folder}":
+        assert served_path(str(inside)) == inside
+    else:
+        refused.append(str(inside))
+    for path in refused:
+        with pytest.raises(InputError, match="not below a folder that this server opens"):
+            served_path(path)
 
 
 def test_answers_over_http_are_the_runs_predictions(server, trained_run):
@@ -136,7 +158,8 @@ def test_a_slide_has_the_answer_of_extraction_and_network(server, slide, trained
 def test_what_is_neither_bag_nor_slide_is_an_error_that_names_it(server, trained_run):
     for record, problem in (
         ({"path": str(trained_run[0] / "metrics.json")}, "metrics.json"),
-        ({"path": "/nowhere.svs"}, "no such file"),
+        ({"path": str(trained_run[0] / "nowhere.svs")}, "no such file"),
+        ({"path": "/etc/passwd"}, "not below a folder that this server opens"),
         (sent(trained_run[0] / "metrics.json"), "content"),
     ):
         with pytest.raises(urllib.error.HTTPError) as caught:

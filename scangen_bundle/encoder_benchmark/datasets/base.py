@@ -14,6 +14,7 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.files import write_atomically
+from scangen_bundle.not_data import is_apple_double
 
 SHOWN = 10  # missing parts that an error lists
 
@@ -80,7 +81,7 @@ class Layout:
         rows = []
         for path in sorted(folder.rglob("*")):
             found = self.pattern.fullmatch(path.relative_to(folder).as_posix())
-            if found:
+            if found and not is_apple_double(path):
                 scan = path.parent if path.name == "features.npy" else path
                 where = {"features_path" if self.features else "slide_path": str(scan)}
                 rows.append({"slide_id": scan.stem, "label": "", **self.row(found.groupdict()), **where})

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.not_data import is_apple_double
 
 COLUMNS = ("slide_id", "patch_id", "biological_class", "medical_center")
 PATCHES = "patches"  # the column of the manifest that names a scan's patches
@@ -88,7 +89,7 @@ def read_patches(manifest: pd.DataFrame, folder: Path) -> tuple[dict[str, np.nda
     Raises:
         InputError: there is no such file.
     """
-    files = sorted(folder.glob("*.npz"))
+    files = sorted(path for path in folder.glob("*.npz") if not is_apple_double(path))
     if not files:
         raise InputError(folder, "it has no <centre>.npz", "give features/<model>/<set> of PathoROB")
     vectors: dict[str, np.ndarray] = {}

@@ -49,6 +49,13 @@ def test_plism_is_paired_tile_by_tile_and_over_stains(tmp_path):
     assert number["baseline"] < number["value"]
 
 
+def test_what_macos_writes_beside_a_file_is_no_scan(tmp_path):
+    layout = named_layout(r"(?P<specimen>[^/]+)_(?P<scanner>\w+)\.tif", "two")
+    (tmp_path / "a_x.tif").touch()
+    (tmp_path / "._a_x.tif").write_bytes(b"\x00\x05\x16\x07")
+    assert list(layout.table(tmp_path)["slide_id"]) == ["a_x"]
+
+
 def test_missing_scans_are_named(tmp_path):
     folder = lookalikes.plism_features(tmp_path / "encoder", skip={("HRH", "SQ")})
     with pytest.raises(InputError, match=r"of PLISM \(features\) are missing: HRH on SQ \(1 in all\)"):
