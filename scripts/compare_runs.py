@@ -14,12 +14,12 @@ from scangen_bundle.errors import InputError, report_input_errors
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures import compare_predictions
 from scangen_bundle.report.html import write_comparison
-from scangen_bundle.report.run_folder import Run, read_run
 from scangen_bundle.report.sections.comparison import findings
 from scangen_bundle.report.table import headline_table
+from scangen_bundle.runs import EvaluatedRun, read_evaluated_run
 
 
-def compare(first: Run, second: Run) -> dict:
+def compare(first: EvaluatedRun, second: EvaluatedRun) -> dict:
     """The paired comparison, each run at its own threshold."""
     settings = [run.metrics["settings"] for run in (first, second)]
     thresholds = [0.5 if each["threshold"] is None else each["threshold"] for each in settings]
@@ -48,7 +48,7 @@ def main() -> None:
     options = parser.parse_args()
 
     report_input_errors()
-    runs = [read_run(folder) for folder in options.runs]
+    runs = [read_evaluated_run(folder) for folder in options.runs]
     if len({run.name for run in runs}) < len(runs):
         raise InputError("runs", "two folders have the same name", "rename one: the table's rows go by it")
     metrics = {run.name: run.metrics for run in runs}

@@ -44,7 +44,7 @@ from scangen_bundle.measures import (
 )
 from scangen_bundle.measures.predictions import UNLABELLED
 from scangen_bundle.report.estimates import read_entry
-from scangen_bundle.report.run_folder import read_predictions as read_csv
+from scangen_bundle.runs.predictions import read_predictions as read_csv
 
 ALIASES = {"slide": "slide_id", "specimen": "specimen_id", "patient": "patient_id"}
 VALIDATED = "largest Youden's J on the validation patients"

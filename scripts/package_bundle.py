@@ -39,10 +39,10 @@ def main() -> None:
     args = parser.parse_args()
     report_input_errors()
 
+    from scangen_bundle.runs.tracking import local_store
     from scangen_bundle.share.package import package_bundle
     from scangen_bundle.share.register import log_served_model
     from scangen_bundle.share.trained_run import fetch_run
-    from scangen_bundle.training.tracking import local_store
 
     is_folder = Path(args.run).is_dir()
     outputs = args.outputs or (Path(args.run).resolve().parent if is_folder else ROOT / "outputs")

@@ -30,7 +30,8 @@ from scangen_bundle.cohort import k_fold, load_manifest
 from scangen_bundle.data import BagDataset, PrefetchLoader, SpecimenScannerSampler, collate_bags
 from scangen_bundle.measures import auroc
 from scangen_bundle.networks import MaskedMILModel, Projector
-from scangen_bundle.training import RunTracker, ScanGenLossHandler
+from scangen_bundle.runs import RunTracker
+from scangen_bundle.training import ScanGenLossHandler
 from studies.evidence.experiment import as_items, number_ids, predict
 
 BAGS, BATCH, TILES, DRAWN, DIM = 24, 8, 10_000, 1_024, 1_536

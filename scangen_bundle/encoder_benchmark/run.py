@@ -42,7 +42,7 @@ from scangen_bundle.extraction.tiling import check_options
 from scangen_bundle.files import write_atomically
 from scangen_bundle.fingerprint import fingerprint
 from scangen_bundle.names import check_name
-from scangen_bundle.training.tracking import RunTracker
+from scangen_bundle.runs.tracking import RunTracker
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class BenchmarkJob:
         resamples: of the bootstrap.
         seed: of every draw.
         experiment: MLflow experiment; None logs nothing there.
-        tracking_uri, tracking_required: see `training.RunTracker`.
+        tracking_uri, tracking_required: see `runs.RunTracker`.
         store_dir: holds the default MLflow store, which other jobs share; None takes `output_dir`.
         command: how this was started, for the page.
     """

@@ -179,7 +179,7 @@ class ResolutionAudit:
         output_dir: folder for `audit.csv` (scanners) and `audit_slides.csv` (scans).
         thresholds: from which difference on a scanner is flagged; None for the defaults.
         tissue: options of `slides.tissue_mask` for the slides of other tools' features; those of `run extracting`.
-        tracker: an MLflow run (`training.RunTracker`) that keeps the tables and the scanners' figures too; None for none.
+        tracker: an MLflow run (`runs.RunTracker`) that keeps the tables and the scanners' figures too; None for none.
     """
 
     def __init__(

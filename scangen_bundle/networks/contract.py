@@ -32,6 +32,12 @@ def check_takes_mask(network: nn.Module) -> None:
         ) from error
 
 
+def unwrap(network: nn.Module) -> nn.Module:
+    """The plain module inside torch.compile and DistributedDataParallel."""
+    network = getattr(network, "_orig_mod", network)
+    return network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+
+
 def named_submodule(network: nn.Module, name: str) -> nn.Module:
     """The submodule whose output a handler reads by a forward hook.
 

@@ -17,6 +17,7 @@ from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.runs import RunFolder, load_weights
 from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.card import model_card
 from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, export_torchscript
@@ -128,10 +129,8 @@ def build_network(config: str, run: TrainedRun) -> MaskedMILModel:
     Raises:
         InputError: the config makes another architecture than the run's.
     """
-    from scangen_bundle.training.checkpoint import BEST, load_weights
-
     network = ConfigParser(yaml.safe_load(config)).get_parsed_content("network_def")
-    load_weights(network, run.folder / "models" / BEST, moments=run.moments)
+    load_weights(network, RunFolder(run.folder).best, moments=run.moments)
     return network.eval()
 
 

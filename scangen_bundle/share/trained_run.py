@@ -19,6 +19,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.measures.predictions import probability_columns
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.progress import with_bar
+from scangen_bundle.runs import RunFolder, read_checkpoint, read_evaluated_run, read_predictions
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.licences import check_redistribution
 from scangen_bundle.share.reference import Validation
@@ -95,10 +96,8 @@ def read_trained_run(folder: Path) -> TrainedRun:
         InputError: no network, no metrics of held-out patients, a test patient that was trained on, a description that
             misses something, or an encoder whose licence does not allow to share the weights.
     """
-    from scangen_bundle.report.run_folder import read_predictions, read_run
-    from scangen_bundle.training.checkpoint import BEST, read_checkpoint
 
-    path = folder / "models" / BEST
+    path = RunFolder(folder).best
     content = read_checkpoint(path)
     meta = dict(content.get("meta", {}))
     missing = [name for name in META_FIELDS if name not in meta]
@@ -107,7 +106,7 @@ def read_trained_run(folder: Path) -> TrainedRun:
             path, f"does not say its {', '.join(missing)}", "train with configs/train.yaml of this version"
         )
     encoder = check_redistribution(str(meta["encoder"]))
-    evaluated = read_run(folder)
+    evaluated = read_evaluated_run(folder)
     if evaluated.metrics["figures"].get("auroc/mean", {}).get("value") is None:
         raise InputError(folder / "metrics.json", "has no AUROC of held-out patients", "run evaluating on a test split")
     splits = pd.read_csv(folder / "splits.csv", dtype=str, keep_default_na=False)

@@ -11,7 +11,7 @@ from scangen_bundle.training.predictions import PredictionsHandler
 from scangen_bundle.training.progress import ProgressHandler
 from scangen_bundle.training.report import EvaluationHandler
 from scangen_bundle.training.scangen import ScanGenLossHandler
-from scangen_bundle.training.tracking import RunTracker, TrainingTracker
+from scangen_bundle.training.tracking import TrainingTracker
 
 __all__ = [
     "AttentionMapHandler",
@@ -25,7 +25,6 @@ __all__ = [
     "PerScannerMetrics",
     "PredictionsHandler",
     "ProgressHandler",
-    "RunTracker",
     "ScanGenLossHandler",
     "TrainingTracker",
     "WeightsLoader",

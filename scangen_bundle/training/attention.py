@@ -19,10 +19,8 @@ from tqdm import tqdm
 
 from scangen_bundle.errors import some
 from scangen_bundle.files import check_writable
-from scangen_bundle.networks import named_submodule
+from scangen_bundle.networks import named_submodule, unwrap
 from scangen_bundle.processes import fresh_processes
-from scangen_bundle.training.checkpoint import unwrap
-from scangen_bundle.training.gather import gather
 
 if TYPE_CHECKING:
     from scangen_bundle.report.attention_files import AttendedScan
@@ -102,7 +100,7 @@ class AttentionMapHandler:
 
     def write(self, engine: Engine) -> None:
         """Draw what is not there yet, of the slides of all processes; the first of them draws."""
-        weights = {slide_id: values for part in gather(self._weights) for slide_id, values in part.items()}
+        weights = {slide_id: values for part in idist.all_gather(self._weights) for slide_id, values in part.items()}
         self._weights = {}
         if idist.get_rank() != 0:
             return

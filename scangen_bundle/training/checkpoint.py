@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,104 +14,11 @@ from ignite.engine import Engine, Events
 
 from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
-from scangen_bundle.files import write_atomically
-from scangen_bundle.training.gather import gather
+from scangen_bundle.networks import unwrap
+from scangen_bundle.runs.checkpoint import load_weights, read_checkpoint, save_checkpoint
+from scangen_bundle.runs.folder import RunFolder
 
 logger = logging.getLogger(__name__)
-
-LAST, BEST = "last.pt", "best.pt"
-
-
-def save_checkpoint(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
-    """Write `content` whole or not at all. It must hold only tensors and plain values, as `read_checkpoint` loads no code."""
-    with write_atomically(path) as temporary:
-        torch.save(content, temporary)
-
-
-def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a checkpoint without running code from it.
-
-    Raises:
-        InputError: the file is missing, cut short, or no checkpoint of this bundle.
-    """
-    if not Path(path).is_file():
-        raise InputError(path, "no such checkpoint", "train first (`run training`), or name one with --checkpoint PATH")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        problem = f"cannot be read as a checkpoint ({type(error).__name__})"
-        raise InputError(path, problem, "train again or copy it again") from error
-    if not isinstance(content, dict) or "network" not in content:
-        raise InputError(path, "holds no 'network' entry", "give a checkpoint that `run training` wrote")
-    return content
-
-
-def unwrap(network: torch.nn.Module) -> torch.nn.Module:
-    """The plain module inside torch.compile and DistributedDataParallel."""
-    network = getattr(network, "_orig_mod", network)
-    return network.module if isinstance(network, torch.nn.parallel.DistributedDataParallel) else network
-
-
-def load_weights(
-    network: torch.nn.Module,
-    path: str | os.PathLike[str],
-    expected: Mapping[str, Any] | None = None,
-    moments: ScannerMoments | None = None,
-) -> dict:
-    """Load a checkpoint's weights into `network` and give the checkpoint's description (`meta`).
-
-    Args:
-        network: the module to fill.
-        path: a checkpoint that this bundle wrote.
-        expected: entries of the description that must be equal, for example the encoder and the class names; of an entry
-            that is a mapping, what both sides know.
-        moments: filled as well, with those that the network's features were standardised by, if they were.
-
-    Raises:
-        InputError: another architecture, encoder, resolution or class list, or standardised features without `moments`.
-    """
-    content = read_checkpoint(path)
-    meta = dict(content.get("meta", {}))
-    ours, theirs = _flat(expected or {}), _flat(meta)
-    for name in sorted(ours.keys() & theirs.keys()):
-        if ours[name] != theirs[name]:
-            raise InputError(
-                path,
-                f"was trained with {name} {theirs[name]!r}, this run has {ours[name]!r}",
-                "use the matching features or checkpoint",
-            )
-    target = unwrap(network)
-    shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in content["network"].items()}
-    if shapes != found:
-        different = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
-        first = different[0]
-        raise InputError(
-            path,
-            f"is of another architecture: {len(different)} entries differ, first {first}: "
-            f"expected {shapes.get(first, 'none')}, found {found.get(first, 'none')}",
-            "set network_def as in the run that made the checkpoint",
-        )
-    standardised = content.get("moments", {})
-    if moments is not None:
-        moments.load_state_dict(standardised)
-    elif standardised:
-        problem = "was trained on features standardised by scanner, this configuration does not standardise them"
-        raise InputError(
-            path, problem, "give WeightsLoader and BagDataset their `moments`, as configs/inference.yaml does"
-        )
-    target.load_state_dict(content["network"])
-    return meta
-
-
-def _flat(description: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries by name, those of a mapping as `name.entry`."""
-    flat: dict[str, Any] = {}
-    for name, value in description.items():
-        flat.update(
-            {f"{name}.{key}": each for key, each in value.items()} if isinstance(value, Mapping) else {name: value}
-        )
-    return flat
 
 
 class CheckpointHandler:
@@ -123,7 +29,7 @@ class CheckpointHandler:
     on the CPU to the bit, on a GPU as far as its kernels repeat themselves.
 
     Args:
-        folder: where the two files go.
+        run_dir: the run folder; both files go to its `models/`.
         network: the network in training.
         state: further objects with `state_dict`/`load_state_dict` (optimizer, scheduler, early stopping, ...).
         evaluator: the validation engine, whose `state.best_metric_epoch` says which epoch is best; None: no `best.pt`.
@@ -136,7 +42,7 @@ class CheckpointHandler:
 
     def __init__(
         self,
-        folder: str,
+        run_dir: str,
         network: torch.nn.Module,
         state: Mapping[str, Any],
         evaluator: Engine | None = None,
@@ -145,7 +51,7 @@ class CheckpointHandler:
         resume: bool = True,
         moments: ScannerMoments | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = RunFolder(run_dir)
         self.network = network
         self.state = dict(state)
         self.evaluator = evaluator
@@ -161,7 +67,7 @@ class CheckpointHandler:
 
     def restore(self, engine: Engine) -> None:
         """Go on where `last.pt` ended, or start anew where there is none."""
-        path = self.folder / LAST
+        path = self.folder.last
         if not self._found(path):
             return
         content = read_checkpoint(path)
@@ -191,7 +97,7 @@ class CheckpointHandler:
 
     def _found(self, path: Path) -> bool:
         """Whether there is a run to go on with; every process has to find the same."""
-        found = gather(self.resume and path.is_file())
+        found = [seen for (seen,) in idist.all_gather((self.resume and path.is_file(),))]
         if len(set(found)) > 1:
             raise InputError(
                 path,
@@ -225,9 +131,9 @@ class CheckpointHandler:
             best_metric = float(self.evaluator.state.best_metric)
             best_epoch = int(self.evaluator.state.best_metric_epoch)
             if best_epoch == engine.state.epoch:
-                save_checkpoint(self.folder / BEST, whole)
+                save_checkpoint(self.folder.best, whole)
         save_checkpoint(
-            self.folder / LAST,
+            self.folder.last,
             {
                 **whole,
                 "run": {name: item.state_dict() for name, item in self.state.items()},
@@ -245,11 +151,11 @@ class CheckpointHandler:
             return
         if self.evaluator is not None and self.evaluator.state.best_metric == -math.inf:
             how = "the last that was validated: no figure of the validation patients could choose it"
-            print(f"wrote {self.folder / BEST} ({how}) and {LAST}")
-        elif (self.folder / BEST).is_file():
-            print(f"wrote {self.folder / BEST} (chosen by the validation patients) and {LAST}")
+            print(f"wrote {self.folder.best} ({how}) and {self.folder.last.name}")
+        elif self.folder.best.is_file():
+            print(f"wrote {self.folder.best} (chosen by the validation patients) and {self.folder.last.name}")
         else:
-            print(f"wrote {self.folder / LAST}")
+            print(f"wrote {self.folder.last}")
 
 
 class WeightsLoader:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import ignite.distributed as idist
 import numpy as np
 import pandas as pd
 import torch
@@ -17,9 +18,8 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.measures import agreement, calibration, discrimination
 from scangen_bundle.measures.definitions import DEFINITIONS
 from scangen_bundle.measures.predictions import IDENTITY, Predictions, check_predictions
+from scangen_bundle.runs.tracking import metric_key
 from scangen_bundle.statistics.bootstrap import Statistic
-from scangen_bundle.training.gather import gather
-from scangen_bundle.training.tracking import metric_key
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class _PerScanner(Metric):
         """All scans of the run; None where there is none, or where a probability is not finite."""
         rows = np.concatenate([rows for rows, _ in self._batches]) if self._batches else np.zeros(0, dtype=np.int64)
         local = rows, np.concatenate([p for _, p in self._batches]) if self._batches else None
-        parts = [part for part in gather(local) if len(part[0])]
+        parts = [part for part in idist.all_gather(local) if len(part[0])]
         if not parts:
             logger.warning("no scan was evaluated: the per-scanner metrics are undefined")
             return None

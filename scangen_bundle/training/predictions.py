@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -10,9 +9,9 @@ import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
-from scangen_bundle.files import check_writable, write_atomically
+from scangen_bundle.files import check_writable
 from scangen_bundle.measures.predictions import IDENTITY
-from scangen_bundle.training.gather import gather
+from scangen_bundle.runs.predictions import write_predictions
 
 
 def as_columns(probabilities: torch.Tensor) -> dict[str, list[float]]:
@@ -20,14 +19,6 @@ def as_columns(probabilities: torch.Tensor) -> dict[str, list[float]]:
     if probabilities.shape[1] == 2:
         return {"probability": probabilities[:, 1].tolist()}
     return {f"probability_{c}": probabilities[:, c].tolist() for c in range(probabilities.shape[1])}
-
-
-def write_predictions(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:
-    """Write the table as CSV and, beside it, as Parquet."""
-    with write_atomically(path) as temporary:
-        table.to_csv(temporary, index=False)
-    with write_atomically(Path(path).with_suffix(".parquet")) as temporary:
-        table.to_parquet(temporary, index=False)
 
 
 class PredictionsHandler:
@@ -69,7 +60,7 @@ class PredictionsHandler:
         self._rows.append(pd.DataFrame(rows))
 
     def write(self, engine: Engine) -> None:
-        batches = [batch for part in gather(self._rows) for batch in part]
+        batches = [batch for part in idist.all_gather(self._rows) for batch in part]
         if not batches:
             raise ValueError(f"no scan was evaluated: there is nothing to write to {self.path}")
         scans = pd.concat(batches)

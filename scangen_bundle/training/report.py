@@ -19,13 +19,12 @@ from scangen_bundle.cohort import confounding_report
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
-from scangen_bundle.networks import named_submodule
-from scangen_bundle.report.run_folder import read_predictions
+from scangen_bundle.networks import named_submodule, unwrap
 from scangen_bundle.report.table import headline_table
-from scangen_bundle.training.checkpoint import read_checkpoint, unwrap
-from scangen_bundle.training.gather import gather
+from scangen_bundle.runs.checkpoint import read_checkpoint
+from scangen_bundle.runs.predictions import read_predictions
+from scangen_bundle.runs.tracking import RunTracker
 from scangen_bundle.training.predictions import PredictionsHandler
-from scangen_bundle.training.tracking import RunTracker
 
 logger = logging.getLogger(__name__)
 
@@ -286,7 +285,7 @@ class EvaluationHandler:
         """Embeddings of all processes in the order of the predictions, [n, E]."""
         if self._module is None:
             return None
-        found = {name: vector for part in gather(self._embeddings) for name, vector in part.items()}
+        found = {name: vector for part in idist.all_gather(self._embeddings) for name, vector in part.items()}
         return np.stack([found[name] for name in self.predictions.table["slide_id"]])
 
     def _fail(self, engine: Engine, error: BaseException) -> None:

@@ -11,8 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines import IterationEvents
 
 from scangen_bundle.methods import ScanGenLoss
-from scangen_bundle.networks import named_submodule
-from scangen_bundle.training.checkpoint import unwrap
+from scangen_bundle.networks import named_submodule, unwrap
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import pytest
 from monai.bundle import create_workflow
 from sklearn.metrics import roc_auc_score
 
-from scangen_bundle.training.checkpoint import read_checkpoint
+from scangen_bundle.runs.checkpoint import read_checkpoint
 
 from .conftest import UNSEEN
 

@@ -84,7 +84,7 @@ def test_slide_has_the_probability_of_extraction_and_bundle(app_run, packed_mode
     from scangen_bundle.encoders import create_encoder
     from scangen_bundle.extraction import ExtractionJob
     from scangen_bundle.networks import MaskedMILModel
-    from scangen_bundle.training.checkpoint import read_checkpoint
+    from scangen_bundle.runs.checkpoint import read_checkpoint
     from tests.share.conftest import DIM, predict
 
     slide = real_data / "slides" / "cmu-1-small-region.svs"

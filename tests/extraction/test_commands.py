@@ -12,7 +12,7 @@ import tifffile
 from mlflow import MlflowClient
 
 from scangen_bundle.bags import open_bag, write_bag
-from scangen_bundle.training.tracking import local_store
+from scangen_bundle.runs.tracking import local_store
 from tests.bags.bags import make_attributes, make_bag_arrays
 
 

@@ -20,8 +20,8 @@ from scangen_bundle.data import collate_bags
 from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.measures import evaluate_predictions
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.runs.checkpoint import save_checkpoint
 from scangen_bundle.share.source import PACKED
-from scangen_bundle.training.checkpoint import save_checkpoint
 
 DIM = 1280
 ENCODER = ENCODERS["efficientnet-lite0"].spec

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.runs import RunTracker
 from scangen_bundle.share.trained_run import fetch_run
-from scangen_bundle.training import RunTracker
 from tests.share.conftest import DATA_SOURCE, git, make_checkout, pack, predict, track_run
 
 
@@ -162,7 +162,7 @@ class TestRefusals:
         self.refuse(checkout, run, trained_run[1], "8 patients were also trained on", tmp_path)
 
     def test_encoder_whose_licence_forbids_it(self, checkout, trained_run, tmp_path):
-        from scangen_bundle.training.checkpoint import read_checkpoint, save_checkpoint
+        from scangen_bundle.runs.checkpoint import read_checkpoint, save_checkpoint
 
         run = self.copy(trained_run, tmp_path)
         content = read_checkpoint(run / "models" / "best.pt")
@@ -199,7 +199,7 @@ class TestRefusals:
 def test_the_fixture_has_a_network_that_tells_slides_apart(trained_run):
     """Equal probabilities everywhere would hide a mix-up of rows."""
     from scangen_bundle.networks import MaskedMILModel
-    from scangen_bundle.training.checkpoint import read_checkpoint
+    from scangen_bundle.runs.checkpoint import read_checkpoint
 
     network = MaskedMILModel(num_classes=2, num_features=1280, mil_mode="gated_att").eval()
     network.load_state_dict(read_checkpoint(trained_run[0] / "models" / "best.pt")["network"])

@@ -125,7 +125,7 @@ def test_a_slide_has_the_answer_of_extraction_and_network(server, slide, trained
     from scangen_bundle.encoders import create_encoder
     from scangen_bundle.extraction import ExtractionJob
     from scangen_bundle.networks import MaskedMILModel
-    from scangen_bundle.training.checkpoint import read_checkpoint
+    from scangen_bundle.runs.checkpoint import read_checkpoint
 
     row = {
         "slide_id": "x",

@@ -9,9 +9,9 @@ import torch
 from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.errors import InputError
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.runs import RunFolder, read_checkpoint, save_checkpoint
 from scangen_bundle.share.package import package_bundle
 from scangen_bundle.share.slide_model import SlideModel
-from scangen_bundle.training.checkpoint import BEST, read_checkpoint, save_checkpoint
 from tests.bags.bags import make_attributes, make_bag_arrays
 from tests.share.conftest import DIM, SCANNERS, predict, write_features
 
@@ -56,11 +56,11 @@ def standardised_run(trained_run, folder):
     """The run as if it had been trained on standardised features: x - 2 on scanner-1, x + 3 on scanner-2."""
     run, features = folder / "run", trained_run[1]
     shutil.copytree(trained_run[0], run)
-    content = read_checkpoint(run / "models" / BEST)
+    content = read_checkpoint(RunFolder(run).best)
     ones = torch.ones(DIM)
     scanners = {name: {"mean": shift * ones, "deviation": ones} for name, shift in SHIFT.items()}
     content["moments"] = {"target": {"mean": 0 * ones, "deviation": ones}, "scanners": scanners}
-    save_checkpoint(run / "models" / BEST, content)
+    save_checkpoint(RunFolder(run).best, content)
     network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
     network.load_state_dict(content["network"])
     for name in ("val_predictions.csv", "predictions.csv"):
@@ -117,9 +117,9 @@ def test_a_scanner_held_out_is_known_by_the_name_in_its_files(checkout, trained_
         slide_id="p0-scanner-3", scanner="scanner-3", split="excluded"
     )
     pd.concat([splits, held_out]).to_csv(run / "splits.csv", index=False)
-    content = read_checkpoint(run / "models" / BEST)
+    content = read_checkpoint(RunFolder(run).best)
     content["moments"]["scanners"]["scanner-3"] = content["moments"]["scanners"]["scanner-1"]
-    save_checkpoint(run / "models" / BEST, content)
+    save_checkpoint(RunFolder(run).best, content)
     model = SlideModel(package_bundle(checkout, run, str(features), "egfr", tmp_path / "dist").network)
     told, _ = model(open_bag(features / "p0-scanner-3.h5"), "p0-scanner-3")
     network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()

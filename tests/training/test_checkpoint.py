@@ -11,7 +11,8 @@ from monai.handlers import ValidationHandler
 
 from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
-from scangen_bundle.training.checkpoint import BEST, LAST, CheckpointHandler, load_weights, read_checkpoint
+from scangen_bundle.runs import RunFolder, load_weights, read_checkpoint
+from scangen_bundle.training.checkpoint import CheckpointHandler
 from scangen_bundle.training.early_stop import EarlyStopHandler
 from scangen_bundle.training.epoch import EpochSeedHandler
 from scangen_bundle.training.per_scanner import is_better
@@ -73,10 +74,10 @@ def test_the_best_network_is_that_of_the_epoch_which_validation_chose(tmp_path):
 
     checkpoint = CheckpointHandler(tmp_path, network, {"optimizer": optimizer}, evaluator)
     make_trainer(network, optimizer, [Validate(), checkpoint], 4).run()
-    best = read_checkpoint(tmp_path / BEST)
+    best = read_checkpoint(RunFolder(tmp_path).best)
     assert torch.equal(best["network"]["head.weight"], weights[2])
     assert best["meta"]["epoch"] == 2
-    assert torch.equal(read_checkpoint(tmp_path / LAST)["network"]["head.weight"], weights[4])
+    assert torch.equal(read_checkpoint(RunFolder(tmp_path).last)["network"]["head.weight"], weights[4])
 
 
 @pytest.mark.parametrize(
@@ -101,27 +102,27 @@ def test_an_undefined_choice_keeps_the_last_network_and_does_not_end_training(
     trainer = make_trainer(network, optimizer, handlers, 6)
     trainer.run()
     assert trainer.state.epoch == last
-    assert read_checkpoint(tmp_path / BEST)["meta"]["epoch"] == best
+    assert read_checkpoint(RunFolder(tmp_path).best)["meta"]["epoch"] == best
     assert said in capsys.readouterr().out
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
     train(tmp_path, 1)
     with pytest.raises(InputError, match=r"another architecture.*head\.weight.*\(2, 6\).*\(2, 4\)"):
-        load_weights(Network(features=6), tmp_path / LAST)
+        load_weights(Network(features=6), RunFolder(tmp_path).last)
 
 
 def test_a_checkpoint_of_another_encoder_is_refused(tmp_path):
     train(tmp_path, 1, meta={"encoder": "uni"})
     with pytest.raises(InputError, match="trained with encoder 'uni', this run has 'virchow'"):
-        load_weights(Network(), tmp_path / LAST, expected={"encoder": "virchow"})
+        load_weights(Network(), RunFolder(tmp_path).last, expected={"encoder": "virchow"})
 
 
 def test_features_of_another_resolution_are_refused_and_what_they_do_not_tell_is_not_compared(tmp_path):
     train(tmp_path, 1, meta={"features": {"encoder": "uni", "mpp": 0.5}})
     with pytest.raises(InputError, match=r"trained with features\.mpp 0\.5, this run has 28\.97"):
-        load_weights(Network(), tmp_path / LAST, expected={"features": {"encoder": "uni", "mpp": 28.97}})
-    load_weights(Network(), tmp_path / LAST, expected={"features": {"encoder": "uni", "tile_px": 224}})
+        load_weights(Network(), RunFolder(tmp_path).last, expected={"features": {"encoder": "uni", "mpp": 28.97}})
+    load_weights(Network(), RunFolder(tmp_path).last, expected={"features": {"encoder": "uni", "tile_px": 224}})
 
 
 def moments_of_one_scanner():
@@ -132,7 +133,7 @@ def test_the_scanners_moments_travel_with_the_network(tmp_path):
     moments, image = moments_of_one_scanner(), torch.randn(3, 4)
     train(tmp_path, 1, moments=moments)
     found = ScannerMoments()
-    load_weights(Network(), tmp_path / LAST, moments=found)
+    load_weights(Network(), RunFolder(tmp_path).last, moments=found)
     assert torch.equal(found(image, "s"), moments(image, "s"))
     resumed = ScannerMoments().fit({"s": [np.ones((2, 4)), np.zeros((2, 4))]}, ["s"])  # bags that changed meanwhile
     train(tmp_path, 2, moments=resumed)
@@ -142,13 +143,13 @@ def test_the_scanners_moments_travel_with_the_network(tmp_path):
 def test_a_network_of_standardised_features_is_not_used_on_others(tmp_path):
     train(tmp_path, 1, moments=moments_of_one_scanner())
     with pytest.raises(InputError, match=r"trained on features standardised by scanner.*give WeightsLoader"):
-        load_weights(Network(), tmp_path / LAST)
+        load_weights(Network(), RunFolder(tmp_path).last)
 
 
 def test_a_network_of_plain_features_leaves_them_as_they_are(tmp_path):
     train(tmp_path, 1)
     left = moments_of_one_scanner()
-    load_weights(Network(), tmp_path / LAST, moments=left)
+    load_weights(Network(), RunFolder(tmp_path).last, moments=left)
     assert not left
 
 
@@ -156,7 +157,7 @@ def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):
     with pytest.raises(InputError, match="no such checkpoint"):
         read_checkpoint(tmp_path / "absent.pt")
     train(tmp_path, 1)
-    path = tmp_path / LAST
+    path = RunFolder(tmp_path).last
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match="cannot be read as a checkpoint"):
         read_checkpoint(path)
@@ -171,14 +172,14 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path):
 def test_a_run_is_gone_on_with_only_under_the_settings_that_it_began_with(tmp_path):
     settings = {"weight": 100.0, "lr": 0.1, "unseen": ["A"]}
     train(tmp_path, 2, settings=settings)
-    assert read_checkpoint(tmp_path / LAST)["meta"]["settings"] == settings
+    assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["settings"] == settings
     train(tmp_path, 2, settings=dict(settings))
     with pytest.raises(
         InputError, match=r"trained with weight 100\.0 \(now 0\.0\), lr 0\.1 \(now 0\.5\) -> .*--run_name"
     ):
         train(tmp_path, 2, settings={**settings, "weight": 0.0, "lr": 0.5})
     train(tmp_path, 2, settings={**settings, "lr": 0.5}, resume=False)
-    assert read_checkpoint(tmp_path / LAST)["meta"]["settings"]["lr"] == 0.5
+    assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["settings"]["lr"] == 0.5
 
 
 class MixedPrecision:

@@ -13,10 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.errors import InputError
-from scangen_bundle.training.checkpoint import save_checkpoint
+from scangen_bundle.runs.checkpoint import save_checkpoint
+from scangen_bundle.runs.tracking import RunTracker
 from scangen_bundle.training.predictions import PredictionsHandler
 from scangen_bundle.training.report import EvaluationHandler, choose_threshold, tracked_figures
-from scangen_bundle.training.tracking import RunTracker
 
 from ..two_processes import in_two_processes
 from .engines import Bags, Network, make_evaluator

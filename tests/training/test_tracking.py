@@ -9,8 +9,10 @@ from ignite.engine import Events
 from mlflow import MlflowClient
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.training.checkpoint import CheckpointHandler, read_checkpoint
-from scangen_bundle.training.tracking import RunTracker, TrainingTracker, local_store
+from scangen_bundle.runs import RunFolder, read_checkpoint
+from scangen_bundle.runs.tracking import RunTracker, local_store
+from scangen_bundle.training.checkpoint import CheckpointHandler
+from scangen_bundle.training.tracking import TrainingTracker
 
 from ..two_processes import in_two_processes
 from .engines import Network, make_evaluator, make_trainer
@@ -105,7 +107,7 @@ def test_a_store_that_dies_half_way_stops_training_with_its_epochs_kept(tmp_path
     _, trainer = train_with_dying_store(tmp_path, required=True)
     with pytest.raises(InputError, match=r"mlflow\.db.*no longer takes.*ConnectionError.*last checkpoint"):
         trainer.run()
-    assert read_checkpoint(tmp_path / "last.pt")["meta"]["epoch"] == 2  # its second epoch could not be logged
+    assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["epoch"] == 2  # its second epoch could not be logged
 
 
 def test_a_store_that_dies_half_way_is_a_warning_where_tracking_is_not_required(tmp_path, caplog):

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.report.run_folder import read_predictions, read_run
+from scangen_bundle.runs import read_evaluated_run, read_predictions
 
 
 def test_ids_stay_text_and_numbers_exact(tmp_path):
@@ -31,4 +31,4 @@ def test_a_missing_or_empty_table_is_named(tmp_path, content, message):
 def test_a_damaged_metrics_file_is_named(tmp_path, content):
     (tmp_path / "metrics.json").write_text(content)
     with pytest.raises(InputError, match=r"metrics\.json"):
-        read_run(tmp_path)
+        read_evaluated_run(tmp_path)
