@@ -17,6 +17,9 @@ from scangen_bundle.report.heatmap import Heatmap
 logging.getLogger("highdicom.base").setLevel(logging.WARNING)  # it would log the UIDs of patients' slides
 
 SCHEME = "99SCANGEN"
+SERIES = "CAUTION: research use only, not for diagnosis"
+FAR_SERIES = "CAUTION: slide far from training; research use only"
+FAR_TITLE = "CAUTION: slide far from training. Imaging measurement report"
 MAKER, PRODUCT = "scangen_bundle", "scangen_bundle deploy app"
 DEVICE_SERIAL = "research-use-only"
 
@@ -52,14 +55,15 @@ def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
             ("FLIP-RATE-LOW", "Lower 95 % limit of the expected flip rate", low),
             ("FLIP-RATE-HIGH", "Upper 95 % limit of the expected flip rate", high),
         ]
-    scanner = result["scanner"]
-    told = [
+    scanner, far = result["scanner"], result["novelty"]["far_from_training"]
+    stated = [
         ("CLASS", "Predicted class", f"CLASS-{names.index(result['predicted_class'])}", result["predicted_class"]),
         *(("SET", f"Prediction set at level {result['prediction_set']['level']:g}", f"CLASS-{names.index(name)}", name)
           for name in result["prediction_set"]["classes"]),
         ("SCANNER", "Scanner as identified", "SCANNER-NAME", scanner["identified"] or "not identified"),
         ("SCANNER-KNOWN", "Scanner known to training", "YES" if scanner["known_to_training"] else "NO",
          "Yes" if scanner["known_to_training"] else "No"),
+        ("FAR", "Far from training", "YES" if far else "NO", "Yes" if far else "No"),
         ("USE", "Intended use", "RESEARCH", "Research use only, not for diagnosis or treatment"),
     ]  # fmt: skip
     group = hd.sr.MeasurementsAndQualitativeEvaluations(
@@ -71,7 +75,7 @@ def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
         ],
         qualitative_evaluations=[
             hd.sr.QualitativeEvaluation(name=_code(name, title), value=_code(value, meaning))
-            for name, title, value, meaning in told
+            for name, title, value, meaning in stated
         ],
     )
     observer = hd.sr.ObserverContext(
@@ -84,7 +88,7 @@ def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
         observation_context=hd.sr.ObservationContext(observer_device_context=observer),
         procedure_reported=CodedConcept("104157003", "SCT", "Light microscopy"),
         imaging_measurements=[group],
-        title=codes.DCM.ImagingMeasurementReport,
+        title=_code("FAR-REPORT", FAR_TITLE) if far else codes.DCM.ImagingMeasurementReport,
     )
     return hd.sr.Comprehensive3DSR(
         evidence=[source],
@@ -97,16 +101,22 @@ def structured_report(source: Dataset, result: dict[str, Any]) -> Dataset:
         is_complete=True,
         is_final=False,
         is_verified=False,
-        series_description="CAUTION: research use only, not for diagnosis",
+        series_description=series_description(far),
     )
 
 
-def attention_map(source: Dataset, heatmap: Heatmap) -> Dataset:
+def series_description(far_from_training: bool) -> str:
+    """What a viewer lists a result's series by; DICOM allows 64 characters."""
+    return FAR_SERIES if far_from_training else SERIES
+
+
+def attention_map(source: Dataset, heatmap: Heatmap, far_from_training: bool) -> Dataset:
     """Attention as a DICOM parametric map (float32, one frame), placed on the slide as the source is.
 
     Args:
         source: header of the slide's level-0 instance.
         heatmap: of the slide; raster pixels without a tile become 0.
+        far_from_training: the slide is; the title says so.
     """
     row_axis, column_axis = np.reshape(np.asarray(source.ImageOrientationSlide, dtype=float), (2, 3))
     origin = source.get("TotalPixelMatrixOriginSequence")
@@ -162,7 +172,7 @@ def attention_map(source: Dataset, heatmap: Heatmap) -> Dataset:
         ],
         content_label="ATTENTION",
         content_description="Attention of the slide classifier",
-        series_description="CAUTION: research use only, not for diagnosis",
+        series_description=series_description(far_from_training),
     )
     parametric_map.Laterality = ""  # asked for, even of a slide; empty where it is not known
     return parametric_map

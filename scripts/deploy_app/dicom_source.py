@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydicom import Dataset, config, dcmread
+from highdicom.enum import SpecificCharacterSetValues
+from pydicom import DataElement, Dataset, config, dcmread
+from pydicom.charset import python_encoding
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import generate_uid
 from pydicom.valuerep import validate_value
@@ -15,6 +17,9 @@ from scangen_bundle.errors import InputError
 config.settings.reading_validation_mode = config.IGNORE
 
 LONGEST_UID = 64
+TEXTS = ("LO", "LT", "PN", "SH", "ST", "UC", "UT")
+DEFAULT_SET, UTF_8 = "ISO 2022 IR 6", "ISO_IR 192"
+UNREADABLE = "\ufffd"  # what pydicom puts for bytes that a character set does not have
 WHOLE_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 # Attributes that a result takes over and that may be empty but not absent (DICOM type 2).
 TAKEN_OVER = (
@@ -36,18 +41,54 @@ def read_header(path: Path) -> Dataset:
     except (InvalidDicomError, EOFError, OSError, ValueError) as error:
         problem = f"cannot be read as DICOM ({type(error).__name__})"
         raise InputError(path.name, problem, "send the file again") from error
+    _settle_character_sets(header, path)
     for name in TAKEN_OVER:
         if name not in header:
             setattr(header, name, "")
-        try:
-            validate_value(header[name].VR, header[name].value, config.RAISE)
-        except ValueError as error:
+        if not _is_valid(header, header[name]):
             problem = f"its {name} is not as DICOM wants it"  # the value is the patient's
-            raise InputError(path.name, problem, "mend the file: a result of it would be invalid") from error
+            raise InputError(path.name, problem, "mend the file: a result of it would be invalid")
+    for element in [element for element in header if element.VR in TEXTS and element.keyword not in TAKEN_OVER]:
+        if not _is_valid(header, element):
+            del header[element.tag]  # a result can do without it
     frame = str(header.get("FrameOfReferenceUID", ""))
     if len(frame) > LONGEST_UID:  # some converters write such; a result with it would be invalid
         header.FrameOfReferenceUID = generate_uid(entropy_srcs=[frame])
     return header
+
+
+def _settle_character_sets(header: Dataset, path: Path) -> None:
+    """Write the character sets as highdicom takes them: the default one by name, texts in a set that it lacks in UTF-8.
+
+    Raises:
+        InputError: DICOM has no such set.
+    """
+    stated = header.get("SpecificCharacterSet") or []
+    names = [stated] if isinstance(stated, str) else list(stated)
+    names = [name or DEFAULT_SET for name in names]
+    if unknown := sorted(set(names) - set(python_encoding)):
+        problem = f"its SpecificCharacterSet {unknown[0]!r} is not one of DICOM's"
+        raise InputError(path.name, problem, "mend the file: a result of it would be invalid")
+    if set(names) - {entry.value for entry in SpecificCharacterSetValues}:
+        header.decode()
+        names = [UTF_8]
+    if names:
+        header.SpecificCharacterSet = names if len(names) > 1 else names[0]
+    elif "SpecificCharacterSet" in header:
+        del header.SpecificCharacterSet
+
+
+def _is_valid(header: Dataset, element: DataElement) -> bool:
+    """Whether a result may take over a value: DICOM allows it, and its bytes are of the stated character sets."""
+    for value in element.value if element.VM > 1 else [element.value]:
+        text = str(value) if element.VR in TEXTS else value  # pydicom does not check a PersonName's length
+        try:
+            validate_value(element.VR, text, config.RAISE)
+        except ValueError:
+            return False
+        if element.VR in TEXTS and (UNREADABLE in text or not ("SpecificCharacterSet" in header or text.isascii())):
+            return False
+    return True
 
 
 def find_slide(paths: list[Path]) -> tuple[Path, Dataset]:

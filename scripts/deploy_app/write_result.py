@@ -18,6 +18,7 @@ from scangen_bundle.report.heatmap import Heatmap, attention_heatmap, nifti_byte
 from scangen_bundle.slides import read_thumbnail
 
 THUMBNAIL_PX = 1600
+FAR = "far from training"
 
 
 def result_text(result: dict[str, Any]) -> str:
@@ -30,6 +31,7 @@ def result_text(result: dict[str, Any]) -> str:
         low, high = flips["interval"]
         rate = f"{flips['value']:.3f}, 95 % interval {low:.3f} to {high:.3f}"
     lines = [
+        *([f"CAUTION: slide {FAR}"] if novelty["far_from_training"] else []),
         result["notice"],
         f"Class: {result['predicted_class']}",
         *(
@@ -72,13 +74,14 @@ class ResultWriter:
 
     def _write(self, case: Case, folder: Path) -> None:
         heatmap, thumbnail = make_heatmap(case)
+        far = case.result["novelty"]["far_from_training"]
         if heatmap is not None:
-            title = f"{case.name}: {case.result['predicted_class']}"
+            title = f"{case.name}: {case.result['predicted_class']}" + (f" ({FAR})" if far else "")
             write_overlay(heatmap, thumbnail, folder / "attention.png", title=title)
             (folder / "attention.nii.gz").write_bytes(nifti_bytes(heatmap))
         if case.header is not None:
             structured_report(case.header, case.result).save_as(folder / "report.dcm")
-            attention_map(case.header, heatmap).save_as(folder / "attention.dcm")
+            attention_map(case.header, heatmap, far).save_as(folder / "attention.dcm")
         else:
             self.write_text_report(result_text(case.result), folder)
             (written,) = folder.glob("*.dcm")  # the SDK names it by its UID

@@ -52,8 +52,8 @@ PATIENT = {
     "AccessionNumber": "ACC-90210",
     "ReferringPhysicianName": "OTHERSECRET^JOHN",
 }
-# Studies around one real slide: with a patient and a label image that cannot be decoded, two slides, no slide, a birth
-# date that DICOM forbids, a header that lacks what the report needs, half a file. It runs where pydicom is.
+# Studies around one real slide: with a patient and a label image that cannot be decoded, two slides, no slide, values that
+# DICOM forbids, several character sets, a header that lacks what the report needs, half a file. It runs where pydicom is.
 MAKE_STUDIES = """
 import copy, json, sys
 from pathlib import Path
@@ -80,6 +80,14 @@ save(folder / "ct" / "ct.dcm", SOPClassUID="1.2.840.10008.5.1.4.1.1.2", Modality
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
 pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
 save(folder / "birthday" / "forbidden_date.dcm", PatientBirthDate="1947-02-03")
+save(folder / "length" / "long_name.dcm", PatientName="A" * 75)
+save(folder / "bytes" / "eight_bit.dcm", PatientName="M=LLER")
+path = folder / "bytes" / "eight_bit.dcm"
+path.write_bytes(path.read_bytes().replace(b"M=LLER", b"M\\xdcLLER"))
+save(folder / "set" / "unknown_set.dcm", SpecificCharacterSet="ISO_IR 999")
+save(folder / "sets" / "japanese.dcm", SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName="Yamada^Tarou=山田^太郎",
+     PatientComments="x" * 20_000, StudyDescription="s" * 90)
+save(folder / "sets2" / "korean.dcm", SpecificCharacterSet=["", "ISO 2022 IR 149"], PatientName="Hong^Gildong=洪^吉洞=홍^길동")
 del data.ImageOrientationSlide
 save(folder / "odd" / "no_orientation.dcm")
 whole = source.read_bytes()

@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,20 +13,24 @@ from PIL import Image
 
 from tests.deploy_app.conftest import APP, PATIENT
 
-GOOD = {"aperio", "camelyon", "good_bag"}
+DICOM = {"camelyon", "japanese", "korean"}
+GOOD = {"aperio", "good_bag"} | DICOM
 EARLIER = {"earlier", "someone_elses"}
 REFUSED = {
     "..": "...h5: its result would have the name '..': '..' starts with a dot",
     ".": "..h5: its result would have the name '.': '.' starts with a dot",
     "ct": "is no whole-slide image",
+    "eight_bit": "its PatientName is not as DICOM wants it",
     "empty_bag": "empty",
     "forbidden_date": "its PatientBirthDate is not as DICOM wants it",
     "half_file": "half_file.dcm",
+    "long_name": "its PatientName is not as DICOM wants it",
     "no_orientation": "has no ImageOrientationSlide, by which a result is placed",
     "other_encoder": "encoder is 'uni'",
     "other_length": "D = 7, the model takes 1280",
     "someone_elses": "was not written by this program",
     "truncated": "truncated.svs",
+    "unknown_set": "its SpecificCharacterSet 'ISO_IR 999' is not one of DICOM's",
     "two": "a study with 2 slides",
 }
 
@@ -38,7 +43,7 @@ def test_bad_slides_are_named_and_the_others_have_results(app_run):
     for name, problem in REFUSED.items():
         assert any(line.startswith(f"error: {name}: ") and problem in line for line in said), (name, said)
     assert len(said) == len(REFUSED)
-    assert f"3 of {3 + len(REFUSED)} slides have a result" in done.stderr
+    assert f"{len(GOOD)} of {len(GOOD) + len(REFUSED)} slides have a result" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -60,6 +65,22 @@ def readable(path):
     return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
+@pytest.mark.parametrize(("name", "text"), [("japanese", "山田^太郎"), ("korean", "홍^길동")])
+def test_a_patients_name_keeps_its_characters(app_run, deploy_python, name, text):
+    script = "import sys, pydicom; print(pydicom.dcmread(sys.argv[1]).PatientName)"
+    command = [deploy_python, "-X", "utf8", "-c", script, app_run[1] / name / "report.dcm"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout.decode().strip().endswith(text)
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_a_dicom_result_says_in_its_title_that_the_slide_is_far_from_training(app_run, name):
+    far = json.loads((app_run[1] / name / "result.json").read_text())["novelty"]["far_from_training"]
+    assert far == (name != "good_bag")
+    for path in (app_run[1] / name).glob("*.dcm"):
+        assert (b"CAUTION: slide far from training" in path.read_bytes()) == far, path
+
+
 def test_what_a_slide_says_of_its_patient_goes_into_its_dicom_results_only(app_run):
     done, out = app_run
     texts = {"stdout": done.stdout.encode(), "stderr": done.stderr.encode()}
@@ -69,7 +90,7 @@ def test_what_a_slide_says_of_its_patient_goes_into_its_dicom_results_only(app_r
     assert all(PATIENT["PatientName"].encode() in text for text in dicom.values())
     secrets = [*PATIENT.values(), "1947-02-03", *PATIENT["PatientName"].split("^")]
     for name, text in texts.items():
-        if "camelyon" not in name or not name.endswith(".dcm"):
+        if not name.endswith(".dcm") or Path(name).parent.name not in DICOM:
             assert [secret for secret in secrets if secret.encode().lower() in text.lower()] == [], name
 
 
@@ -120,7 +141,7 @@ def test_dicom_is_valid(app_run, name):
     if shutil.which("dciodvfy") is None or shutil.which("dsrdump") is None:
         pytest.skip("dciodvfy or dsrdump is not here: scripts/install_system.sh")
     files = sorted((app_run[1] / name).glob("*.dcm"))
-    assert [path.name for path in files] == (["attention.dcm", "report.dcm"] if name == "camelyon" else ["report.dcm"])
+    assert [path.name for path in files] == (["attention.dcm", "report.dcm"] if name in DICOM else ["report.dcm"])
     for path in files:
         checked = subprocess.run(["dciodvfy", path], capture_output=True, text=True)
         said = checked.stdout + checked.stderr
@@ -130,4 +151,4 @@ def test_dicom_is_valid(app_run, name):
     assert dumped.returncode == 0, dumped.stderr
     result = json.loads((app_run[1] / name / "result.json").read_text())
     assert result["predicted_class"] in dumped.stdout
-    assert ("Comprehensive 3D SR" if name == "camelyon" else "Basic Text SR") in dumped.stdout
+    assert ("Comprehensive 3D SR" if name in DICOM else "Basic Text SR") in dumped.stdout
