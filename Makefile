@@ -1,6 +1,8 @@
 # Everything a newcomer needs. `make help` lists it.
 PY := .venv/bin/python
 SHELL := /bin/bash
+# MONAI asks for the user's name when it is imported; in a container the user may have none.
+export USER := $(or $(USER),$(shell id -un 2>/dev/null),uid$(shell id -u))
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18

@@ -1,5 +1,19 @@
 """Measure and mend scanner sensitivity of computational pathology. Research use only, not a medical device."""
 
+import getpass
+import os
+
 __version__ = "0.1.0"
 
 RESEARCH_USE_ONLY = "Research use only. Not a medical device; not for diagnosis or treatment."
+
+
+def _name_user() -> None:
+    """Give the user a name where the system has none, as in many containers: importing MONAI asks for it, and fails."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        os.environ["USER"] = f"uid{os.getuid()}"
+
+
+_name_user()

@@ -26,7 +26,7 @@ from scangen_bundle.encoders import ENCODERS, EncoderSpec  # noqa: E402
 from scangen_bundle.encoders.availability import check_availability  # noqa: E402
 from scangen_bundle.encoders.families.efficientnet_lite import cache_folder  # noqa: E402
 from scangen_bundle.encoders.table import encoder_table  # noqa: E402
-from scangen_bundle.errors import report_input_errors  # noqa: E402
+from scangen_bundle.errors import InputError, report_input_errors  # noqa: E402
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 
@@ -96,7 +96,11 @@ def check_readers() -> Iterator[Check]:
 
 def check_folders() -> Iterator[Check]:
     """The folders that are read from and written to."""
-    own = cache_folder()
+    try:
+        own = cache_folder()
+    except InputError as error:
+        yield Check("cache", FAIL, f"{error.problem}; {error.remedy}")
+        return
     nearest = next(folder for folder in (own, *own.parents) if folder.exists())
     writable = nearest.is_dir() and os.access(nearest, os.W_OK)
     yield Check(

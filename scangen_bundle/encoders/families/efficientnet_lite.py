@@ -110,9 +110,19 @@ def export_onnx(path: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Where made files are kept: `$SCANGEN_CACHE`, else `scangen_bundle` in the user's cache folder."""
-    user = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("SCANGEN_CACHE") or user / "scangen_bundle")
+    """Where made files are kept: `$SCANGEN_CACHE`, else `scangen_bundle` in the user's cache folder.
+
+    Raises:
+        InputError: the user has no home folder, as in some containers.
+    """
+    if stated := os.environ.get("SCANGEN_CACHE"):
+        return Path(stated)
+    if stated := os.environ.get("XDG_CACHE_HOME"):
+        return Path(stated) / "scangen_bundle"
+    try:
+        return Path.home() / ".cache" / "scangen_bundle"
+    except RuntimeError as error:
+        raise InputError("the cache", "this user has no home folder (HOME)", "set SCANGEN_CACHE to a folder") from error
 
 
 def onnx_path() -> Path:
