@@ -121,7 +121,7 @@ def make_checkout(bundle_root: Path, folder: Path) -> Path:
 
 def track_run(run: Path, store: str) -> str:
     """The run in MLflow as evaluation tracks it (see tests/training/test_report.py); gives its id."""
-    from scangen_bundle.training import RunTracker
+    from scangen_bundle.runs import RunTracker
 
     tracker = RunTracker(run.parent, run.parent / "tracked", tracking_uri=store)
     for name in ("predictions.csv", "val_predictions.csv", "metrics.json", "splits.csv"):
