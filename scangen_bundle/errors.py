@@ -1,23 +1,31 @@
-"""Errors that a user can mend, and how a command shows them: one message, no traceback."""
+"""Errors that a user can fix, and how a command shows them: one message, no traceback."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+import re
+import signal
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
-from types import TracebackType
+from types import FrameType, TracebackType
 
-# What a disk says to a writer: no right, no room, and a file where a folder should be.
-OF_THE_DISK = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
-
-# What a command of the bundle puts into the memory of a GPU at a time, by the settings that say how much.
-LESS_AT_A_TIME = (
-    "put less on it at a time: extracting, a lower --batch_size; training, a lower --num_tiles or --specimens_per_batch; its "
-    "validation and evaluating, a lower --validate#dataloader#batch_sampler#max_tiles (65536); inferring, a lower "
-    "--dataloader#batch_sampler#max_tiles; and end other programs that use it"
+ELSEWHERE = "or name another folder (--help shows which are set)"
+# Errors of a file system that a user can fix, and how.
+DISK_REMEDIES = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM), f"change the folder's permissions, {ELSEWHERE}"),
+    errno.EROFS: f"make it writable, {ELSEWHERE}",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), f"free some space, {ELSEWHERE}; the same command resumes"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), f"a file is in a folder's place: move it, {ELSEWHERE}"),
+    **dict.fromkeys((errno.EIO, errno.ESTALE), "check the disk or the network share; the same command resumes"),
+    errno.EMFILE: "allow more open files: ulimit -n 65536",
+}
+GPU_REMEDY = (
+    "lower the settings that say how much it holds at a time, batch sizes and numbers of tiles (--help lists them), and end "
+    "other programs that use it"
 )
+RESUMES = "finished work is kept, and the same command resumes"
 
 
 class InputError(ValueError):
@@ -25,7 +33,7 @@ class InputError(ValueError):
 
     Args:
         where: the file, row or option at fault.
-        problem: what was found, beside what was expected.
+        problem: what is wrong, and what was expected.
         remedy: what to do about it.
 
     Attributes:
@@ -39,17 +47,17 @@ class InputError(ValueError):
         super().__init__(f"{where}: {problem}" + (f" -> {remedy}" if remedy else ""))
 
     def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
-        """An exception is else pickled by its message alone, and could not come back from another process."""
+        """By default only the message is pickled, so that unpickling in another process would fail."""
         return type(self), (self.where, self.problem, self.remedy)
 
 
 def some(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and how many more there are, for a message that has to stay short."""
+    """The first names and the number of the others, for a message that has to stay short."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def listed(title: str, problems: Sequence[object], most: int = 100) -> str:
-    """A title and a line for each problem, as the problem of one `InputError`; of very many the first, and how many more."""
+    """A title and a line for each problem, as the problem of one `InputError`; beyond `most` only their number."""
     more = [f"... and {len(problems) - most} more"] if len(problems) > most else []
     return "\n  ".join([title, *map(str, problems[:most]), *more]) + "\n"
 
@@ -58,62 +66,83 @@ def check_known(option: str, given: Iterable[str], known: Iterable[str]) -> None
     """Refuse names in an option that do not exist.
 
     Raises:
-        InputError: it names them, and those that there are.
+        InputError: it lists them and the names that exist.
     """
     if unknown := sorted(set(given) - set(known)):
         raise InputError(f"option {option}", f"does not know {unknown}", f"it takes {', '.join(known)}")
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as a cluster sends it before it kills: ends the work as Ctrl-C does, with its bookkeeping done."""
+
+
 def find_input_error(error: BaseException | None) -> InputError | None:
     """The InputError behind an exception, through the wrappers that a config parser or an engine put around it.
 
-    A folder that cannot be written to or read, a full disk, and a value that one of our components refuses when a config makes
-    it (a setting gave it) are told as one, too, and so is a GPU whose memory is full. What the disk or the GPU said counts only
-    where it is the cause of all that followed: an error that arose while another was being dealt with is a fault of its own.
+    Errors of the disk that a user can fix, a full GPU, and a ValueError of one of our classes that a config makes (a setting
+    gave it the value) are reported the same way. Those of disk and GPU count only where they caused all that followed: an
+    error that arose while another was being handled is a fault of its own.
     """
     caused = True
     while error is not None:
         if isinstance(error, InputError):
             return error
-        if caused and isinstance(error, OSError) and error.errno in OF_THE_DISK:
-            remedy = "mend the folder's rights or make room, or name another folder (--help shows which are set)"
-            return InputError(error.filename or "the disk", str(error.strerror).lower(), remedy)
-        if caused and type(error).__name__ == "OutOfMemoryError":  # torch's, which this room does not import
-            what, _, _ = str(error).partition(". GPU ")  # then come counts of bytes
-            return InputError("the GPU's memory", what or "is full", LESS_AT_A_TIME)
+        if caused and isinstance(error, OSError) and error.errno in DISK_REMEDIES:
+            return InputError(error.filename or "the disk", str(error.strerror).lower(), DISK_REMEDIES[error.errno])
+        if caused and type(error).__name__ == "OutOfMemoryError":  # torch's, which this module does not import
+            problem, _, _ = str(error).partition(". GPU ")  # then come counts of bytes
+            return InputError("the GPU's memory", problem or "is full", GPU_REMEDY)
         cause = error.__cause__ or error.__context__
+        component = re.match(rf"Failed to instantiate component '{__package__}\.[\w.]*\b(\w+)'", str(error))
+        if component is not None and isinstance(cause, ValueError) and not isinstance(cause, InputError):
+            return InputError(component[1], str(cause), "correct the setting that gives it this value")
         caused = caused and error.__cause__ is not None
-        if str(error).startswith("Failed to instantiate component") and (component := _refusing(cause)):
-            return InputError(component, str(cause), "correct the setting that gives it this value")
         error = cause
     return None
 
 
-def _refusing(error: BaseException | None) -> str:
-    """The class of ours whose constructor raised this ValueError itself; "" where it was none."""
-    if not isinstance(error, ValueError) or error.__traceback__ is None:
-        return ""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    ours = frame.f_globals.get("__name__", "").startswith(f"{__package__}.") and frame.f_code.co_name == "__init__"
-    return type(frame.f_locals["self"]).__name__ if ours else ""
-
-
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    known = find_input_error(error)
-    if known is None or logging.getLogger().isEnabledFor(logging.DEBUG):
+    _close_bars()
+    if isinstance(error, KeyboardInterrupt):
+        terminated = isinstance(error, Terminated)
+        print(f"{'terminated' if terminated else 'interrupted'}: {RESUMES}", file=sys.stderr)
+        raise SystemExit(128 + (signal.SIGTERM if terminated else signal.SIGINT))
+    reported = find_input_error(error)
+    if reported is None or logging.getLogger().isEnabledFor(logging.DEBUG):
         sys.__excepthook__(kind, error, trace)
     else:
-        print(f"error: {known}", file=sys.stderr)
-        raise SystemExit(known.exit_code)
+        print(f"error: {reported}", file=sys.stderr)
+        raise SystemExit(reported.exit_code)
+
+
+def _close_bars() -> None:
+    """End the progress bars, so that the message does not continue one's line or is overwritten by it."""
+    if tqdm := sys.modules.get("tqdm"):
+        for bar in list(getattr(tqdm.tqdm, "_instances", ())):
+            bar.close()
 
 
 def _is_new(record: logging.LogRecord) -> bool:
-    """False where Ignite logs an `InputError` that it then passes on: `_show` will show it."""
-    return not (record.name.startswith("ignite.") and find_input_error(sys.exc_info()[1]))
+    """False where Ignite logs an error that it then passes on and that `_show` will show."""
+    if not record.name.startswith("ignite."):
+        return True
+    error = sys.exc_info()[1]
+    return not (isinstance(error, KeyboardInterrupt) or find_input_error(error))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not interrupt the bookkeeping
+    raise Terminated
 
 
 def report_input_errors() -> None:
-    """Make this process end with the message of an `InputError` alone and once; other errors keep their traceback."""
+    """Make this process end with one message for an `InputError`, Ctrl-C and SIGTERM; other errors keep their traceback.
+
+    The exit code is the error's own, 130 or 143.
+    """
     sys.excepthook = _show
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGTERM, _terminate)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_new)

@@ -6,6 +6,7 @@ killed processes left there.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -20,6 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.file_systems import is_full, sync, sync_folder
 
 TEMPORARY, ASIDE = "tmp", "old"
 # .<stem>.<machine>-<process>-<random>.tmp<suffix>
@@ -29,15 +31,6 @@ _TEMPORARY_NAME = re.compile(
 )
 _ABANDONED_AFTER = 7 * 24 * 3600  # seconds without a write: then another machine's temporary file counts as dead
 _swept: set[str] = set()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def check_writable(folder: str | os.PathLike[str]) -> None:
@@ -61,6 +54,9 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     The temporary name keeps the suffix of `path`, because many writers choose their format by it. The first write to a
     folder removes the temporary files that killed processes left there.
+
+    Raises:
+        OSError: also where a writer failed with another error while the disk was full.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -69,9 +65,14 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         with open(temporary, "rb") as handle:
-            os.fsync(handle.fileno())
+            sync(handle.fileno())
         os.replace(temporary, target)
         sync_folder(target.parent)
+    except Exception as error:
+        # torch and HDF5 report a full disk in words of their own; asked while the half file still fills it.
+        if not isinstance(error, OSError) and is_full(target.parent):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

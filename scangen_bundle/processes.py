@@ -1,9 +1,15 @@
-"""Processes for parallel work that are no forks of this one."""
+"""Processes for parallel work that are not forks of this one, and that end when this one ends."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 
@@ -12,9 +18,9 @@ def fresh_processes(*modules: str) -> BaseContext:
     """A `multiprocessing` context whose processes inherit nothing: a fork of one that runs threads of torch may hang.
 
     On Linux one fresh process imports the modules, and all others are forked from it: they start at once, and what the
-    modules hold (torch: a quarter of a gigabyte, three seconds) is there once. The threads that importing starts there (of
-    OpenBLAS and of Arrow's jemalloc) are those of libraries that prepare for a fork; torch has started none yet. Elsewhere
-    libraries of the system do not bear a fork, and each process imports for itself.
+    modules hold (torch: a quarter of a gigabyte, three seconds) exists once. The threads that importing starts there (of
+    OpenBLAS and of Arrow's jemalloc) belong to libraries that prepare for a fork; torch has started none yet. Elsewhere
+    libraries of the system do not survive a fork, and each process imports for itself.
 
     Args:
         modules: names of what every process will import. A program's first call decides for all.
@@ -27,3 +33,28 @@ def fresh_processes(*modules: str) -> BaseContext:
         except OSError:  # its socket lies in the temporary folder: too long a path, or not writable
             pass
     return multiprocessing.get_context("spawn")
+
+
+@contextmanager
+def process_pool(workers: int, *modules: str) -> Iterator[ProcessPoolExecutor]:
+    """A pool of `fresh_processes`; an error, Ctrl-C or SIGTERM drops the work that has not begun."""
+    pool = ProcessPoolExecutor(workers, fresh_processes(*modules), initializer=begin_worker)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def begin_worker() -> None:
+    """Make this worker process leave Ctrl-C to its parent, and end within a second of its parent, however that ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

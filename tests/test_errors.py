@@ -1,16 +1,14 @@
 """Errors that a user can mend end a command with one message."""
 
-import inspect
 import pickle
 import subprocess
 import sys
 
 import pytest
+import torch
 from monai.bundle import ConfigParser
 
-from scangen_bundle.data import LengthBucketSampler
 from scangen_bundle.errors import InputError, find_input_error, listed
-from scangen_bundle.settings import unknown_settings
 
 SCRIPT = """
 from scangen_bundle.errors import InputError, report_input_errors
@@ -106,7 +104,9 @@ Engine(step).run([0])
         ("PermissionError(13, 'Permission denied', 'outputs/a')", "error: outputs/a: permission denied -> "),
         ("OSError(30, 'Read-only file system', 'outputs')", "error: outputs: read-only file system -> "),
         ("FileExistsError(17, 'File exists', 'outputs')", "error: outputs: file exists -> "),
-        ("OSError(28, 'No space left on device')", "error: the disk: no space left on device -> "),
+        ("OSError(28, 'No space left on device')", "error: the disk: no space left on device -> free some space"),
+        ("OSError(122, 'Disk quota exceeded', 'a')", "error: a: disk quota exceeded -> free some space"),
+        ("OSError(5, 'Input/output error', 'a')", "error: a: input/output error -> check the disk"),
     ],
 )
 def test_a_folder_that_takes_nothing_is_told_in_a_line(bundle_root, error, shown):
@@ -122,23 +122,59 @@ FULL = (
 )
 
 
-def test_a_gpu_without_room_is_told_in_a_line_with_the_settings_to_lower(bundle_root):
-    ended = run(f"__import__('torch').OutOfMemoryError({FULL!r})", bundle_root)
+def test_a_full_gpu_is_reported_in_a_line(bundle_root):
+    ended = run(f"type('OutOfMemoryError', (RuntimeError,), {{}})({FULL!r})", bundle_root)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(
-        "error: the GPU's memory: CUDA out of memory. Tried to allocate 2.00 GiB -> put less on it"
-    )
+    assert ended.stderr.startswith("error: the GPU's memory: CUDA out of memory. Tried to allocate 2.00 GiB -> lower")
     assert ended.stderr.count("\n") == 1
-    jobs = ("extract_features.yaml", ["batch_size"]), ("inference.yaml", ["dataloader#batch_sampler#max_tiles"])
-    training = ["num_tiles", "specimens_per_batch", "validate#dataloader#batch_sampler#max_tiles"]
-    for file, settings in (*jobs, ("train.yaml", training)):
-        config = ConfigParser.load_config_file(bundle_root / "configs" / file)
-        for name in settings:
-            assert f"--{name}" in ended.stderr
-            assert unknown_settings({name: "1"}, config) == []
-    target = ConfigParser(config)["validate#dataloader#batch_sampler"]["_target_"]
-    assert target == f"{LengthBucketSampler.__module__.rpartition('.')[0]}.{LengthBucketSampler.__name__}"
-    assert f"max_tiles ({inspect.signature(LengthBucketSampler).parameters['max_tiles'].default})" in ended.stderr
+    assert issubclass(torch.OutOfMemoryError, RuntimeError)
+
+
+STOPPED = """
+import logging, os, signal, sys, time
+logging.basicConfig(format="%(levelname)s %(message)s")
+from tqdm import tqdm
+{wrapper}
+from scangen_bundle.errors import report_input_errors
+report_input_errors()
+def work(*_):
+    try:
+        with tqdm(total=9, desc="working") as bar:
+            bar.update(3)
+            os.kill(os.getpid(), signal.{signal})
+            time.sleep(60)
+    finally:
+        print("bookkeeping is done")
+{call}
+"""
+PLAIN = {"wrapper": "", "call": "work()"}
+ENGINE = {"wrapper": "from ignite.engine import Engine", "call": "Engine(work).run([0])"}
+
+
+@pytest.mark.parametrize("wrapped", [PLAIN, ENGINE], ids=["plain", "in an engine"])
+@pytest.mark.parametrize(("signal", "code", "word"), [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated")])
+def test_a_stopped_command_does_its_bookkeeping_and_says_in_a_line_how_to_resume(
+    bundle_root, wrapped, signal, code, word
+):
+    command = [sys.executable, "-c", STOPPED.format(signal=signal, **wrapped)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=bundle_root, timeout=50, check=False)
+    assert ended.returncode == code
+    assert ended.stdout == "bookkeeping is done\n"
+    lines = [line for line in ended.stderr.splitlines() if line and "working:" not in line]
+    assert lines == [f"{word}: finished work is kept, and the same command resumes"]
+
+
+def test_a_progress_bar_does_not_swallow_the_errors_line(bundle_root):
+    script = """
+from tqdm import tqdm
+from scangen_bundle.errors import InputError, report_input_errors
+report_input_errors()
+bar = tqdm(total=9, desc="working", file=None)
+bar.update(3)
+raise InputError("a.svs", "is cut short")
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=bundle_root, check=False)
+    assert ended.stderr.splitlines()[-1] == "error: a.svs: is cut short"
 
 
 def test_a_fault_that_arises_while_the_disk_is_dealt_with_keeps_its_traceback():

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +56,47 @@ def test_each_process_starts_by_itself_where_the_temporary_folder_cannot_hold_th
     method, first, second = run(TMPDIR=str(folder))
     assert method == "spawn"
     assert first == second == {"parent": first["parent"], "imported": False, "inherited": False}
+
+
+LEFT = """
+import os, signal, sys, time
+from scangen_bundle.processes import process_pool
+from tests.test_processes import wait_for_long
+with process_pool(2, "tests.test_processes") as pool:
+    pids = [pool.submit(os.getpid).result()]
+    futures = [pool.submit(wait_for_long, sys.argv[1]) for _ in range(6)]
+    while len(os.listdir(sys.argv[1])) < 2:
+        time.sleep(0.01)
+    print(*os.listdir(sys.argv[1]), flush=True)
+    os.kill(os.getpid(), getattr(signal, sys.argv[2])) if sys.argv[2] != "ERROR" else 1 / 0
+    time.sleep(60)
+"""
+
+
+def wait_for_long(folder):
+    Path(folder, str(os.getpid())).touch()
+    time.sleep(float(os.environ["WORK_SECONDS"]))
+
+
+def is_running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize(("how", "seconds"), [("SIGKILL", 60), ("SIGINT", 1), ("ERROR", 1)])
+def test_workers_end_with_their_parent_however_it_ends(tmp_path, how, seconds):
+    command = [sys.executable, "-c", LEFT, str(tmp_path), how]
+    environment = {**os.environ, "WORK_SECONDS": str(seconds)}
+    begin = time.monotonic()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50)
+    assert done.returncode != 0
+    workers = done.stdout.split()
+    assert len(workers) == 2
+    while time.monotonic() - begin < 30 and any(map(is_running, workers)):
+        time.sleep(0.05)
+    assert not any(map(is_running, workers))
+    assert len(os.listdir(tmp_path)) <= 4  # what had not begun never does
+    assert "wait_for_long" not in done.stderr

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from scangen_bundle.bags.reading import reading
+from scangen_bundle.bags.reading import open_hdf5, reading
 
 
 class DatasetRows:
@@ -37,7 +37,7 @@ class DatasetRows:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         rows = key[0] if isinstance(key, tuple) else key
-        with reading(self.path), h5py.File(self.path, "r") as file:
+        with reading(self.path), open_hdf5(self.path) as file:
             data = file[self.name]
             if data.ndim == 2 and isinstance(rows, (int, np.integer)):
                 picked = data[rows]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import h5py
-
 from scangen_bundle.bags.bag import FeatureBag, check_finite, read_own
 from scangen_bundle.bags.layouts import read_hdf5, read_other
-from scangen_bundle.bags.reading import reading
+from scangen_bundle.bags.reading import open_hdf5, reading
 from scangen_bundle.errors import InputError
 from scangen_bundle.not_data import refuse_apple_double
 
@@ -55,5 +53,5 @@ def _open(path: Path) -> FeatureBag:
             is_hdf5 = file.read(len(HDF5_MAGIC)) == HDF5_MAGIC
         if not is_hdf5:
             return read_other(path)
-        with h5py.File(path, "r") as hdf5:
+        with open_hdf5(path) as hdf5:
             return read_own(path, hdf5) if "format_version" in hdf5.attrs else read_hdf5(path, hdf5)

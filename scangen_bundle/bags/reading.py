@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from scangen_bundle.errors import InputError
@@ -36,6 +37,11 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except DAMAGE as error:
         raise InputError(path, f"cannot be read: {error}", REMEDY) from error
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open a file for reading without HDF5's own lock, which some network shares refuse: bags never change in place."""
+    return h5py.File(path, "r", locking=False)
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:

@@ -15,6 +15,7 @@ import numpy as np
 from scangen_bundle.bags.attributes import BagAttributes
 from scangen_bundle.bags.bag import check_finite
 from scangen_bundle.errors import InputError
+from scangen_bundle.file_systems import reserve
 from scangen_bundle.files import write_atomically
 
 HEADER_BYTES = 2**16
@@ -84,14 +85,14 @@ def open_writer(
         # HDF5 describes the rows, plain writes fill them: these report a full disk properly and at once.
         with open(temporary, "r+b", buffering=0) as file:
             if offset is not None:
-                os.posix_fallocate(file.fileno(), offset, shape[0] * shape[1] * np.dtype(dtype).itemsize)
+                reserve(file.fileno(), offset, shape[0] * shape[1] * np.dtype(dtype).itemsize)
                 file.seek(offset)
             writer = BagWriter(path, file, shape, dtype)
             yield writer
         if writer.written != shape[0]:
             raise InputError(path, f"{writer.written} rows of features but {shape[0]} coordinates", "extract it again")
         if writer.sharpness is not None:
-            with h5py.File(temporary, "r+") as bag:
+            with h5py.File(temporary, "r+", locking=False) as bag:
                 bag.attrs.modify("sharpness", float(writer.sharpness))
 
 
@@ -102,14 +103,14 @@ def _probe_space(path: Path, size: int) -> None:
         OSError: they are not there.
     """
     with open(path, "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
+        reserve(file.fileno(), 0, size)
 
 
 def _lay_out(
     path: Path, coords: np.ndarray, shape: tuple[int, int], dtype: str, attributes: BagAttributes
 ) -> int | None:
     """Make the file with everything but the features; give their place in it (None if there are no rows)."""
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", locking=False) as file:
         for name, value in attributes.as_dict().items():
             file.attrs[name] = value
         file.create_dataset("coords", data=coords)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -47,8 +48,9 @@ class BagDataset(Dataset):
         self.seed = seed
         self.transform = transform
         self.moments = moments
-        # Shared memory, so that data-loader workers that live on over epochs see it change.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        # Forked data-loader workers that live on over epochs see it change. It needs no /dev/shm, which may be read-only or
+        # full; where workers are no forks, torch moves it there when it pickles the data set.
+        self._epoch = torch.frombuffer(mmap.mmap(-1, 8), dtype=torch.int64)
         self._reader = BagReader()
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ import torch
 
 from scangen_bundle.bags import FeatureBag, open_bag
 from scangen_bundle.bags.arrays import dataset_rows
+from scangen_bundle.bags.reading import open_hdf5
 
 MOST_MAPS = 24576  # bags of a reader; training has two readers, and Linux lets a process have 65,530 maps
 
@@ -81,7 +82,7 @@ def _stored_coords(bag: FeatureBag) -> np.ndarray:
     """The coordinates where they lie in the file, or in memory where the file does not store them as they are used."""
     if not h5py.is_hdf5(bag.path):
         return bag.coords
-    with h5py.File(bag.path, "r") as file:
+    with open_hdf5(bag.path) as file:
         stored = file.get("coords")
         if not isinstance(stored, h5py.Dataset) or stored.shape != bag.coords.shape:
             return bag.coords

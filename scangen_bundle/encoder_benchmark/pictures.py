@@ -118,7 +118,7 @@ def _pictures(path: str | os.PathLike[str], most: int | None) -> Iterator[np.nda
             with Image.open(path) as picture:
                 yield np.asarray(picture.convert("RGB"))
             return
-        with h5py.File(path) as archive:
+        with h5py.File(path, "r", locking=False) as archive:
             for name in archive_names(archive, path, most):
                 yield np.asarray(archive[name])
     except OSError as error:

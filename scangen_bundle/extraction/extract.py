@@ -23,12 +23,12 @@ from scangen_bundle.bags.writer import BagWriter, open_writer
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import InputError, listed
-from scangen_bundle.extraction.locks import lock_file
 from scangen_bundle.extraction.pool import Failure, Message, ReaderPool, SlideEnd
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.tables import FailureLog, bag_row, update_failures, write_table
 from scangen_bundle.extraction.tiling import SlideFacts, SlideTask, TilingSettings, find_mask
 from scangen_bundle.files import write_atomically
+from scangen_bundle.locks import lock_file
 from scangen_bundle.progress import ExtractionProgress, with_bar
 from scangen_bundle.slides import SlideReader
 

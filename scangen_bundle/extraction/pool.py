@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,7 +19,7 @@ import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.extraction.tiling import SlideFacts, SlideTask, TilingSettings, read_slide
-from scangen_bundle.processes import fresh_processes
+from scangen_bundle.processes import begin_worker, fresh_processes
 
 
 class Failure(NamedTuple):
@@ -43,7 +42,7 @@ def serve(pipe: Connection, settings: TilingSettings) -> None:
     """Read the slides that come through the pipe until it closes; runs in a process of its own."""
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the job, which closes the pipe
+    begin_worker()
     torch.set_num_threads(1)  # the processes are the parallelism
     gc.freeze()  # else collecting garbage would touch, and so copy, what this process shares with the other readers
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the job has ended

@@ -13,8 +13,8 @@ import pandas as pd
 
 from scangen_bundle.bags.bag import FeatureBag
 from scangen_bundle.errors import InputError
-from scangen_bundle.extraction.locks import lock_file
 from scangen_bundle.files import write_atomically
+from scangen_bundle.locks import lock_file
 from scangen_bundle.slides import ScannerIdentity, compare_scanner
 
 FAILURE_COLUMNS = ("slide_id", "slide_path", "problem", "traceback")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from scangen_bundle.phantom.preview import write_preview
 from scangen_bundle.phantom.render import RENDER_MPP, render_specimen
 from scangen_bundle.phantom.scanners import MAX_SHIFT_UM, SCANNERS, Scanner
 from scangen_bundle.phantom.slide_file import write_slide
-from scangen_bundle.processes import fresh_processes
+from scangen_bundle.processes import process_pool
 
 RECIPE = 2  # raise it when the pictures change, so that old and new slides are not mixed
 MARGIN_UM = 40.0
@@ -116,14 +116,9 @@ def _run(tasks: list[_Task], workers: int) -> Iterator[int]:
     if workers == 1 or len(tasks) <= 1:
         yield from map(_make_specimen, tasks)
         return
-    with ProcessPoolExecutor(min(workers, len(tasks)), fresh_processes(__name__)) as pool:
-        futures = [pool.submit(_make_specimen, task) for task in tasks]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            for future in futures:
-                future.cancel()
+    with process_pool(min(workers, len(tasks)), __name__) as pool:
+        for future in as_completed([pool.submit(_make_specimen, task) for task in tasks]):
+            yield future.result()
 
 
 def _slide_id(specimen: Specimen, scanner: Scanner) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from scangen_bundle.errors import some
 from scangen_bundle.files import check_writable
 from scangen_bundle.networks import named_submodule, unwrap
-from scangen_bundle.processes import fresh_processes
+from scangen_bundle.processes import process_pool
 
 if TYPE_CHECKING:
     from scangen_bundle.report.attention_files import AttendedScan
@@ -150,7 +149,7 @@ class AttentionMapHandler:
         if workers < 2:
             yield from map(work, specimens.keys(), specimens.values())
             return
-        with ProcessPoolExecutor(workers, fresh_processes(write_specimen.__module__)) as pool:
+        with process_pool(workers, write_specimen.__module__) as pool:
             yield from pool.map(work, specimens.keys(), specimens.values())
 
 

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -70,6 +71,24 @@ def test_workers_that_live_over_epochs_draw_anew_each_epoch(records):
         data.set_epoch(epoch)
         (batch,) = loader
         assert batch["coords"][0].tolist() == drawn(records, 0, epoch, 0)
+
+
+def test_a_data_set_that_is_sent_to_a_fresh_worker_draws_anew_there_too(records):
+    data = BagDataset(records[:1], num_instances=5)
+    strategy = torch.multiprocessing.get_sharing_strategy()
+    torch.multiprocessing.set_sharing_strategy("file_system")  # the other one passes files between processes only
+    try:
+        sent = ForkingPickler.loads(ForkingPickler.dumps(data))
+    finally:
+        torch.multiprocessing.set_sharing_strategy(strategy)
+    for epoch in (1, 2):
+        data.set_epoch(epoch)
+        assert sent[0]["coords"].tolist() == drawn(records, 0, epoch, 0)
+
+
+def test_a_data_set_without_fresh_workers_needs_no_shared_memory_of_the_system(records, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "share_memory_", None)
+    assert len(BagDataset(records[:1])[0]["image"])
 
 
 def test_every_tile_is_drawn_in_time(records):

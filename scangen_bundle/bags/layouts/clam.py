@@ -16,7 +16,7 @@ import numpy as np
 
 from scangen_bundle.bags.bag import FeatureBag
 from scangen_bundle.bags.layouts.common import attributes_of, hdf5_dataset, hdf5_rows, imported, number
-from scangen_bundle.bags.reading import reading
+from scangen_bundle.bags.reading import open_hdf5, reading
 
 TOOL = "CLAM"
 
@@ -42,7 +42,7 @@ def read_tensor(path: Path, features: np.ndarray) -> FeatureBag:
     twin = path.parent.parent / "h5_files" / f"{path.stem}.h5"
     coords = None
     if twin.is_file():
-        with reading(twin), h5py.File(twin, "r") as file:
+        with reading(twin), open_hdf5(twin) as file:
             coords = _coords(twin, file)
     return imported(path, TOOL, features, coords, **patch_attributes(path))
 
@@ -63,7 +63,7 @@ def patch_attributes(path: Path) -> dict[str, Any]:
             break
     else:
         return {}
-    with reading(patches), h5py.File(patches, "r") as file:
+    with reading(patches), open_hdf5(patches) as file:
         about = attributes_of(file["coords"]) if "coords" in file else {}
         size, downsample = number(about.get("patch_size")), about.get("downsample")
         if size is None or downsample is None:

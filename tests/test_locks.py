@@ -7,12 +7,12 @@ import subprocess
 import sys
 import threading
 
-from scangen_bundle.extraction.locks import lock_file
+from scangen_bundle.locks import lock_file
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from scangen_bundle.extraction.locks import lock_file
+from scangen_bundle.locks import lock_file
 with lock_file(Path(sys.argv[1])) as got:
     print(got, flush=True)
     time.sleep(60)

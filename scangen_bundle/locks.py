@@ -1,20 +1,24 @@
-"""One job at a time on one thing, also across processes that die: the system drops a dead process's lock."""
+"""One job at a time on one thing, also across processes that die: the system drops a dead process's lock.
+
+`filelock` leaves its files behind and refuses where a file system has no locks, so this is written by hand.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scangen_bundle.file_systems import lock
+
 
 @contextmanager
 def lock_file(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Hold the lock on `path` inside the block; gives whether it was got.
+    """Hold the lock on `path` inside the block; gives false where another owner has it.
 
-    The file is removed afterwards. A lock got on a file that its owner removed meanwhile counts for nothing and is
-    taken anew.
+    The file is removed afterwards. A lock on a file that its owner removed in the meantime is worthless and is taken anew.
+    On a file system without locks everybody gets it, after a warning.
 
     Args:
         path: the lock's file.
@@ -27,8 +31,11 @@ def lock_file(path: Path, wait: bool = False) -> Iterator[bool]:
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
+            got = lock(handle, wait)
+        except OSError:
+            os.close(handle)
+            raise
+        if not got:
             os.close(handle)
             yield False
             return
