@@ -29,7 +29,7 @@ def run(folder, script, **environment):
 @pytest.mark.parametrize(("environment", "name"), [({}, f"uid{os.getuid()}"), ({"LOGNAME": "jane"}, "jane")])
 def test_a_user_without_a_name_is_given_one(tmp_path, monkeypatch, bundle_root, environment, name):
     monkeypatch.chdir(bundle_root)
-    script = "import scangen_bundle, getpass, monai.config; print(getpass.getuser())"
+    script = "import scangen_bundle, getpass; print(getpass.getuser())"
     assert run(tmp_path, script, **environment) == name
 
 

@@ -4,6 +4,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from monai.bundle import ConfigParser
+
+from scangen_bundle.errors import find_input_error
 
 
 @pytest.fixture
@@ -47,6 +50,16 @@ def test_a_bad_manifest_ends_training_with_one_message(bundle, cohort, spoil, wo
     ended = bundle.run("training", "configs/train.yaml", *cohort(spoil), fails=True)
     assert "manifest.csv" in message(ended)
     assert words in ended.stderr
+
+
+@pytest.mark.parametrize("config", ["train.yaml", "inference.yaml"])
+@pytest.mark.parametrize("name", ["../elsewhere", "/elsewhere", "..", ""])
+def test_a_runs_name_that_would_leave_the_output_folder_is_refused(bundle_root, config, name):
+    parser = ConfigParser(ConfigParser.load_config_file(bundle_root / "configs" / config))
+    parser["run_name"] = name
+    with pytest.raises(RuntimeError, match="check_name") as caught:
+        parser.get_parsed_content("run_dir")
+    assert str(find_input_error(caught.value)).startswith("--run_name: the name")
 
 
 def test_a_missing_manifest_is_named(bundle, tmp_path):
