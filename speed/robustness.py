@@ -3,8 +3,8 @@
     python -m speed.robustness [--slides 91] [--sampled 3] [--tiles 8139] [--dim 1024] [--plism-benchmark FOLDER]
 
 Features are generated: registered slides share the tissue, and each has its own shift and noise. All slides are in memory, as
-they are when `encoder_benchmark/stain_pairs.py` measures them (3.0 GB of float32 by default). The 4,095 pairs of 91 slides are
-extrapolated from the pairs of a few: each slide's own neighbours are found once, each pair costs one product.
+they are when `measures/of_features/stain_pairs.py` measures them (3.0 GB of float32 by default). The 4,095 pairs of 91 slides
+are extrapolated from the pairs of a few: each slide's own neighbours are found once, each pair costs one product.
 
 plism-benchmark's own metric functions run beside it on the same arrays where they can be imported. They are not on PyPI and
 the repository states no licence, so nothing of them is here. To get them:
@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from scangen_bundle.measures.embedding import neighbour_counts, robustness_index
-from scangen_bundle.measures.neighbours import nearest
+from scangen_bundle.measures.neighbours import nearest, neighbour_counts
+from scangen_bundle.measures.of_features.robustness_index import robustness_index
 from scangen_bundle.measures.paired_features import (
     RETRIEVAL_KS,
     own_neighbours,

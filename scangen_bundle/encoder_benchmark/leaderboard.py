@@ -4,55 +4,24 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from scangen_bundle.encoder_benchmark.catalogue import COLOUR, KNOWN, MEASURES, OF_SCANNER
 from scangen_bundle.encoder_benchmark.leaderboard_figures import heatmap, pair_heatmap, pareto_figure
+from scangen_bundle.encoder_benchmark.leaderboard_text import what_to_know
 from scangen_bundle.files import write_atomically
-from scangen_bundle.report.estimates import estimate
+from scangen_bundle.measures.feature_measure import FeatureMeasure, feature_measures, overview_measures
+from scangen_bundle.report.estimates import read_entry
 from scangen_bundle.report.figures import embedding_map
 from scangen_bundle.report.html import render
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, slug, undefined
 from scangen_bundle.report.style import scanner_styles
+from scangen_bundle.statistics.estimate import Estimate
 
-ROBUSTNESS = ("robustness_index", "retrieval/top1", "performance_drop/id")  # each against the task
-TASK = ("downstream/auroc_mean", "label_probe/linear")  # the first that is defined
-ARROWS = {"high": " ↑", "low": " ↓", "": ""}
-OVERVIEW = (
-    "cosine/gap",
-    "retrieval/top1",
-    "variance/scanner",
-    "scanner_probe/linear",
-    "robustness_index",
-    "performance_drop/id",
-    "downstream/auroc_mean",
-    "downstream/auroc_worst",
-    "downstream/flip_rate",
-)
-TABLES = {
-    "Paired: the same tissue on two scanners": ("cosine", "retrieval", "cka", "variance", "shift"),
-    "Pairs of slides that differ in scanner, stain or both, as plism-benchmark groups them": ("stain_pairs",),
-    "Unpaired: what the features know": (
-        "scanner_probe",
-        "silhouette",
-        "label_probe",
-        "robustness_index",
-        "generalisation_index",
-        "clustering_score",
-        "performance_drop",
-    ),
-    "Downstream: one MIL head, trained on each encoder's features": ("downstream",),
-}
-LEVELS = {
-    "tile": "places are registered fields of view",
-    "scan": "tiles do not correspond, so the means of scans are paired",
-    "none": "nothing could be paired",
-}
-HEAT = ("retrieval/top1", "cosine/same_tissue", "cka")
+COLOUR = "colour-statistics"  # what colour alone tells of the scanner stands beside each encoder's scanner probes
 
 
 def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
@@ -84,122 +53,87 @@ def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) 
 
 def _ranking(content: Mapping[str, Any]) -> Section:
     encoders = content["encoders"]
-    defined = {
-        name: [key for key in KNOWN if key.split("/")[0] in groups and _any_defined(encoders, key)]
-        for name, groups in TABLES.items()
-    }
-    overview = _table("Overview", encoders, [key for key in OVERVIEW if _any_defined(encoders, key)], facts=True)
-    missing = [
-        Row([Cell(name), *[Cell("not measured", None, reason, "undefined")], *[Cell("")] * (len(overview.columns) - 2)])
+    overview = _table("Overview", encoders, overview_measures(), facts=True)
+    blank = [Cell("")] * (len(overview.columns) - 2)
+    not_measured = [
+        Row([Cell(name), Cell("not measured", None, reason, "undefined"), *blank])
         for name, reason in content["failed"].items()
     ]
-    blocks: list[Table | Group | Findings] = [replace(overview, rows=[*overview.rows, *missing])]
-    blocks += [_table(name, encoders, keys) for name, keys in defined.items() if keys]
+    blocks: list[Table | Group | Findings] = [replace(overview, rows=[*overview.rows, *not_measured])]
+    for group, measures in _by_group(lambda measure: measure.by != "scanner"):
+        table = _table(group, encoders, measures)
+        if len(table.columns) > 1:
+            blocks.append(table)
     text = [
         "Second line of a cell: 95 % confidence interval (patients drawn with all of their specimens), then the baseline "
         "[in brackets]; a scanner probe's also by colour statistics. Exact: a share that is 0 or 1 in every resample has its "
         "binomial interval. ↑ higher is better, ↓ lower is better. Click a column's head to sort.",
         "A high cosine alone says nothing: a space where all tissue looks alike has it, too. Read the gap and the retrieval.",
     ]
-    return Section("ranking", "Encoders", [*blocks, _said(content)], text)
+    return Section("ranking", "Encoders", [*blocks, Findings(what_to_know(content))], text)
 
 
-def _table(caption: str, encoders: Mapping[str, Any], keys: Sequence[str], facts: bool = False) -> Table:
-    columns = [Column("encoder")]
-    columns += [Column(KNOWN[key].title + ARROWS[KNOWN[key].better], KNOWN[key].help) for key in keys]
-    if facts:  # last, so that a narrow page shows the figures first
+def _by_group(wanted: Callable[[FeatureMeasure], bool]) -> Iterator[tuple[str, list[FeatureMeasure]]]:
+    """The wanted measures of each group, in the order of the page."""
+    groups: dict[str, list[FeatureMeasure]] = {}
+    for measure in filter(wanted, feature_measures().values()):
+        groups.setdefault(measure.group, []).append(measure)
+    yield from groups.items()
+
+
+def _table(caption: str, encoders: Mapping[str, Any], measures: Sequence[FeatureMeasure], facts: bool = False) -> Table:
+    """A row per encoder, a column per measure that is defined for any of them, and what is known of the encoders."""
+    measures = [measure for measure in measures if _any_defined(encoders, measure)]
+    columns = [Column("encoder"), *(Column(measure.heading, measure.help) for measure in measures)]
+    if facts:  # last, so that a narrow page shows the measures first
         columns += [Column("tiles/s", "measured in this run, encoder only"), Column("D", "length of a vector")]
         columns += [Column("parameters, M"), Column("licence")]
     rows = []
     for name, result in encoders.items():
-        known = result["encoder"]
-        cells = [Cell(name, detail=known["domain"])]
-        cells += [_figure(encoders, name, key) for key in keys]
+        encoder = result["encoder"]
+        cells = [Cell(name, detail=encoder["domain"])]
+        cells += [_cell(encoders, name, measure) for measure in measures]
         if facts:
-            cells += [_number(known["tiles_per_second"], 0), Cell(str(known["dim"]), known["dim"])]
-            cells += [_number(known["parameters"], 1), Cell(known["licence"] or "unknown")]
+            cells += [_number(encoder["tiles_per_second"], 0), Cell(str(encoder["dim"]), encoder["dim"])]
+            cells += [_number(encoder["parameters"], 1), Cell(encoder["licence"] or "unknown")]
         rows.append(Row(cells))
     return Table(f"ranking-{slug(caption)}", caption, columns, rows)
 
 
-def _any_defined(encoders: Mapping[str, Any], key: str) -> bool:
-    return any(_value(result, key) is not None for result in encoders.values())
+def _any_defined(encoders: Mapping[str, Any], measure: FeatureMeasure) -> bool:
+    return any(_estimate(result, measure).has_value for result in encoders.values())
 
 
-def _figure(encoders: Mapping[str, Any], name: str, key: str) -> Cell:
-    found = estimate(encoders[name], key)
-    if not math.isfinite(found.value):
-        return found.cell()
-    method = f", {found.method}" if found.method else ""
-    interval = f"{found.low:.3f} to {found.high:.3f}{method}" if math.isfinite(found.low) else ""
-    baseline = encoders[name]["figures"][key]["baseline"]
-    beside = [] if baseline is None else [f"{baseline:.3f}"]
-    if key.startswith("scanner_probe/") and name != COLOUR and COLOUR in encoders:
-        colour = _value(encoders[COLOUR], key)
-        beside += [] if colour is None else [f"colour {colour:.3f}"]
+def _estimate(result: Mapping[str, Any], measure: FeatureMeasure) -> Estimate:
+    return Estimate.from_json(result["figures"].get(measure.key, {"reason": "not computed"}))
+
+
+def _cell(encoders: Mapping[str, Any], name: str, measure: FeatureMeasure) -> Cell:
+    estimate = _estimate(encoders[name], measure)
+    if not estimate.has_value:
+        return read_entry(estimate.to_json()).cell()
+    method = "" if estimate.method == "bootstrap" else f", {estimate.method}"
+    interval = f"{estimate.low:.3f} to {estimate.high:.3f}{method}" if estimate.has_interval else ""
+    beside = [f"{estimate.baseline:.3f}"] if math.isfinite(estimate.baseline) else []
+    if measure.beside_colour and name != COLOUR and COLOUR in encoders:
+        colour = _estimate(encoders[COLOUR], measure)
+        beside += [f"colour {colour.value:.3f}"] if colour.has_value else []
     brackets = f"[{', '.join(beside)}]" if beside else ""
-    return Cell(f"{found.value:.3f}", found.value, f"{interval} {brackets}".strip())
+    return Cell(f"{estimate.value:.3f}", estimate.value, f"{interval} {brackets}".strip())
 
 
 def _number(value: float | None, digits: int) -> Cell:
     return Cell("unknown") if value is None else Cell(f"{value:,.{digits}f}", value)
 
 
-def _said(content: Mapping[str, Any]) -> Findings:
-    """What a reader has to know before trusting the tables; what holds for several encoders is said once."""
-    said: dict[str, list[str]] = {}
-    for name, result in content["encoders"].items():
-        for sentence in _said_of(result):
-            said.setdefault(sentence, []).append(name)
-    sentences = [f"{name} is not measured: {reason}" for name, reason in content["failed"].items()]
-    sentences += [f"{', '.join(names)}: {sentence}" for sentence, names in said.items()]
-    sentences += content["warnings"]
-    errors = list(content["registration"]["error_um"].values())
-    if errors:
-        sentences.append(
-            f"Registration error: median {np.median(errors):.1f} µm, worst {max(errors):.1f} µm over {len(errors)} specimens "
-            "(matched points that the fit did not see; the worst scan of each specimen)."
-        )
-    left = content["registration"]["left_out"]
-    sentences += [f"Specimen {name} is not paired: {reason}." for name, reason in left.items()]
-    return Findings(sentences)
-
-
-def _said_of(result: Mapping[str, Any]) -> list[str]:
-    counts = result["counts"]
-    sentences = [
-        f"{counts['specimens']} specimens of {counts['patients']} patients, {counts['scanners']} scanners, "
-        f"{counts['tiles']:,} tiles, {counts['places']:,} places; {LEVELS[result['level']]}."
-    ]
-    sentences += result["warnings"]
-    sentences += [f"{slide} is left out: {reason}" for slide, reason in result["left_out"].items()]
-    noted: dict[str, list[str]] = {}
-    for key, entry in result["figures"].items():
-        if entry["note"]:
-            noted.setdefault(entry["note"], []).append(KNOWN[key].title)
-    sentences += [f"{', '.join(titles)}: {note}." for note, titles in noted.items()]
-    for kind, what in (("reason", "undefined"), ("interval_reason", "no interval")):
-        keys: dict[str, list[str]] = {}
-        for key, entry in result["figures"].items():
-            if entry[kind] and not (kind == "interval_reason" and entry["reason"]):
-                keys.setdefault(entry[kind], []).append(KNOWN[key].title)
-        every = len(result["figures"])
-        sentences += [
-            f"{what} ({why}): {'all measures' if len(names) == every else ', '.join(names)}."
-            for why, names in keys.items()
-        ]
-    return sentences
-
-
 def _scatter_section(encoders: Mapping[str, Any]) -> Section:
     title = "Robustness against task performance"
-    task = next((key for key in TASK if _any_defined(encoders, key)), None)
-    robust = [key for key in ROBUSTNESS if _any_defined(encoders, key)]
-    if task is None or not robust:
-        missing = "task performance (no labels)" if task is None else "robustness"
+    tasks, robust = _plotted(encoders, "task"), _plotted(encoders, "robustness")
+    if not tasks or not robust:
+        missing = "robustness" if tasks else "task performance (no labels)"
         panels = [undefined("scatter-all", title, f"There is no {missing} of any encoder.")]
     else:
-        panels = [_scatter(encoders, task, key) for key in robust]
+        panels = [_scatter(encoders, tasks[-1], measure) for measure in robust]
     text = [
         "Encoders on the line are on the Pareto front: none other is better in both. The dotted lines are the baselines: an "
         "encoder near the vertical one is robust in nothing that matters."
@@ -207,56 +141,68 @@ def _scatter_section(encoders: Mapping[str, Any]) -> Section:
     return Section("scatter", title, [Group(title, panels)], text)
 
 
-def _scatter(encoders: Mapping[str, Any], task: str, robust: str) -> Panel:
+def _plotted(encoders: Mapping[str, Any], axis: str) -> list[FeatureMeasure]:
+    """Measures of an axis that any encoder has, in the order of the page."""
+    return [m for m in feature_measures().values() if m.scatter == axis and _any_defined(encoders, m)]
+
+
+def _scatter(encoders: Mapping[str, Any], task: FeatureMeasure, robust: FeatureMeasure) -> Panel:
     points, baselines = {}, []
     for name, result in encoders.items():
-        x, y = _value(result, task), _value(result, robust)
-        if x is not None and y is not None:
-            points[name] = (x, y)
-            baselines.append((result["figures"][task]["baseline"], result["figures"][robust]["baseline"]))
-    title = f"{MEASURES[robust].title} against {MEASURES[task].title}"
+        x, y = _estimate(result, task), _estimate(result, robust)
+        if x.has_value and y.has_value:
+            points[name] = (x.value, y.value)
+            baselines.append((x.baseline, y.baseline))
+    title = f"{robust.title} against {task.title}"
     if not points:
-        return undefined(f"scatter-{slug(robust)}", title, "No encoder has both.")
-    figure = pareto_figure(points, MEASURES[task].title, MEASURES[robust].title, baselines[0])
-    return drawn(f"scatter-{slug(robust)}", title, title, figure)
+        return undefined(f"scatter-{slug(robust.key)}", title, "No encoder has both.")
+    figure = pareto_figure(points, task.title, robust.title, baselines[0])
+    return drawn(f"scatter-{slug(robust.key)}", title, title, figure)
 
 
 def _scanner_section(encoders: Mapping[str, Any]) -> Section:
     """Each encoder on each scanner."""
-    panels = []
-    for key, what in OF_SCANNER.items():
-        found = {name: result["scanners"].get(key, {}) for name, result in encoders.items()}
-        scanners = sorted({scanner for of_scanner in found.values() for scanner in of_scanner})
-        if not scanners:
-            continue
-        table = np.array(
-            [
-                [math.nan if (value := of_scanner.get(s, {}).get("value")) is None else value for s in scanners]
-                for of_scanner in found.values()
-            ]
-        )
-        title = what.title + ARROWS[what.better]
-        panels.append(drawn(f"scanner-{slug(key)}", title, what.help, heatmap(table, list(found), scanners)))
+    panels = [
+        _scanner_heatmap(encoders, measure)
+        for measure in feature_measures().values()
+        if any(result["scanners"].get(measure.key) for result in encoders.values())
+    ]
     if not panels:
         panels = [undefined("scanner-none", "Scanners", "Nothing is defined on single scanners.")]
     return Section("scanners", "Scanners", [Group("Each encoder on each scanner", panels)])
 
 
-def _value(result: Mapping[str, Any], key: str) -> float | None:
-    return result["figures"].get(key, {}).get("value")
+def _scanner_heatmap(encoders: Mapping[str, Any], measure: FeatureMeasure) -> Panel:
+    by_encoder = {name: result["scanners"].get(measure.key, {}) for name, result in encoders.items()}
+    scanners = sorted({scanner for entries in by_encoder.values() for scanner in entries})
+    table = np.full((len(by_encoder), len(scanners)), math.nan)
+    for row, entries in enumerate(by_encoder.values()):
+        for column, scanner in enumerate(scanners):
+            table[row, column] = Estimate.from_json(entries.get(scanner, {})).value
+    figure = heatmap(table, list(by_encoder), scanners)
+    return drawn(f"scanner-{slug(measure.key)}", measure.heading, measure.help, figure)
 
 
 def _heatmaps(name: str, result: Mapping[str, Any]) -> Group:
-    keys = [key for key in HEAT if key in result["pairs"]]
-    if not keys:
-        reason = result["figures"]["cosine/gap"]["reason"] or "nothing was paired"
-        return Group(name, [undefined(f"heat-{slug(name)}", name, f"There are no pairs: {reason}.")])
+    """A picture for each measure of pairs of scanners."""
     panels = []
-    for key in keys:
-        title = f"{MEASURES[key].title}, {name}"
-        figure = pair_heatmap(result["pairs"][key])
-        panels.append(drawn(f"heat-{slug(name, key)}", title, f"{title}, for each pair of scanners", figure))
+    for measure in feature_measures().values():
+        if measure.heatmap and measure.key in result["pairs"]:
+            title = f"{measure.title}, {name}"
+            figure = pair_heatmap(result["pairs"][measure.key])
+            panels.append(
+                drawn(f"heat-{slug(name, measure.key)}", title, f"{title}, for each pair of scanners", figure)
+            )
+    if not panels:
+        reason = "; ".join(dict.fromkeys(_reasons_of_pairs(result))) or "nothing was paired"
+        panels = [undefined(f"heat-{slug(name)}", name, f"There are no pairs: {reason}.")]
     return Group(name, panels)
+
+
+def _reasons_of_pairs(result: Mapping[str, Any]) -> Iterator[str]:
+    for measure in feature_measures().values():
+        if measure.heatmap and (reason := _estimate(result, measure).reason):
+            yield reason
 
 
 def _maps(name: str, result: Mapping[str, Any]) -> list[Panel]:

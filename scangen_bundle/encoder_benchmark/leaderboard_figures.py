@@ -25,13 +25,13 @@ def pareto_figure(
     points: Mapping[str, tuple[float, float]],
     x_name: str,
     y_name: str,
-    baseline: tuple[float | None, float | None] = (None, None),
+    baseline: tuple[float, float] = (math.nan, math.nan),
 ) -> Figure:
     """Scatter with names; the Pareto front is a line, with rings around its points; baselines (x, y) are dotted."""
     figure, axes = new_axes(5.0, 3.8)
     front = pareto_front(points)
     for draw, at in zip((axes.axvline, axes.axhline), baseline, strict=True):
-        if at is not None:
+        if math.isfinite(at):
             draw(at, color=MUTED, linewidth=0.9, linestyle=":", zorder=0)
     axes.plot([points[n][0] for n in front], [points[n][1] for n in front], color=MUTED, linewidth=1.0, zorder=1)
     for i, (name, (x, y)) in enumerate(points.items()):
@@ -47,13 +47,13 @@ def pareto_figure(
     return figure
 
 
-def pair_heatmap(pairs: Mapping[str, float]) -> Figure:
-    """A number for each pair `a | b` of scanners, 0 to 1 from pale to dark."""
+def pair_heatmap(pairs: Mapping[str, float | None]) -> Figure:
+    """A number for each pair `a | b` of scanners, 0 to 1 from pale to dark; None is blank."""
     names = list(dict.fromkeys(name for pair in pairs for name in pair.split(" | ")))
     table = np.full((len(names), len(names)), np.nan)
     for pair, value in pairs.items():
         a, b = (names.index(name) for name in pair.split(" | "))
-        table[a, b] = table[b, a] = value
+        table[a, b] = table[b, a] = math.nan if value is None else value
     return heatmap(table, names, names)
 
 

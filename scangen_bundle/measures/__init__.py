@@ -11,22 +11,8 @@ from scangen_bundle.measures.discrimination import (
     sensitivity_at,
     youden_threshold,
 )
-from scangen_bundle.measures.embedding import (
-    DaviesBouldin,
-    Retrieval,
-    all_other_counts,
-    choose_k,
-    knn_probe,
-    linear_probe,
-    neighbour_counts,
-    robustness_index,
-    silhouette_values,
-    specimen_retrieval,
-)
 from scangen_bundle.measures.evaluate import SCHEMA_VERSION, compare_predictions, evaluate_predictions
 from scangen_bundle.measures.evaluate_embeddings import evaluate_embeddings
-from scangen_bundle.measures.neighbours import nearest
-from scangen_bundle.measures.performance_drop import average_performance_drop, performance_drops
 from scangen_bundle.measures.predictions import Predictions, check_predictions
 
 __all__ = [
@@ -34,32 +20,19 @@ __all__ = [
     "SCHEMA_VERSION",
     "Agreement",
     "Calibration",
-    "DaviesBouldin",
     "Definition",
     "Discrimination",
     "Predictions",
-    "Retrieval",
-    "all_other_counts",
     "auroc",
-    "average_performance_drop",
     "average_precision",
     "calibration_line",
     "check_predictions",
-    "choose_k",
     "coefficient_of_variation",
     "compare_predictions",
     "evaluate_embeddings",
     "evaluate_predictions",
     "flip_rate",
-    "knn_probe",
-    "linear_probe",
-    "nearest",
-    "neighbour_counts",
-    "performance_drops",
-    "robustness_index",
     "score_table",
     "sensitivity_at",
-    "silhouette_values",
-    "specimen_retrieval",
     "youden_threshold",
 ]

@@ -13,6 +13,10 @@ class UndefinedMeasure(ValueError):
     """A measure has no value on these data; the message is the reason that tables show."""
 
 
+class NotApplicable(UndefinedMeasure):
+    """These are not the data that a measure is for: it is left out, without a reason in tables."""
+
+
 @dataclass(frozen=True)
 class Measure:
     """What a number means, the same for measures of predictions and of features.

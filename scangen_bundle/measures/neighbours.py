@@ -1,10 +1,21 @@
-"""Nearest neighbours in embedding space by cosine, never from the query's own group, in blocks of bounded memory."""
+"""Nearest neighbours by cosine, never from the query's own group, in blocks of bounded memory; and what they share.
+
+On paired scans the same glass on another scanner would be too easy a neighbour, and a patient's other slides are not
+independent: neighbours of a scan are of other patients.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
+from scangen_bundle.measures.measure import UndefinedMeasure
 from scangen_bundle.measures.paired_features import unit_rows
+from scangen_bundle.measures.points import Points
+
+ROBUSTNESS_KS = (1, 3, 5, 7, 9, 11, 21, 31, 41, 51, 61)  # numbers of neighbours of which the best is chosen
 
 BLOCK_ELEMENTS = 25_000_000  # similarities in a block: 100 MB of float32
 UNIT_ROWS = 4096
@@ -86,3 +97,119 @@ def vote(neighbours: np.ndarray, classes: np.ndarray) -> np.ndarray:
         rows = np.flatnonzero(neighbours[:, place] >= 0)
         votes[rows, classes[neighbours[rows, place]]] += 1 + 2.0 ** -(place + 10)
     return np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
+
+
+@dataclass(frozen=True)
+class NeighbourCounts:
+    """Neighbours of each scan by whether they share its label and its scanner: [N] each, among the first k.
+
+    Attributes:
+        ss: same label, same scanner.
+        so: same label, other scanner.
+        os: other label, same scanner.
+        oo: other label, other scanner.
+        k: neighbours looked at.
+    """
+
+    ss: np.ndarray
+    so: np.ndarray
+    os: np.ndarray
+    oo: np.ndarray
+    k: int
+
+
+def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndarray, k: int) -> NeighbourCounts:
+    """Count the first `k` of the neighbours [N, >= k] (rows, -1 for none) by shared label [N] and scanner [N]."""
+    some = neighbours[:, :k]
+    real = some >= 0
+    biology = (label[some] == label[:, None]) & real
+    confounder = (scanner[some] == scanner[:, None]) & real
+    return NeighbourCounts(
+        ss=(biology & confounder).sum(axis=1),
+        so=(biology & ~confounder).sum(axis=1),
+        os=(~biology & confounder).sum(axis=1),
+        oo=(real & ~biology & ~confounder).sum(axis=1),
+        k=k,
+    )
+
+
+def all_other_counts(label: np.ndarray, scanner: np.ndarray, group: np.ndarray) -> NeighbourCounts:
+    """Counts where every scan of another group is a neighbour: what random neighbours give on average.
+
+    Args:
+        label, scanner, group: [N] int64.
+    """
+
+    def others(*names: np.ndarray) -> np.ndarray:
+        """How many scans of other groups share all these names with each scan: [N]."""
+        return _alike(*names) - _alike(*names, group)
+
+    of_both, of_label, of_scanner = others(label, scanner), others(label), others(scanner)
+    every = len(label) - _alike(group)
+    so, os = of_label - of_both, of_scanner - of_both
+    return NeighbourCounts(ss=of_both, so=so, os=os, oo=every - of_both - so - os, k=len(label))
+
+
+def _alike(*names: np.ndarray) -> np.ndarray:
+    """How many scans, itself included, share all these names with each scan: [N]."""
+    _, group, count = np.unique(np.stack(names, axis=1), axis=0, return_inverse=True, return_counts=True)
+    return count[group.reshape(-1)].astype(np.int64)
+
+
+def choose_k(neighbours: np.ndarray, label: np.ndarray, ks: Sequence[int]) -> int:
+    """The k of `ks` with the best balanced accuracy of the label's vote, the smallest on a draw.
+
+    Args:
+        neighbours: rows [N, >= max(ks)], nearest first, -1 for none.
+        label: [N] int64 from 0.
+    """
+    scored = np.flatnonzero(neighbours[:, 0] >= 0)
+    classes = np.unique(label[scored])
+    accuracy = []
+    for k in sorted(ks):
+        right = vote(neighbours[:, :k], label) == label
+        accuracy.append(np.mean([right[scored][label[scored] == c].mean() for c in classes]) if len(classes) else 0.0)
+    return sorted(ks)[int(np.argmax(accuracy))]
+
+
+@dataclass(frozen=True)
+class LabelledNeighbours:
+    """The neighbours of labelled scans or tiles, each of another patient.
+
+    Attributes:
+        points: the labelled ones, on at least two scanners.
+        label: [N] int64, their classes numbered from 0.
+        rows: [N, K] rows of the neighbours, nearest first, K the largest k.
+        counts: what the first k share, for each k.
+        best_k: the k with the best vote for the label, see `choose_k`.
+    """
+
+    points: Points
+    label: np.ndarray
+    rows: np.ndarray
+    counts: dict[int, NeighbourCounts]
+    best_k: int
+
+    def random_counts(self) -> NeighbourCounts:
+        """What random neighbours share on average."""
+        return all_other_counts(self.label, self.points.scanner, self.points.patient)
+
+
+def labelled_neighbours(points: Points, further_ks: Iterable[int] = ()) -> LabelledNeighbours:
+    """Find the neighbours of labelled points at all of `ROBUSTNESS_KS` that the other patients can fill.
+
+    Args:
+        points: all labelled, see `Points.labelled`.
+        further_ks: more numbers of neighbours.
+
+    Raises:
+        UndefinedMeasure: one scanner only.
+    """
+    if points.scanners < 2:
+        raise UndefinedMeasure("one scanner only")
+    others = len(points) - int(np.bincount(points.patient).max())
+    ks = [k for k in sorted({*ROBUSTNESS_KS, *further_ks}) if k <= others]
+    label = points.class_codes()
+    rows = nearest(points.values, points.patient, max(ks))
+    counts = {k: neighbour_counts(rows, label, points.scanner, k) for k in ks}
+    return LabelledNeighbours(points, label, rows, counts, choose_k(rows, label, ks))

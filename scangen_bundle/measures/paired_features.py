@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 RETRIEVAL_KS = (1, 3, 5, 10)  # the k of top-k retrieval, as plism-benchmark has them
-SHIFT_FOLDS = 5
 TIE = 1e-6  # two cosines in float32 that differ by less are equal
 
 
@@ -128,50 +127,3 @@ def retrieval_hits(
         for position, k in enumerate(ks):
             hits[:, position] += np.clip((k - greater) / (ties + 1), 0, 1) / 2
     return hits
-
-
-def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
-    """Linear centred kernel alignment, 0 to 1: |B'A|^2 / (|A'A| |B'B|) of the centred arrays, Frobenius norms.
-
-    S. Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019. With fewer rows than columns
-    it is near 1 even for unrelated arrays: show `linear_cka` of shuffled rows beside it.
-    """
-    a, b = (np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64) for x in (a, b))
-    if len(a) > a.shape[1]:
-        cross, own = float(np.linalg.norm(b.T @ a) ** 2), np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
-    else:  # the same by Gram matrices, smaller here
-        gram_a, gram_b = a @ a.T, b @ b.T
-        cross, own = float((gram_a * gram_b).sum()), np.linalg.norm(gram_a) * np.linalg.norm(gram_b)
-    return float(cross / own) if own > 0 else float("nan")
-
-
-def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Energy of the shift b - a of each row, and what is left of it after an offset and after an affine map: [n, 3].
-
-    The offset is the mean shift, the affine map a ridge regression of b - a on a whose penalty is chosen by leave-one-out
-    error on the training part. Both are fitted on the other folds' groups, so a map with D x D numbers gains nothing by
-    heart.
-
-    Args:
-        a, b: [n, D], row i of both from one place.
-        groups: [n] specimen of each row; a specimen is in one fold.
-
-    Raises:
-        ValueError: fewer than 2 specimens.
-    """
-    from sklearn.linear_model import RidgeCV
-    from sklearn.model_selection import GroupKFold
-
-    a, shift = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
-    folds = min(SHIFT_FOLDS, len(np.unique(groups)))
-    if folds < 2:
-        raise ValueError("expected at least 2 specimens")
-    energies = np.stack([(shift**2).sum(axis=1)] * 3, axis=1)
-    if not energies.any():
-        return energies
-    penalties = np.logspace(-3, 4, 8) * max(float(a.var(axis=0).mean()), 1e-12)
-    for train, test in GroupKFold(folds).split(a, groups=groups):
-        energies[test, 1] = ((shift[test] - shift[train].mean(axis=0)) ** 2).sum(axis=1)
-        model = RidgeCV(penalties).fit(a[train], shift[train])
-        energies[test, 2] = ((shift[test] - model.predict(a[test])) ** 2).sum(axis=1)
-    return energies

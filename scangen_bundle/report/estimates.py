@@ -69,8 +69,12 @@ def read_entry(entry: Mapping[str, Any]) -> Estimate:
         _number(entry.get("high")),
         entry.get("reason") or "",
         entry.get("interval_reason") or "",
-        "" if entry.get("interval_method") in (None, "bootstrap") else entry["interval_method"],
+        _method(entry.get("interval_method") or entry.get("method") or ""),
     )
+
+
+def _method(name: str) -> str:
+    return "" if name == "bootstrap" else name
 
 
 def _number(value: float | None) -> float:

@@ -217,7 +217,7 @@ class EvaluationHandler:
         return metrics
 
     def _evaluate_embeddings(self, table: pd.DataFrame, embeddings: np.ndarray) -> dict[str, Any]:
-        return evaluate_embeddings(
+        estimates = evaluate_embeddings(
             embeddings,
             patient=table["patient_id"].to_numpy(dtype=str),
             specimen=table["specimen_id"].to_numpy(dtype=str),
@@ -227,6 +227,7 @@ class EvaluationHandler:
             resamples=self.resamples,
             seed=self.seed,
         )
+        return {key: estimate.to_json() for key, estimate in estimates.items()}
 
     def _colours(self, slide_ids: Sequence[str]) -> np.ndarray | None:
         """Mean colour statistics of each scan's tiles [n, F]; None where not all scans have them."""

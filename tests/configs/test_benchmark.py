@@ -9,7 +9,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from scangen_bundle.bags import BagAttributes, write_bag
-from scangen_bundle.encoder_benchmark import confounded_training
+from scangen_bundle.measures.of_features import performance_drop
 from scangen_bundle.phantom import make_phantom_cohort
 
 SCANNERS = ["scanner-1", "scanner-3"]
@@ -50,7 +50,7 @@ def benchmarked(cohort, bundle_root, tmp_path_factory):
     changes |= {"max_places": 6, "resamples": 50, "max_tiles": 3, "head": {"max_epochs": 2, "folds": 2}}
     parser.update(changes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confounded_training, "REPEATS", 2)
+        patch.setattr(performance_drop, "REPEATS", 2)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         parser.get_parsed_content("benchmarking")
     return out, manifest, json.loads((out / "benchmark" / "results.json").read_text())
@@ -63,7 +63,7 @@ def test_slides_are_matched_and_colour_statistics_stand_beside(benchmarked):
     assert colour["level"] == "tile"
     assert colour["counts"]["places"] > 4
     assert colour["encoder"]["tiles_per_second"] > 0
-    assert set(colour["scanners"]["scanner_probe/linear"]) == set(SCANNERS)
+    assert set(colour["scanners"]["scanner_recall/linear"]) == set(SCANNERS)
     assert len(list((out / "benchmark" / "registration").glob("*.png"))) == 3
     page = (out / "benchmark" / "leaderboard.html").read_text()
     assert f"colour {colour['figures']['scanner_probe/knn']['value']:.3f}" in page

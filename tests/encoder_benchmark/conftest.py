@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scangen_bundle.encoder_benchmark import confounded_training
+from scangen_bundle.measures.of_features import performance_drop
 from scangen_bundle.phantom import make_phantom_cohort
 
 
@@ -14,7 +14,7 @@ from scangen_bundle.phantom import make_phantom_cohort
 def few_repeats():
     """The published 20 repeats take seconds of each run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(confounded_training, "REPEATS", 3)
+        patch.setattr(performance_drop, "REPEATS", 3)
         yield
 
 

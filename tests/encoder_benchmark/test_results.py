@@ -1,7 +1,7 @@
 """What is written: a row per figure, scanner and failure; sentences on what does not compare."""
 
-from scangen_bundle.encoder_benchmark.entries import entry
 from scangen_bundle.encoder_benchmark.results import compare_encoders, results_table
+from scangen_bundle.statistics.estimate import Estimate
 
 
 def result(dim=8, scans=4, tiles=40, places=10, mpp=0.5, level="tile"):
@@ -9,8 +9,8 @@ def result(dim=8, scans=4, tiles=40, places=10, mpp=0.5, level="tile"):
         "encoder": {"dim": dim, "mpp": mpp},
         "counts": {"scans": scans, "tiles": tiles, "places": places},
         "level": level,
-        "figures": {"cka": entry(0.5, 0.25, 0.75, 0.1)},
-        "scanners": {"downstream/auroc": {"AT2": entry(0.75)}},
+        "figures": {"cka": Estimate(0.5, 0.25, 0.75, baseline=0.1).to_json()},
+        "scanners": {"downstream/auroc": {"AT2": Estimate(0.75).to_json()}},
     }
 
 

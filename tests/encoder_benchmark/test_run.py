@@ -9,13 +9,14 @@ import pytest
 from PIL import Image
 
 from scangen_bundle.bags import BagAttributes, write_bag
-from scangen_bundle.encoder_benchmark import BenchmarkJob, measure, run
-from scangen_bundle.encoder_benchmark.catalogue import MEASURES
+from scangen_bundle.encoder_benchmark import BenchmarkJob, MeasureSettings, TileSettings, TrackingSettings, run
 from scangen_bundle.encoder_benchmark.measure import settle_k
-from scangen_bundle.encoder_benchmark.sources import EncoderFeatures
 from scangen_bundle.errors import InputError
+from scangen_bundle.measures.feature_measure import feature_measures
+from scangen_bundle.measures.of_features import label_probe
 
-SMALL = {"resamples": 50, "max_places": 6, "experiment": None, "head": {"max_epochs": 3, "folds": 2}}
+HEAD = {"max_epochs": 3, "folds": 2}
+SMALL = {"tiles": TileSettings(max_places=6), "measures": MeasureSettings(resamples=50, head=HEAD)}
 
 
 def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=()):
@@ -29,23 +30,29 @@ def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=
         count = tiles[i % 2]
         centre = specimen[row.specimen_id] + effect * scanner[row.scanner]
         values = centre + 0.1 * generator.normal(size=(count, dim))
-        attributes = BagAttributes(
-            slide_id=row.slide_id,
-            encoder="colour-statistics",
-            revision="1",
-            pooling="own",
-            dim=dim,
-            tile_px=224,
-            mpp=0.5,
-            source_mpp_x=0.25,
-            source_mpp_y=0.25,
-            effective_mpp_x=mpp if row.scanner == "b" else 0.5,
-            effective_mpp_y=0.5,
-            read_level=0,
-        )
+        effective = mpp if row.scanner == "b" else 0.5
         coords = np.arange(2 * count, dtype=np.int64).reshape(-1, 2)
-        write_bag(folder / f"{row.slide_id}.h5", values.astype(np.float32), coords, attributes)
+        write_bag(
+            folder / f"{row.slide_id}.h5", values.astype(np.float32), coords, attributes(row.slide_id, dim, effective)
+        )
     return str(folder)
+
+
+def attributes(slide_id, dim=8, effective_mpp=0.5):
+    return BagAttributes(
+        slide_id=slide_id,
+        encoder="colour-statistics",
+        revision="1",
+        pooling="own",
+        dim=dim,
+        tile_px=224,
+        mpp=0.5,
+        source_mpp_x=0.25,
+        source_mpp_y=0.25,
+        effective_mpp_x=effective_mpp,
+        effective_mpp_y=0.5,
+        read_level=0,
+    )
 
 
 def table(specimens=12, scanners="abc"):
@@ -116,10 +123,11 @@ def test_results_are_written_as_json_and_csv(two_folders):
 def test_an_encoder_that_was_measured_is_not_measured_again(two_folders, monkeypatch):
     folder, _ = two_folders
     encoders = {name: str(folder / name) for name in ("robust", "fragile")}
-    monkeypatch.setattr(run, "measure", lambda *_: pytest.fail("it was measured again"))
+    monkeypatch.setattr(run, "measure_encoder", lambda *_: pytest.fail("it was measured again"))
     BenchmarkJob(table(), encoders, str(folder / "out"), **SMALL).run()
+    more = MeasureSettings(resamples=60, head=HEAD)
     with pytest.raises(pytest.fail.Exception):
-        BenchmarkJob(table(), encoders, str(folder / "out"), **{**SMALL, "resamples": 60}).run()
+        BenchmarkJob(table(), encoders, str(folder / "out"), **{**SMALL, "measures": more}).run()
 
 
 def test_a_bag_replaced_by_an_older_one_is_measured_again(tmp_path):
@@ -146,7 +154,8 @@ def test_a_slide_that_was_replaced_is_encoded_again(tmp_path):
     manifest["mpp"] = 0.5
     for path in manifest["slide_path"]:
         draw_picture(path, seed=1)
-    job = {"encoders": ["colour-statistics"], "output_dir": str(tmp_path / "out"), **SMALL, "mpp": 0.5}
+    job = {"encoders": ["colour-statistics"], "output_dir": str(tmp_path / "out"), **SMALL}
+    job["tiles"] = TileSettings(mpp=0.5)
     first = BenchmarkJob(manifest, **job).run()
     draw_picture(manifest["slide_path"][0], seed=2)
     second = BenchmarkJob(manifest, **job).run()
@@ -184,11 +193,56 @@ def test_other_resolutions_and_missing_bags_are_said(tmp_path):
 def test_every_measure_has_a_value_an_interval_and_a_baseline(two_folders):
     _, results = two_folders
     figures = results["encoders"]["robust"]["figures"]
-    assert list(figures) == list(MEASURES)
+    measures = {key: measure for key, measure in feature_measures().items() if measure.by != "scanner"}
+    assert list(figures) == [key for key in measures if not key.startswith("stain_pairs/")]
     for key, entry in figures.items():
         assert entry["value"] is not None, (key, entry["reason"])
         assert entry["low"] is not None, (key, entry["interval_reason"])
-        assert entry["baseline"] is not None, key
+        assert (entry["baseline"] is not None) == bool(measures[key].baseline), key
+
+
+def test_a_measure_that_fails_is_a_cell_with_its_reason_and_the_others_go_on(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("by hand")
+
+    monkeypatch.setattr(label_probe, "linear_probe", broken)
+    folder = write_bags(tmp_path / "bags", table(6))
+    results = BenchmarkJob(table(6), {"x": folder}, str(tmp_path / "out"), **SMALL).run()
+    figures = results["encoders"]["x"]["figures"]
+    assert figures["label_probe/linear"]["value"] is None
+    assert figures["label_probe/linear"]["reason"] == "ZeroDivisionError: by hand"
+    assert figures["scanner_probe/linear"]["value"] is not None
+    assert "ZeroDivisionError: by hand" in (tmp_path / "out" / "leaderboard.html").read_text()
+
+
+def test_pairs_of_scanners_with_different_numbers_of_patients_are_measured(tmp_path):
+    manifest = table(40)
+    few = manifest["specimen_id"].str[1:].astype(int) < 24
+    manifest = manifest[few | (manifest["scanner"] != "c")].reset_index(drop=True)
+    folder = write_bags(tmp_path / "bags", manifest)
+    results = BenchmarkJob(manifest, {"x": folder}, str(tmp_path / "out"), **SMALL).run()
+    entry = results["encoders"]["x"]["figures"]["performance_drop/id"]
+    assert entry["value"] is not None, entry["reason"]
+    assert "splits" in entry["note"]
+
+
+def test_specimens_of_one_tile_have_no_silhouette(tmp_path):
+    manifest = table(8, "a")
+    folder = write_bags(tmp_path / "bags", manifest, tiles=(1, 1))
+    results = BenchmarkJob(manifest, {"x": folder}, str(tmp_path / "out"), **SMALL).run()
+    entry = results["encoders"]["x"]["figures"]["silhouette/tissue"]
+    assert entry["value"] is None
+    assert "the only one of its specimen" in entry["reason"]
+
+
+def test_features_that_do_not_vary_are_reasons_and_no_traceback(tmp_path):
+    manifest = table(6)
+    for slide_id in manifest["slide_id"]:
+        coords = np.arange(6, dtype=np.int64).reshape(-1, 2)
+        write_bag(tmp_path / "bags" / f"{slide_id}.h5", np.ones((3, 8), np.float32), coords, attributes(slide_id))
+    results = BenchmarkJob(manifest, {"x": str(tmp_path / "bags")}, str(tmp_path / "out"), **SMALL).run()
+    assert results["encoders"]["x"]["figures"]["cka"]["reason"] == "the features do not vary"
+    assert set(results["encoders"]["x"]["pairs"]["cka"].values()) == {None}
 
 
 def test_encoders_are_compared_at_one_k(two_folders):
@@ -214,16 +268,6 @@ def test_k_is_the_median_of_the_best_ones_or_as_set():
     assert results["few"]["figures"]["robustness_index"]["reason"] == "k = 3 is not among 1"
 
 
-def test_places_are_bounded_evenly_over_specimens(monkeypatch):
-    monkeypatch.setattr(measure, "MOST_PLACES", 12)
-    manifest = table(3, "ab")
-    tiles = {s: np.full((100, 2), i, np.float32) for i, s in enumerate(manifest.slide_id)}
-    features = EncoderFeatures(tiles, set(manifest.specimen_id), {"dim": 2})
-    paired = measure.pair_places(features, manifest, ["a", "b"])
-    assert paired.values.shape == (12, 2, 2)
-    assert np.bincount(paired.patient).tolist() == [4, 4, 4]
-
-
 def test_bags_of_two_lengths_and_wrong_folders_are_refused(tmp_path):
     manifest = table(2)
     write_bags(tmp_path / "bags", manifest[:3], dim=8)
@@ -245,8 +289,7 @@ def test_colour_statistics_stand_beside_encoders_of_slides(tmp_path):
 def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     store = f"sqlite:///{tmp_path / 'lab.db'}"
-    job = BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), tracking_uri=store)
-    tracker = job._tracker("benchmark", None)
+    tracker = TrackingSettings(tracking_uri=store).start_run(tmp_path / "out", "benchmark", {})
     assert tracker.uri == store
     assert (tmp_path / "lab.db").is_file()
     assert not (tmp_path / "out" / "mlflow.db").exists()
@@ -255,24 +298,42 @@ def test_results_are_tracked_in_the_store_that_is_named(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", ["../x", "/x", "", ".."])
 def test_an_encoders_name_that_would_leave_the_output_folder_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="encoders: the name"):
-        BenchmarkJob(pd.DataFrame({"scanner": ["a"]}), {name: str(tmp_path)}, str(tmp_path), experiment=None)
+        BenchmarkJob(pd.DataFrame({"scanner": ["a"]}), {name: str(tmp_path)}, str(tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("settings", "options", "message"),
     [
-        ({"tissue": {"min_areaum2": 1}}, r"tissue: does not know \['min_areaum2'\]"),
-        ({"registration": {"afine": True}}, r"registration: does not know \['afine'\] -> it takes affine"),
-        ({"registration": {"seed": 1}}, r"registration: does not know \['seed'\]"),
-        ({"head": {"epochs": 3}}, r"head: does not know \['epochs'\] -> it takes .*max_epochs"),
-        ({"encoder_options": {"uni": {}}}, r"encoder_options: does not know \['uni'\] -> it takes colour-statistics"),
-        ({"scanners": ["a", "d"]}, r"scanners: does not know \['d'\] -> it takes a, b, c"),
-        ({"max_places": 0}, "max_places is 0"),
-        ({"resamples": 0}, "resamples 0"),
+        (TileSettings, {"tissue": {"min_areaum2": 1}}, r"tissue: does not know \['min_areaum2'\]"),
+        (
+            TileSettings,
+            {"registration": {"afine": True}},
+            r"registration: does not know \['afine'\] -> it takes affine",
+        ),
+        (TileSettings, {"registration": {"seed": 1}}, r"registration: does not know \['seed'\]"),
+        (TileSettings, {"max_places": 0}, "max_places is 0"),
+        (MeasureSettings, {"head": {"epochs": 3}}, r"head: does not know \['epochs'\] -> it takes .*max_epochs"),
+        (MeasureSettings, {"resamples": 0}, "resamples is 0"),
     ],
     ids=str,
 )
-def test_options_that_do_not_exist_are_refused_before_any_work(tmp_path, option, told):
-    with pytest.raises(InputError, match=told):
-        BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), **{**SMALL, **option})
+def test_options_that_do_not_exist_are_refused(settings, options, message):
+    with pytest.raises(InputError, match=message):
+        settings(**options)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            {"tiles": TileSettings(encoder_options={"uni": {}})},
+            r"encoder_options: does not know \['uni'\] -> it takes colour-statistics",
+        ),
+        ({"scanners": ["a", "d"]}, r"scanners: does not know \['d'\] -> it takes a, b, c"),
+    ],
+    ids=["encoder", "scanner"],
+)
+def test_names_that_do_not_exist_are_refused_before_any_work(tmp_path, option, message):
+    with pytest.raises(InputError, match=message):
+        BenchmarkJob(table(), ["colour-statistics"], str(tmp_path / "out"), **option)
     assert not (tmp_path / "out").exists()

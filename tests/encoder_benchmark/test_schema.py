@@ -40,7 +40,7 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "change", [{"value": None}, {"low": None}, {"baseline": "0.1"}, {"surplus": 1}, {"interval_method": "guess"}]
+    "change", [{"value": None}, {"low": None}, {"baseline": "0.1"}, {"surplus": 1}, {"method": "guess"}]
 )
 def test_the_schema_refuses_a_null_without_its_reason_and_unknown_fields(validator, results, change):
     changed = json.loads(json.dumps(results))

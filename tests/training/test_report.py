@@ -87,7 +87,10 @@ def test_the_run_folder_and_mlflow_hold_the_figures_of_the_test_predictions(bund
     tracked = MlflowClient(tracker.uri).get_run(tracker.run_id)
     assert tracked.info.status == "FINISHED"
     assert tracked.data.metrics["test/auroc/A"] == metrics["figures"]["auroc/A"]["value"]
-    assert tracked.data.metrics["test/embedding/retrieval/top1"] == metrics["embedding"]["retrieval/top1"]["value"]
+    assert (
+        tracked.data.metrics["test/embedding/specimen_retrieval/top1"]
+        == metrics["embedding"]["specimen_retrieval/top1"]["value"]
+    )
     assert {"test/auroc/mean", "test/auroc/worst", "test/flip_rate"} <= set(tracked.data.metrics)
     artifacts = {item.path for item in MlflowClient(tracker.uri).list_artifacts(tracker.run_id)}
     results = {"predictions.csv", "predictions.parquet", "metrics.json", "report.html"}
@@ -138,8 +141,8 @@ def test_what_colours_alone_tell_of_the_scanner_stands_beside_the_embeddings(tmp
     handler = EvaluationHandler(predictions, validation(tmp_path), str(tmp_path), **options)
     make_evaluator(network, [predictions, handler]).run()
     probe = handler.metrics["embedding"]["scanner_probe/knn_colour"]
-    assert (probe["value"], probe["chance"]) == (1, 0.5)
-    assert "Scanner probe of colours" in (tmp_path / "report.html").read_text()
+    assert (probe["value"], probe["baseline"]) == (1, 0.5)
+    assert "scanner probe, kNN, of colours" in (tmp_path / "report.html").read_text()
 
     (colours / "s0.h5").unlink()
     caplog.set_level("INFO")

@@ -2,7 +2,7 @@
 
 from scangen_bundle.report.figures.agreement import bland_altman_figure, score_scatter, specimen_lines
 from scangen_bundle.report.figures.discrimination import reliability_figure, roc_figure
-from scangen_bundle.report.figures.embedding import embedding_map, project_pca, project_tsne
+from scangen_bundle.report.figures.embedding import embedding_map, project_tsne
 from scangen_bundle.report.figures.estimates import estimates_figure
 from scangen_bundle.report.figures.history import history_figure
 
@@ -11,7 +11,6 @@ __all__ = [
     "embedding_map",
     "estimates_figure",
     "history_figure",
-    "project_pca",
     "project_tsne",
     "reliability_figure",
     "roc_figure",

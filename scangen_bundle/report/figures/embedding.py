@@ -10,20 +10,6 @@ from matplotlib.figure import Figure
 from scangen_bundle.report.style import MANY_POINTS, ScannerStyle, legend_below, new_axes
 
 
-def project_pca(embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two directions of largest variance: points [n, 2] and their shares of the variance [2]."""
-    centred = np.asarray(embeddings, dtype=np.float64)
-    centred = centred - centred.mean(axis=0)
-    left, singular, _ = np.linalg.svd(centred, full_matrices=False)
-    total = (singular**2).sum()
-    points = np.zeros((len(centred), 2))
-    share = np.zeros(2)
-    k = min(2, len(singular))
-    points[:, :k] = left[:, :k] * singular[:k]
-    share[:k] = singular[:k] ** 2 / total if total else 0.0
-    return points, share
-
-
 def project_tsne(embeddings: np.ndarray, seed: int = 0) -> np.ndarray:
     """t-SNE [n, 2] on cosine distances, the distance that ScanGen trains.
 

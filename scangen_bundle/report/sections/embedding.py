@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
+from scangen_bundle.measures.evaluate_embeddings import COLOUR_SUFFIX
+from scangen_bundle.measures.feature_measure import feature_measures
+from scangen_bundle.measures.measure import ARROWS
 from scangen_bundle.report.estimates import read_entry
-from scangen_bundle.report.figures import embedding_map, project_pca, project_tsne
+from scangen_bundle.report.figures import embedding_map, project_tsne
 from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.style import scanner_styles
+from scangen_bundle.statistics.estimate import Estimate
+from scangen_bundle.statistics.pca import project_pca
 
 MOST_POINTS = 2000  # t-SNE of more takes minutes
 FEWEST_POINTS = 5
@@ -56,48 +63,27 @@ def embedding_section(context: Context, embeddings: np.ndarray) -> Section:
     return Section("embedding", title, [*blocks, *groups], text)
 
 
-# figure of `metrics.evaluate_embeddings`: (name, what it says)
-FIGURES = {
-    "scanner_probe/linear": ("Scanner probe, linear", "balanced accuracy of guessing the scanner; chance is best"),
-    "scanner_probe/linear_colour": ("Scanner probe of colours, linear", "the same from the scans' colours alone"),
-    "scanner_probe/knn": (
-        "Scanner probe, nearest neighbours",
-        "balanced accuracy of the nearest scans' scanner; chance is best",
-    ),
-    "scanner_probe/knn_colour": (
-        "Scanner probe of colours, nearest neighbours",
-        "the same from the scans' colours alone",
-    ),
-    "silhouette/scanner": ("Silhouette by scanner", "how much scans of a scanner keep together; 0 or below is best"),
-    "silhouette/label": ("Silhouette by label", "how much scans of a label keep together; 1 is best"),
-    "davies_bouldin/scanner": ("Davies-Bouldin by scanner", "overlap of the scanners' clusters; the higher the better"),
-    "davies_bouldin/label": ("Davies-Bouldin by label", "overlap of the labels' clusters; 0 is best"),
-    "retrieval/top1": ("Same specimen first", "the nearest scan of another scanner is the same specimen; 1 is best"),
-    "retrieval/top5": ("Same specimen in the first five", "the same among the five nearest"),
-    "robustness_index": (
-        "Robustness index",
-        "neighbours of the same label beside those of the same scanner; 1 is best",
-    ),
-}
-
-
 def _figures_table(context: Context) -> Table:
     rows = []
-    for key, (name, meaning) in FIGURES.items():
-        entry = context.metrics["embedding"].get(key)
-        if entry is not None:
-            chance = entry.get("chance")
-            rows.append(
-                Row(
-                    [
-                        Cell(name),
-                        read_entry(entry).cell(),
-                        Cell("", kind="undefined") if chance is None else Cell(f"{chance:.3f}", chance),
-                        Cell(meaning, kind="wide"),
-                    ]
-                )
+    for key, entry in context.metrics["embedding"].items():
+        of_colours = key.endswith(COLOUR_SUFFIX)
+        measure = feature_measures().get(key.removesuffix(COLOUR_SUFFIX))
+        if measure is None:
+            continue  # a plugin's, which is not loaded now
+        title = f"{measure.title}, of colours" if of_colours else measure.title
+        meaning = "The same from the scans' colours alone." if of_colours else measure.help
+        baseline = Estimate.from_json(entry).baseline
+        rows.append(
+            Row(
+                [
+                    Cell(f"{title}{ARROWS[measure.better]}"),
+                    read_entry(entry).cell(),
+                    Cell(f"{baseline:.3f}", baseline) if math.isfinite(baseline) else Cell("", kind="undefined"),
+                    Cell(meaning, kind="wide"),
+                ]
             )
-    columns = [Column("figure"), Column("value and 95 % CI"), Column("chance"), Column("meaning")]
+        )
+    columns = [Column("metric"), Column("value and 95 % CI"), Column("baseline"), Column("meaning")]
     return Table("embedding-figures", "What the embeddings know", columns, rows)
 
 

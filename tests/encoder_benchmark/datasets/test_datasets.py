@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from scangen_bundle.cohort import load_manifest
-from scangen_bundle.encoder_benchmark import BenchmarkJob
+from scangen_bundle.encoder_benchmark import BenchmarkJob, MeasureSettings
 from scangen_bundle.encoder_benchmark.datasets import (
     CAMELYON17,
     CANINE_SCC,
@@ -21,14 +21,17 @@ from scangen_bundle.encoder_benchmark.datasets import (
     write_manifest,
 )
 from scangen_bundle.encoder_benchmark.datasets.midog import CASES
-from scangen_bundle.encoder_benchmark.measure import measure
+from scangen_bundle.encoder_benchmark.matching import shared_scanners
+from scangen_bundle.encoder_benchmark.measure import measure_encoder
 from scangen_bundle.encoder_benchmark.sources import read_bags
 from scangen_bundle.errors import InputError
-from scangen_bundle.measures.embedding import neighbour_counts, robustness_index
+from scangen_bundle.measures.neighbours import neighbour_counts
+from scangen_bundle.measures.of_features.robustness_index import robustness_index
 
 from . import lookalikes
 
-SMALL = {"resamples": 30, "experiment": None, "head": {"max_epochs": 2, "folds": 2}}
+HEAD = {"max_epochs": 2, "folds": 2}
+SMALL = {"measures": MeasureSettings(resamples=30, head=HEAD)}
 
 
 def test_plism_is_paired_tile_by_tile_and_over_stains(tmp_path):
@@ -38,7 +41,7 @@ def test_plism_is_paired_tile_by_tile_and_over_stains(tmp_path):
     features = read_bags(manifest, tmp_path / "encoder")
     assert features.corresponding == set(manifest.specimen_id)
     assert features.one_frame
-    result = measure(features, manifest, resamples=20)
+    result = measure_encoder(features, manifest, shared_scanners(manifest), MeasureSettings(resamples=20))
     assert result["level"] == "tile"
     assert result["counts"]["places"] == 13 * 12
     assert result["figures"]["retrieval/top1"]["value"] > 0.9
@@ -104,7 +107,8 @@ def test_pathorobs_index_is_of_patches_whose_neighbours_are_of_other_slides(tmp_
     table, features = lookalikes.pathorob(tmp_path / "data")
     manifest = load_cohort("pathorob-camelyon", tmp_path / "data", "", tmp_path / "out")
     assert len(manifest) == 24  # slides x classes
-    job = BenchmarkJob(manifest, {"uni2h": str(features)}, str(tmp_path / "out"), robustness_k=11, **SMALL)
+    measures = MeasureSettings(resamples=30, head=HEAD, robustness_k=11)
+    job = BenchmarkJob(manifest, {"uni2h": str(features)}, str(tmp_path / "out"), measures=measures)
     found = job.run()["encoders"]["uni2h"]
     entry = found["figures"]["robustness_index"]
     vectors = {}
