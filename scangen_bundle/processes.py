@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
@@ -12,6 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
+from pathlib import Path
 
 
 def fresh_processes(*modules: str) -> BaseContext:
@@ -58,3 +60,23 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def usable_cores() -> int:
+    """Processor cores that this process may use: its affinity (Slurm, taskset) and its cgroup's quota (containers)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, _cgroup_cores(cores)))
+
+
+def _cgroup_cores(otherwise: int) -> int:
+    """Cores that the quota of cgroup v2 or v1 allows, rounded up; `otherwise` where there is none."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            quota, period = (Path(f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        except OSError:
+            return otherwise
+    if quota.strip() in ("max", "-1"):
+        return otherwise
+    return math.ceil(int(quota) / int(period))

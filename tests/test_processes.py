@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from scangen_bundle import processes
+
 SCRIPT = """
 import json
 from concurrent.futures import ProcessPoolExecutor
@@ -100,3 +102,16 @@ def test_workers_end_with_their_parent_however_it_ends(tmp_path, how, seconds):
     assert not any(map(is_running, workers))
     assert len(os.listdir(tmp_path)) <= 4  # what had not begun never does
     assert "wait_for_long" not in done.stderr
+
+
+def test_usable_cores_are_those_of_the_affinity():
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    code += "from scangen_bundle.processes import usable_cores; print(usable_cores())"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize(("content", "expected"), [("150000 100000", 2), ("max 100000", 8), ("10000 100000", 1)])
+def test_a_containers_quota_is_rounded_up(monkeypatch, content, expected):
+    monkeypatch.setattr(Path, "read_text", lambda path: content)
+    assert processes._cgroup_cores(8) == expected

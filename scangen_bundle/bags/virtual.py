@@ -1,0 +1,63 @@
+"""Files of tiles under virtual scanners: `<features_dir>/virtual/<slide_id>.npz`."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.files import write_atomically
+
+BANK_FOLDER = "virtual"
+
+
+def write_bank(path: Path, plain: np.ndarray, virtual: np.ndarray, settings: Mapping[str, Any]) -> None:
+    """Write a slide's tiles whole or not at all.
+
+    Args:
+        path: the .npz file.
+        plain: [m, D] features of tiles as they are.
+        virtual: [K, m, D] features of the same tiles under K virtual scanners.
+        settings: what they were made with.
+
+    Raises:
+        InputError: a number is not finite in float16.
+    """
+    with np.errstate(over="ignore"):
+        arrays = {"plain": plain.astype(np.float16), "virtual": virtual.astype(np.float16)}
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise InputError(path, "features are too large for float16", "use an encoder whose features are smaller")
+    with write_atomically(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, settings=np.array(json.dumps(dict(settings), sort_keys=True)), **arrays)
+
+
+def read_bank(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Features float32 [m, D] and [K, m, D] of a slide's tiles.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            plain, virtual = content["plain"].astype(np.float32), content["virtual"].astype(np.float32)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        problem = f"cannot be read ({type(error).__name__}: {error})"
+        raise InputError(path, problem, "remove it and run banking again") from error
+    if plain.ndim != 2 or virtual.shape[1:] != plain.shape:
+        problem = f"holds arrays {list(plain.shape)} and {list(virtual.shape)}, expected [m, D] and [K, m, D]"
+        raise InputError(path, problem, "remove it and run banking again")
+    return plain, virtual
+
+
+def bank_settings(path: Path) -> dict[str, Any] | None:
+    """What a file was made with; None if it is not there or cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return dict(json.loads(str(content["settings"])))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return None

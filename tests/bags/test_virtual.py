@@ -1,0 +1,47 @@
+"""Files of tiles under virtual scanners: whole or refused."""
+
+import numpy as np
+import pytest
+
+from scangen_bundle.bags.virtual import bank_settings, read_bank, write_bank
+from scangen_bundle.errors import InputError
+
+
+@pytest.fixture
+def written(tmp_path):
+    rng = np.random.default_rng(0)
+    plain, virtual = rng.normal(size=(2, 5)), rng.normal(size=(3, 2, 5))
+    path = tmp_path / "virtual" / "s1.npz"
+    path.parent.mkdir()
+    write_bank(path, plain, virtual, {"encoder": "x", "scanners": 3})
+    return path, plain, virtual
+
+
+def test_what_was_written_is_read(written):
+    path, plain, virtual = written
+    read = read_bank(path)
+    np.testing.assert_allclose(read[0], plain, rtol=1e-3)
+    np.testing.assert_allclose(read[1], virtual, rtol=2e-3, atol=1e-3)
+    assert bank_settings(path) == {"encoder": "x", "scanners": 3}
+
+
+def test_the_same_tiles_give_the_same_bytes(written, tmp_path):
+    path, plain, virtual = written
+    write_bank(tmp_path / "again.npz", plain, virtual, {"scanners": 3, "encoder": "x"})
+    assert (tmp_path / "again.npz").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_file_is_refused_and_counts_as_not_made(written, damage):
+    path, plain, _ = written
+    content = bytearray(path.read_bytes())
+    if damage == "flipped":
+        content[content.index(plain.astype(np.float16).tobytes())] ^= 16
+    path.write_bytes({"cut": content[:-40], "flipped": content, "empty": b""}[damage])
+    with pytest.raises(InputError, match="remove it and run banking again"):
+        read_bank(path)
+
+
+def test_features_too_large_for_the_file_are_refused(tmp_path):
+    with pytest.raises(InputError, match="too large for float16"):
+        write_bank(tmp_path / "s.npz", np.full((1, 2), 1e6), np.zeros((1, 1, 2)), {})
