@@ -1,0 +1,1 @@
+"""Which method makes scanners agree: methods x splits x seeds under one protocol, resumable, on an engine."""
