@@ -34,6 +34,9 @@ reference: env  ## record what the pipeline gives on a small phantom (this machi
 reference-check: env  ## run the pipeline again and compare with the record, byte for byte
 	$(PY) scripts/reference.py compare outputs/reference
 
+abuse: env  ## 20 minutes of kills, damaged inputs and refusing file systems (SEED=0); exit code 1 for silent faults, tracebacks, orphans, litter
+	$(PY) -m abuse --seed $(or $(SEED),0)
+
 bench-readers: env  ## slide readers beside the decoding limit, OpenSlide and MONAI (SLIDE=some.svs adds a real one)
 	$(PY) -m speed.readers $(if $(SLIDE),--slide $(SLIDE))
 
@@ -63,4 +66,4 @@ evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens 
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m studies.evidence --dataset_dir data/evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint reference reference-check bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence
+.PHONY: help env demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence
