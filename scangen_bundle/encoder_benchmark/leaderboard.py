@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from scangen_bundle.encoder_benchmark.leaderboard_figures import heatmap, pair_heatmap, pareto_figure
+from scangen_bundle.encoder_benchmark.leaderboard_figures import heatmap, pair_heatmap
 from scangen_bundle.encoder_benchmark.leaderboard_text import what_to_know
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures.feature_measure import FeatureMeasure, feature_measures, overview_measures
 from scangen_bundle.report.estimates import read_entry
-from scangen_bundle.report.figures import embedding_map
+from scangen_bundle.report.figures import embedding_map, pareto_figure
 from scangen_bundle.report.html import render
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, slug, undefined
 from scangen_bundle.report.style import scanner_styles

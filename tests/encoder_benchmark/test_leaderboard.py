@@ -2,13 +2,7 @@
 
 import numpy as np
 
-from scangen_bundle.encoder_benchmark.leaderboard_figures import pair_heatmap, pareto_front
-
-
-def test_pareto_front_holds_what_nothing_dominates():
-    points = {"a": (0.5, 0.9), "b": (0.7, 0.7), "c": (0.6, 0.6), "d": (0.9, 0.1), "e": (0.9, 0.05)}
-    assert pareto_front(points) == ["a", "b", "d"]
-    assert pareto_front({"a": (1, 1), "b": (1, 1)}) == ["a", "b"]
+from scangen_bundle.encoder_benchmark.leaderboard_figures import pair_heatmap
 
 
 def test_heatmap_shows_each_pair_on_both_sides():
