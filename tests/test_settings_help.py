@@ -1,12 +1,12 @@
 """`--help` of a bundle command is answered from its config files."""
 
-import subprocess
 import sys
 
 import pytest
 
 from scangen_bundle.settings import check_command_line
 from scangen_bundle.settings_help import help_text
+from tests import commands
 from tests.conftest import ROOT
 
 PROGRAM = "/somewhere/site-packages/monai/bundle/__main__.py"
@@ -106,7 +106,7 @@ def test_help_ends_the_command_with_0_before_any_work(monkeypatch, capsys, word)
 def test_help_reaches_the_user_through_monais_own_command(tmp_path):
     command = [sys.executable, "-m", "monai.bundle", "run", "extracting"]
     command += ["--config_file", "configs/extract_features.yaml", "--dataset_dir", str(tmp_path), "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = commands.run(command, cwd=ROOT)
     assert done.returncode == 0
     assert "Slides to feature bags" in done.stdout
     assert "--mpp '$None'  # µm/px; null takes the encoder's" in done.stdout

@@ -1,5 +1,4 @@
 import runpy
-import subprocess
 import sys
 
 import pandas as pd
@@ -8,6 +7,7 @@ import pytest
 from scangen_bundle.cohort import label_manifest, load_manifest, read_egfr_table
 from scangen_bundle.cohort.egfr import classify_change, classify_changes, label_of_class
 from scangen_bundle.errors import InputError
+from tests import commands
 
 HEADER = "sample_id,EGFR_protein_change,source_site"
 
@@ -236,7 +236,7 @@ def test_command_ends_with_one_message_and_writes_nothing_on_bad_input(tmp_path,
     output = tmp_path / "labelled.csv"
     script = bundle_root / "scripts" / "label_egfr.py"
     arguments = ["--manifest", source, "--table", "none.csv", "--definition", "any", "--output", output]
-    done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
+    done = commands.run([sys.executable, script, *arguments])
     assert done.returncode != 0
     assert done.stderr.startswith(f"error: {source}: 1 problem in the manifest")
     assert "row 2, column slide_id: '../a' has a slash" in done.stderr

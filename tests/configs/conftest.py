@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import commands
+
 UNSEEN = "scanner-6"
 
 
@@ -20,19 +22,23 @@ class Bundle:
     data: Path
     outputs: Path
 
-    def run(self, run_id: str, config: str, *options: str, fails: bool = False) -> subprocess.CompletedProcess:
-        """`python -m monai.bundle run`, as the README shows it."""
+    def run(
+        self, run_id: str, config: str, *options: str, fails: bool = False, fresh: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """`python -m monai.bundle run`, as the README shows it; `fresh`: in an interpreter of its own."""
         command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", config]
         if "--dataset_dir" not in options:
             command += ["--dataset_dir", str(self.data)]
-        ended = subprocess.run([*command, *options], cwd=self.root, capture_output=True, text=True, check=False)
+        ended = commands.run([*command, *options], cwd=self.root, fresh=fresh)
         assert (ended.returncode != 0) == fails, ended.stdout + ended.stderr
         return ended
 
-    def train(self, name: str, *options: str, fails: bool = False) -> subprocess.CompletedProcess:
+    def train(
+        self, name: str, *options: str, fails: bool = False, fresh: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         fast = ("--max_epochs", "3", "--val_interval", "2", "--num_tiles", "16")
         where = ("--output_dir", str(self.outputs), "--run_name", name)
-        return self.run("training", "configs/train.yaml", *fast, *where, *options, fails=fails)
+        return self.run("training", "configs/train.yaml", *fast, *where, *options, fails=fails, fresh=fresh)
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +49,12 @@ def bundle(bundle_root, tmp_path_factory) -> Bundle:
     folder = tmp_path_factory.mktemp("bundle")
     bundle = Bundle(bundle_root, folder / "phantom", folder / "outputs")
     make_phantom_cohort(bundle.data, specimens=12, seed=0, workers=2, size_um=500)
-    bundle.run("extracting", "configs/extract_features.yaml")
+    bundle.run("extracting", "configs/extract_features.yaml", fresh=True)
     return bundle
 
 
 @pytest.fixture(scope="session")
 def trained(bundle) -> Bundle:
     """The same with a training run named `scangen` that left one scanner out."""
-    bundle.train("scangen", "--unseen_scanners", f"['{UNSEEN}']")
+    bundle.train("scangen", "--unseen_scanners", f"['{UNSEEN}']", fresh=True)
     return bundle

@@ -1,13 +1,13 @@
 """The recipe "an encoder" of CONTRIBUTING, run from its text: the file is written, the command is run."""
 
 import shlex
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 
 from scangen_bundle.bags import open_bag
+from tests import commands
 from tests.conftest import ROOT
 from tests.recipes import recipe, write_recipe
 
@@ -32,7 +32,7 @@ def command(cohort, plugin):
 
 def test_the_recipes_encoder_makes_bags_of_its_vectors(cohort, tmp_path):
     plugin = write_recipe("an encoder", tmp_path / "my_encoder.py")
-    done = subprocess.run(command(cohort, plugin), cwd=ROOT, capture_output=True, text=True)
+    done = commands.run(command(cohort, plugin), cwd=ROOT)
     assert done.returncode == 0, done.stderr
     bags = [open_bag(path) for path in sorted((cohort / "features" / "mean-colour").glob("*.h5"))]
     assert len(bags) == 2 * 6
@@ -44,7 +44,7 @@ def test_a_name_that_no_plugin_registers_is_one_message(cohort, tmp_path):
     plugin = write_recipe("an encoder", tmp_path / "my_encoder.py")
     words = command(cohort, plugin)
     words[words.index("--encoder_name") + 1] = "mean-color"
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    done = commands.run(words, cwd=ROOT)
     assert done.returncode == 1
     assert "did you mean mean-colour" in done.stderr
     assert "Traceback" not in done.stderr

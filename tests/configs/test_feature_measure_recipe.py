@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import subprocess
 import sys
 
 import numpy as np
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 
 from scangen_bundle.bags import BagAttributes, write_bag
+from tests import commands
 from tests.conftest import ROOT
 from tests.recipes import recipe, write_recipe
 
@@ -42,7 +42,7 @@ def test_the_recipes_measure_is_in_the_results_and_on_the_page(cohort, tmp_path)
     words[words.index("--dataset_dir") + 1] = str(cohort)
     words[words.index("--plugins") + 1] = f"['{plugin}']"
     words += [*SMALL, "--output_dir", str(tmp_path / "out"), "--encoders", f"{{'mine': '{cohort / 'bags'}'}}"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    done = commands.run(words, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "out" / "benchmark" / "results.json").read_text())
     assert results["encoders"]["mine"]["figures"]["vector_length"]["value"] == pytest.approx(2)

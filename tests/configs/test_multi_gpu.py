@@ -1,12 +1,13 @@
 """Two processes train what one does."""
 
 import json
-import subprocess
 import sys
 
 import pandas as pd
 import pytest
 import torch
+
+from tests import commands
 
 from .feature_runs import MULTI, FeatureRuns
 
@@ -22,7 +23,7 @@ def runs(bundle_root, tmp_path_factory):
 
 
 def run(runs, command):
-    ended = subprocess.run(command, cwd=runs.root, env=runs.environment, capture_output=True, text=True, check=False)
+    ended = commands.run(command, cwd=runs.root, env=runs.environment, fresh="torch.distributed.run" in command)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return ended
 

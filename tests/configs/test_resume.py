@@ -2,11 +2,12 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
 import torch
+
+from tests import commands
 
 from .feature_runs import FeatureRuns
 
@@ -19,21 +20,11 @@ def runs(bundle_root, tmp_path_factory):
 
 
 def start(runs, name, *options):
-    command = runs.command(name, *EPOCHS, *options)
-    # a session of its own, so that a kill reaches it alone
-    return subprocess.Popen(
-        command,
-        cwd=runs.root,
-        env=runs.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return commands.Started(runs.command(name, *EPOCHS, *options), cwd=runs.root, env=runs.environment)
 
 
 def finish(process):
-    output, _ = process.communicate(timeout=300)
+    output = "".join(process.communicate(timeout=300))
     assert process.returncode == 0, output
     return output
 
@@ -52,13 +43,12 @@ def kill_after_epochs(process, path, epochs):
     """SIGKILL once the checkpoint was written `epochs` times."""
     seen = set()
     while len(seen) < epochs:
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.communicate()
         if path.exists():
             seen.add(path.stat().st_mtime_ns)
         time.sleep(0.002)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    assert process.wait() == -signal.SIGKILL
 
 
 def test_a_killed_run_ends_with_the_same_weights_as_one_that_was_not(runs, whole):

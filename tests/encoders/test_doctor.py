@@ -1,7 +1,6 @@
 """The doctor finds what is wrong with an environment, and its table is the one in the documentation."""
 
 import importlib.util
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.encoders.availability import check_availability
 from scangen_bundle.encoders.table import encoder_table
+from tests import commands
 
 from .conftest import COMMIT, add_to_cache
 
@@ -62,7 +62,7 @@ def test_an_encoder_that_is_asked_for_and_not_here_ends_with_1_and_the_way_to_ge
 
 def test_an_unknown_encoder_is_told_in_one_line():
     command = [sys.executable, str(ROOT / "scripts" / "doctor.py"), "unii"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = commands.run(command)
     assert done.returncode == 1
     assert done.stderr.startswith("error: encoder 'unii'")
     assert "Traceback" not in done.stderr

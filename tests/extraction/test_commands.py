@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import numpy as np
@@ -13,6 +12,7 @@ from mlflow import MlflowClient
 
 from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.runs.tracking import local_store
+from tests import commands
 from tests.bags.bags import make_attributes, make_bag_arrays
 
 
@@ -37,7 +37,7 @@ def cohort(tmp_path_factory):
 
 def bundle(root, job, config, *options):
     command = [sys.executable, "-m", "monai.bundle", "run", job, "--config_file", config, *map(str, options)]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return commands.run(command, cwd=root)
 
 
 def test_extracting_then_auditing(bundle_root, cohort):

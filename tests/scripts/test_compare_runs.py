@@ -1,10 +1,11 @@
 """The comparison of two run folders, from the command line."""
 
 import json
-import subprocess
 import sys
 
 import pytest
+
+from tests import commands
 
 from ..report.cohort import evaluate, simulate
 
@@ -24,7 +25,7 @@ def runs(tmp_path):
 
 def call(bundle_root, *arguments):
     command = [sys.executable, bundle_root / "scripts" / "compare_runs.py", *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, cwd=bundle_root)
+    return commands.run(command, cwd=bundle_root)
 
 
 def test_two_runs_give_the_table_and_a_paired_comparison_at_each_ones_threshold(runs, tmp_path, bundle_root):

@@ -1,9 +1,10 @@
 """The evaluation script's report."""
 
-import subprocess
 import sys
 
 import pytest
+
+from tests import commands
 
 from ..report.cohort import simulate
 
@@ -19,7 +20,7 @@ def test_html_is_written_beside_the_numbers(tmp_path, bundle_root, second):
     script = bundle_root / "scripts" / "evaluate_predictions.py"
     options = ["--output", tmp_path / "m.json", "--html", tmp_path / "r.html", "--resamples", "20"]
     command = [sys.executable, script, *tables, *options]
-    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    done = commands.run(command)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "r.html").read_text()
     assert ("b compared with a" in page) == second
