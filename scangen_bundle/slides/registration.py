@@ -42,6 +42,19 @@ class Registration:
         return float(np.degrees(np.arctan2(self.matrix[1, 0], self.matrix[0, 0])))
 
 
+@dataclass(frozen=True, eq=False)
+class OverviewFeatures:
+    """Places on an overview that can be recognised on another one.
+
+    Attributes:
+        points_um: [n, 2] (x, y) in µm from the scan's top-left corner.
+        descriptors: [n, 128].
+    """
+
+    points_um: np.ndarray
+    descriptors: np.ndarray
+
+
 def tissue_signal(overview: np.ndarray) -> np.ndarray:
     """Optical density of an overview against its own white, cut to 0..1: float64 [h, w].
 
@@ -83,9 +96,24 @@ def register(
     Raises:
         RegistrationError: too few features or too few that agree.
     """
-    points, descriptors = zip(*(_features(image, step_um) for image in (fixed, moving)), strict=True)
-    pairs = match_descriptors(descriptors[0], descriptors[1], max_ratio=0.85, cross_check=True)
-    source, target = points[0][pairs[:, 0]], points[1][pairs[:, 1]]
+    features = overview_features(fixed, step_um), overview_features(moving, step_um)
+    return register_features(*features, tolerance_um=tolerance_um, affine=affine, seed=seed)
+
+
+def register_features(
+    fixed: OverviewFeatures,
+    moving: OverviewFeatures,
+    tolerance_um: float = 20.0,
+    affine: bool = False,
+    seed: int = 0,
+) -> Registration:
+    """`register` for features that were detected before: of many scans each needs them once.
+
+    Raises:
+        RegistrationError: too few features agree.
+    """
+    pairs = match_descriptors(fixed.descriptors, moving.descriptors, max_ratio=0.85, cross_check=True)
+    source, target = fixed.points_um[pairs[:, 0]], moving.points_um[pairs[:, 1]]
     if len(pairs) < MIN_INLIERS:
         raise RegistrationError(f"only {len(pairs)} features match, at least {MIN_INLIERS} are needed")
     kind = "affine" if affine else "similarity"
@@ -114,12 +142,16 @@ def register(
     return Registration(found.params, float(np.median(distances)))
 
 
-def _features(overview: np.ndarray, step_um: float) -> tuple[np.ndarray, np.ndarray]:
-    """SIFT points [n, 2] as (x, y) in µm, and their descriptors."""
+def overview_features(overview: np.ndarray, step_um: float) -> OverviewFeatures:
+    """SIFT features of an overview [h, w, 3].
+
+    Raises:
+        RegistrationError: there are none.
+    """
     detector = SIFT(upsampling=1)
     try:
         detector.detect_and_extract(tissue_signal(overview))
     except RuntimeError as error:
         raise RegistrationError("the overview has no features to match") from error
     keypoints, descriptors = np.asarray(detector.keypoints), np.asarray(detector.descriptors)
-    return (keypoints[:, ::-1] + 0.5) * step_um, descriptors
+    return OverviewFeatures((keypoints[:, ::-1] + 0.5) * step_um, descriptors)

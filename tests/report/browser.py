@@ -87,6 +87,13 @@ class Page:
             self.requests.append(params["request"]["url"])
 
     def open(self, path: Path, width: int = 1280, height: int = 900, dark: bool = False, media: str = "screen") -> None:
+        """Open a file."""
+        self.visit(path.resolve().as_uri(), width, height, dark, media)
+
+    def visit(
+        self, address: str, width: int = 1280, height: int = 900, dark: bool = False, media: str = "screen"
+    ) -> None:
+        """Open an address and wait until it is loaded."""
         if not self._session:
             target = self.send("Target.createTarget", url="about:blank")["targetId"]
             self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -97,9 +104,10 @@ class Page:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.send("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self.send("Page.navigate", url=path.resolve().as_uri())
+        self.send("Page.navigate", url=address)
+        protocol = address.partition(":")[0] + ":"
         deadline = time.monotonic() + 60
-        while self.run("document.readyState + '/' + location.protocol") != "complete/file:":
+        while self.run("document.readyState + '/' + location.protocol") != f"complete/{protocol}":
             assert time.monotonic() < deadline, "the page does not finish loading"
             time.sleep(0.05)
 

@@ -1,0 +1,62 @@
+"""Serve a viewer on this machine's loopback address, and nowhere else."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import webbrowser
+
+import uvicorn
+
+from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.errors import InputError
+from scangen_bundle.viewer.app import create_app
+from scangen_bundle.viewer.inputs import ViewedRun
+
+LOOPBACK = "127.0.0.1"
+
+
+def open_port(port: int) -> socket.socket:
+    """A socket that listens on loopback.
+
+    Args:
+        port: 0 for any that is free.
+
+    Raises:
+        InputError: the port is taken, or may not be used.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((LOOPBACK, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise InputError(f"--port {port}", f"cannot be listened on: {error}", "take --port 0, which is free") from error
+    listening.listen(128)
+    return listening
+
+
+def serve(run: ViewedRun, port: int = 0, browser: bool = True) -> None:
+    """Serve until Ctrl-C; prints the address to open.
+
+    Args:
+        run: what is viewed.
+        port: to listen on, 0 for any that is free.
+        browser: open the address in this machine's browser.
+    """
+    listening = open_port(port)
+    port = listening.getsockname()[1]
+    token = secrets.token_urlsafe(24)
+    app = create_app(run, token, port)
+    address = f"http://{LOOPBACK}:{port}/?token={token}"
+    print(f"viewing {run.name}: {len(run.specimens)} specimens, {len(run.scans)} scans. {RESEARCH_USE_ONLY}")
+    print(f"open {address}")
+    print("Ctrl-C ends the viewer", flush=True)
+    if browser:
+        webbrowser.open(address)
+    # No access log: addresses carry the token, and names that somebody searches for.
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none"
+    )
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,55 @@
+"""Tiles of a slide for the browser: read, resampled, coded as JPEG."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from scangen_bundle.slides.reader import SlideReader
+from scangen_bundle.viewer.pyramid import Pyramid, Region, tile_region
+
+QUALITY = 90
+MOST_PX = 2048  # a tile that needs a longer side of the slide is put together from the four tiles below it
+
+
+def read_tile(reader: SlideReader, pyramid: Pyramid, level: int, column: int, row: int) -> np.ndarray:
+    """A tile as uint8 [h, w, 3], in bounded memory.
+
+    Raises:
+        InputError: the slide is damaged there.
+    """
+    region = tile_region(pyramid, reader.level_downsamples, level, column, row)
+    if max(region.size) <= MOST_PX or level == pyramid.max_level:
+        return _read_region(reader, region)
+    finer = _read_finer(reader, pyramid, level, column, row)
+    width, height = region.tile
+    missing = 2 * height - finer.shape[0], 2 * width - finer.shape[1]  # sizes are rounded up: at most 1 px
+    even = np.pad(finer, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    return np.asarray(Image.fromarray(even).reduce(2))
+
+
+def encode_jpeg(tile: np.ndarray) -> bytes:
+    """The tile as JPEG without colour subsampling: colours are what scanners differ in."""
+    from simplejpeg import encode_jpeg as encode
+
+    return encode(np.ascontiguousarray(tile), quality=QUALITY, colorspace="RGB", colorsubsampling="444")
+
+
+def _read_region(reader: SlideReader, region: Region) -> np.ndarray:
+    x, y = reader.level_downsamples[region.level]
+    corner = round(region.corner[0] * x), round(region.corner[1] * y)
+    pixels = reader.read_region(*corner, region.level, *region.size)
+    if region.as_it_is:
+        return pixels
+    method = Image.Resampling.BOX if region.whole_steps else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(pixels).resize(region.tile, method, box=region.box))
+
+
+def _read_finer(reader: SlideReader, pyramid: Pyramid, level: int, column: int, row: int) -> np.ndarray:
+    """The area of a tile at the next finer level."""
+    rows = []
+    for down in (2 * row, 2 * row + 1):
+        across = [x for x in (2 * column, 2 * column + 1) if pyramid.contains(level + 1, x, down)]
+        if across:
+            rows.append(np.concatenate([read_tile(reader, pyramid, level + 1, x, down) for x in across], axis=1))
+    return np.concatenate(rows)
