@@ -20,8 +20,16 @@ def with_bar(scans: Sequence[T], description: str, shown: bool = True) -> Iterab
     """The scans one by one, with a progress bar where that takes long: opening a bag takes milliseconds, and more over a
     network, so tens of thousands take minutes. Of several training processes the first shows it.
     """
-    first = os.environ.get("RANK", "0") == "0"  # torchrun's; this is before processes know of each other
-    return tqdm(scans, desc=description, unit="bag", delay=BAR_AFTER, leave=False, disable=not (shown and first))
+    return tqdm(scans, desc=description, unit="bag", delay=BAR_AFTER, leave=False, disable=not (shown and _is_first()))
+
+
+def reading_bar(scans: int, description: str) -> tqdm:
+    """The bar of `with_bar` where something else reads the scans; update it after each."""
+    return tqdm(total=scans, desc=description, unit="bag", delay=BAR_AFTER, leave=False, disable=not _is_first())
+
+
+def _is_first() -> bool:
+    return os.environ.get("RANK", "0") == "0"  # torchrun's; this is before processes know of each other
 
 
 class ExtractionProgress:

@@ -13,7 +13,7 @@ run() { .venv/bin/python -W ignore -m monai.bundle run "$@" --dataset_dir "$data
 run extracting --config_file configs/extract_features.yaml
 for name in without_scangen with_scangen; do
   options=(--output_dir "$out" --run_name "$name" --unseen_scanners "$unseen")
-  [ "$name" = with_scangen ] || options+=(--scangen_weight 0)
+  [ "$name" = with_scangen ] || options+=(--method plain)
   run training --config_file configs/train.yaml "${options[@]}"
   if [ "$out/$name/metrics.json" -nt "$out/$name/models/best.pt" ]; then continue; fi
   run evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml']" "${options[@]}"

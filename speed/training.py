@@ -29,9 +29,10 @@ from scangen_bundle.bags import BagAttributes, open_bag, write_bag
 from scangen_bundle.cohort import k_fold, load_manifest
 from scangen_bundle.data import BagDataset, PrefetchLoader, SpecimenScannerSampler, collate_bags
 from scangen_bundle.measures import auroc
+from scangen_bundle.methods import create_method
 from scangen_bundle.networks import MaskedMILModel, Projector
 from scangen_bundle.runs import RunTracker
-from scangen_bundle.training import ScanGenLossHandler
+from scangen_bundle.training import MethodHandler
 from studies.evidence.experiment import as_items, number_ids, predict
 
 BAGS, BATCH, TILES, DRAWN, DIM = 24, 8, 10_000, 1_024, 1_536
@@ -62,8 +63,8 @@ def bench_scangen(folder: Path) -> list[Row]:
     batch = {"label": number % 2, "specimen": number // 4, "scanner": number % 4}
     z = torch.randn(16, 96, requires_grad=True)
     embedding = torch.nn.ModuleDict({"embedding": torch.nn.Identity()})
-    state = SimpleNamespace(batch=batch, iteration=1, epoch_length=1, output={})
-    engine, handler = SimpleNamespace(network=embedding, state=state), ScanGenLossHandler()
+    state = SimpleNamespace(batch=batch, iteration=1, epoch_length=1, output={"pred": torch.zeros(16, 2)})
+    engine, handler = SimpleNamespace(network=embedding, state=state), MethodHandler(create_method("scangen"))
     handler.start(engine)  # type: ignore[arg-type]
 
     def term() -> None:

@@ -32,6 +32,7 @@ from scangen_bundle.cohort import load_manifest
 from scangen_bundle.data import collate_bags
 from scangen_bundle.errors import report_input_errors
 from scangen_bundle.measures import auroc, youden_threshold
+from scangen_bundle.methods import create_method
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.flips import count_flips
 from scangen_bundle.share.reference import SiteReference, Validation, build_reference
@@ -209,8 +210,8 @@ def main() -> None:
     cohort = (
         draw(phantom, config["cohort"], options.specimens, options.seed) if options.specimens else own_bags(phantom)
     )
-    shipped = yaml.safe_load(Path("configs/train.yaml").read_text())
-    scangen = shipped["scangen_weight"], shipped["scangen_alpha"]
+    shipped = create_method("scangen")
+    scangen = shipped.weight, shipped.loss.alpha
     table = run({**cohort, "config": config["training"], "scangen": scangen, "level": options.level}, options.workers)
     print(*report(table, options.level), sep="\n")
 

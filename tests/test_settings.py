@@ -79,13 +79,13 @@ def test_settings_of_any_of_several_files_are_known(monkeypatch):
 @pytest.mark.parametrize("config_file", ["train.yaml", ["train.yaml", "evaluate.yaml"]], ids=["one", "list"])
 def test_a_mistyped_setting_of_an_args_file_is_named(monkeypatch, tmp_path, config_file):
     monkeypatch.chdir(ROOT / "configs")
-    arguments = {"config_file": config_file, "scangen_weight": 0, "run_name": "true"}
+    arguments = {"config_file": config_file, "max_epochs": 3, "run_name": "true"}
     (tmp_path / "args.json").write_text(json.dumps(arguments))
     argv = [PROGRAM, "run", "training", "--args_file", str(tmp_path / "args.json")]
     monkeypatch.setattr(sys, "argv", argv)
     check_command_line()
-    (tmp_path / "args.json").write_text(json.dumps({**arguments, "scangen_wieght": 0}))
-    with pytest.raises(InputError, match=r"--scangen_wieght: .* did you mean --scangen_weight"):
+    (tmp_path / "args.json").write_text(json.dumps({**arguments, "max_epohcs": 3}))
+    with pytest.raises(InputError, match=r"--max_epohcs: .* did you mean --max_epochs"):
         check_command_line()
     monkeypatch.setattr(sys, "argv", [*argv, "--help"])
     with pytest.raises(SystemExit, match="0"):

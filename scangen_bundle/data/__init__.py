@@ -4,10 +4,10 @@ from scangen_bundle.data.augment import FeatureNoise
 from scangen_bundle.data.bags import BagDataset
 from scangen_bundle.data.collate import collate_bags
 from scangen_bundle.data.loader import PrefetchLoader
-from scangen_bundle.data.moments import ScannerMoments, fit_moments
 from scangen_bundle.data.prepare import PrepareBagBatch
 from scangen_bundle.data.records import class_weights, feature_identity, make_records
 from scangen_bundle.data.sampler import LengthBucketSampler, SpecimenScannerSampler
+from scangen_bundle.data.scans import admit_scanners, check_needs, scans_of, training_scans, with_reading_bar
 
 __all__ = [
     "BagDataset",
@@ -15,11 +15,14 @@ __all__ = [
     "LengthBucketSampler",
     "PrefetchLoader",
     "PrepareBagBatch",
-    "ScannerMoments",
     "SpecimenScannerSampler",
+    "admit_scanners",
+    "check_needs",
     "class_weights",
     "collate_bags",
     "feature_identity",
-    "fit_moments",
     "make_records",
+    "scans_of",
+    "training_scans",
+    "with_reading_bar",
 ]

@@ -12,8 +12,9 @@ from monai.transforms import Randomizable
 from torch.utils.data import Dataset
 
 from scangen_bundle.bags.bag import check_finite
+from scangen_bundle.data.collate import NUMBERS
 from scangen_bundle.data.mapped import BagReader
-from scangen_bundle.data.moments import ScannerMoments
+from scangen_bundle.methods import Method, overrides
 
 
 class BagDataset(Dataset):
@@ -30,7 +31,8 @@ class BagDataset(Dataset):
         seed: of the draws.
         transform: applied to each item; for example an augmentation of features. A random one of MONAI's is seeded for each
             item by seed, epoch and index.
-        moments: to standardise features by scanner, before the transform; None, or without moments, leaves them as they are.
+        method: whose `augment` changes each item before the transform, and of whose `views` an item is made; its generator is
+            seeded for each item by seed, epoch, index and view. None, or without an augmentation, leaves them as they are.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class BagDataset(Dataset):
         num_instances: int | None = None,
         seed: int = 0,
         transform: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-        moments: ScannerMoments | None = None,
+        method: Method | None = None,
     ) -> None:
         if num_instances is not None and num_instances < 1:
             raise ValueError(f"expected num_instances of at least 1, got {num_instances}")
@@ -47,7 +49,8 @@ class BagDataset(Dataset):
         self.num_instances = num_instances
         self.seed = seed
         self.transform = transform
-        self.moments = moments
+        self.method = method if method is not None and overrides(method, "augment") else None
+        self.views = 1 if method is None else method.views
         # Forked data-loader workers that live on over epochs see it change. It needs no /dev/shm, which may be read-only or
         # full; where workers are no forks, torch moves it there when it pickles the data set.
         self._epoch = torch.frombuffer(mmap.mmap(-1, 8), dtype=torch.int64)
@@ -67,14 +70,14 @@ class BagDataset(Dataset):
         generator = np.random.default_rng((self.seed, int(self._epoch), specimen))
         return np.sort(generator.choice(tiles, self.num_instances, replace=False))
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """A dictionary: `image` [N, D], `coords` [N, 2], `label, specimen, scanner` (int), `slide_id` (str).
+    def __getitem__(self, index: int) -> dict[str, Any] | list[dict[str, Any]]:
+        """A dictionary: `image` [N, D], `coords` [N, 2], numbers of the record, `slide_id` (str); a list of several views.
 
         The image has the file's precision, float16 or float32, which `collate_bags` turns into float32 as it fills the batch;
-        a transform gets float32; standardised features have it, too.
+        an augmentation or transform gets float32. All views are of the same tiles; each has its number as `view`.
 
         Raises:
-            InputError: the bag is gone or damaged, a vector has a NaN, or the scanner has no moments.
+            InputError: the bag is gone or damaged, or a vector has a NaN.
         """
         record = self.data[index]
         features, coords = self._reader.read(
@@ -83,16 +86,23 @@ class BagDataset(Dataset):
         image = torch.from_numpy(features)
         if not surely_finite(image):
             check_finite(record["features_path"], features)
-        if self.moments:
-            image = self.moments(image, record["scanner_name"])
         item = {
-            "image": image.float() if self.transform else image,
+            "image": image.float() if self.transform or self.method else image,
             "coords": torch.from_numpy(coords),
-            **{name: record[name] for name in ("label", "specimen", "scanner", "slide_id")},
+            **{name: record[name] for name in (*NUMBERS, "slide_id") if name in record},
         }
+        if self.views == 1:
+            return self._changed(item, index, 0)
+        return [self._changed({**item, "view": view}, index, view) for view in range(self.views)]
+
+    def _changed(self, item: dict[str, Any], index: int, view: int) -> dict[str, Any]:
+        """The item after the method's augmentation and the transform."""
+        place = (self.seed, int(self._epoch), index) if view == 0 else (self.seed, int(self._epoch), index, view)
+        if self.method is not None:
+            state = np.random.SeedSequence(place, spawn_key=(1,)).generate_state(1, np.uint64)
+            item = self.method.augment(item, torch.Generator().manual_seed(int(state[0] >> 1)))
         if isinstance(self.transform, Randomizable):
-            state = np.random.SeedSequence((self.seed, int(self._epoch), index)).generate_state(1)
-            self.transform.set_random_state(seed=int(state[0]))
+            self.transform.set_random_state(seed=int(np.random.SeedSequence(place).generate_state(1)[0]))
         return self.transform(item) if self.transform else item
 
 

@@ -9,7 +9,7 @@ from monai.engines import PrepareBatch
 
 
 class PrepareBagBatch(PrepareBatch):
-    """Hand `image` and `label` to the engine and `mask` to the network."""
+    """Hand `image` and `label` to the engine, `mask` and the scanners' keys to the network."""
 
     def __call__(
         self,
@@ -18,8 +18,12 @@ class PrepareBagBatch(PrepareBatch):
         non_blocking: bool = False,
         **kwargs: Any,
     ) -> tuple[torch.Tensor, torch.Tensor, tuple, dict[str, torch.Tensor]]:
-        image, label, mask = (
-            batchdata[name].to(device=device, non_blocking=non_blocking, **kwargs)
-            for name in ("image", "label", "mask")
-        )
-        return image, label, (), {"mask": mask}
+        moved = {
+            name: batchdata[name].to(device=device, non_blocking=non_blocking, **kwargs)
+            for name in ("image", "label", "mask", "scanner_key")
+            if name in batchdata
+        }
+        options = {"mask": moved["mask"]}
+        if "scanner_key" in moved:
+            options["scanner"] = moved["scanner_key"]
+        return moved["image"], moved["label"], (), options

@@ -17,6 +17,7 @@ from scangen_bundle.bags.bag import TOOL
 from scangen_bundle.cohort.manifest import UNLABELLED
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.extraction import AuditThresholds
+from scangen_bundle.methods import scanner_key
 from scangen_bundle.progress import with_bar
 
 logger = logging.getLogger(__name__)
@@ -47,7 +48,8 @@ def make_records(
 
     Returns:
         Dictionaries with `slide_id, specimen_id, patient_id, scanner_name` (str), `specimen, scanner, label, num_tiles`
-        (int), `features_path, slide_path` (str), and `made_by`: what the bag tells of `MADE_BY`.
+        (int), `scanner_key` (int, `methods.scanner_key`), `features_path, slide_path` (str), and `made_by`: what the bag
+        tells of `MADE_BY`.
 
     Raises:
         InputError: no scan, training scans of fewer than two classes, missing bags (all of them are named), bags that do not
@@ -74,6 +76,7 @@ def make_records(
                 "scanner_name": row["scanner"],
                 "specimen": specimens[row["specimen_id"]],
                 "scanner": scanners[row["scanner"]],
+                "scanner_key": scanner_key(row["scanner"]),
                 "label": int(row["label"]),
                 "features_path": row["features_path"] or str(Path(features_dir) / f"{row['slide_id']}.h5"),
                 "slide_path": row["slide_path"],
@@ -88,7 +91,7 @@ def make_records(
     tile_mpp: dict[str, list[float]] = {}
     for record, stated_mpp in with_bar(list(zip(records, rows["mpp"], strict=True)), f"checking {split or 'all'} bags"):
         bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
-        _check_bag(bag, record["slide_id"], num_features, first)
+        check_bag(bag, record["slide_id"], num_features, first)
         record["num_tiles"] = len(bag)
         record["made_by"] = {name: bag.attributes[name] for name in MADE_BY if bag.attributes.get(name) is not None}
         if mpp := bag.tile_mpp(None if math.isnan(stated_mpp) else (stated_mpp, stated_mpp)):
@@ -145,7 +148,7 @@ def _check_files(records: Sequence[dict[str, Any]], rows: pd.DataFrame, features
     )
 
 
-def _check_bag(bag: FeatureBag, slide_id: str, num_features: int, first: dict[str, tuple[object, str]]) -> None:
+def check_bag(bag: FeatureBag, slide_id: str, num_features: int, first: dict[str, tuple[object, str]]) -> None:
     """Refuse a bag that is empty, of another scan, of another length, or of another origin than those before it.
 
     Args:

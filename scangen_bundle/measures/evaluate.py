@@ -5,8 +5,8 @@ says why.
 
 - `schema_version`, `notice`.
 - `settings`: `classes`, `threshold`, `validation_sensitivity`, `resamples`, `seed`, `confidence`, `unseen_scanners`; where they
-  are known also `threshold_source` (how the threshold was chosen), `class_names` and `standardised_by_scanner` (whether the
-  network takes features that are).
+  are known also `threshold_source` (how the threshold was chosen), `class_names`, `method` (what made scanners agree) and
+  `fitted_on_held_out` (whether it was fitted on training patients' scans of scanners that training held out).
 - `cohort`: `scans`, `unlabelled_scans`, `specimens`, `patients`, and `scanners`: by name `scans`, `specimens`, `patients`,
   `labels` (scans by label), `seen`.
 - `figures`: by key `value`; `low`, `high` (percentile interval); `bca_low`, `bca_high` (BCa interval); `defined` (share of

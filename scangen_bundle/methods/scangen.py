@@ -1,12 +1,14 @@
-"""The ScanGen loss: scans of one specimen attract, specimens on one scanner repel."""
+"""ScanGen: scans of one specimen attract, specimens on one scanner repel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
+from scangen_bundle.methods.method import Batch, Method, Needs, register
+
+LEVELS = ("slide", "patch_mean", "registered")
 DISTANCES = ("cosine", "euclidean")
 REPEL = ("scanner", "label")
 
@@ -64,7 +66,7 @@ class ScanGenTerms:
     repelled: torch.Tensor
 
 
-class ScanGenLoss(nn.Module):
+class ScanGenLoss:
     """Contrastive loss on slide embeddings z over the unordered pairs of a batch.
 
     With d_ij = 1 - cos(z_i, z_j), A the pairs of one specimen on two scanners and R the pairs of two specimens on one
@@ -84,8 +86,6 @@ class ScanGenLoss(nn.Module):
         margin: distance beyond which specimens no longer repel each other.
         distance: "cosine" or "euclidean".
         repel: "scanner": all specimens of a scanner; "label": only specimens of different known labels.
-        gather: use the embeddings of all processes, with gradient. Under DistributedDataParallel, which averages gradients,
-            the result equals that of one process with the whole batch.
     """
 
     def __init__(
@@ -94,9 +94,7 @@ class ScanGenLoss(nn.Module):
         margin: float = 1.0,
         distance: str = "cosine",
         repel: str = "scanner",
-        gather: bool = False,
     ) -> None:
-        super().__init__()
         if not 0 <= alpha <= 1:
             raise ValueError(f"expected alpha from 0 to 1, got {alpha}")
         if margin <= 0:
@@ -105,19 +103,17 @@ class ScanGenLoss(nn.Module):
             raise ValueError(f"expected distance to be one of {DISTANCES}, got {distance!r}")
         if repel not in REPEL:
             raise ValueError(f"expected repel to be one of {REPEL}, got {repel!r}")
-        self.alpha, self.margin, self.distance, self.repel, self.gather = alpha, margin, distance, repel, gather
+        self.alpha, self.margin, self.distance, self.repel = alpha, margin, distance, repel
 
     def terms(
         self, embedding: torch.Tensor, specimen: torch.Tensor, scanner: torch.Tensor, label: torch.Tensor | None = None
     ) -> ScanGenTerms:
-        """The loss with its parts and pair counts; arguments as `forward`."""
+        """The loss with its parts and pair counts; arguments as of a call."""
         if self.repel == "label" and label is None:
             raise ValueError("repel='label' needs the labels")
         # Under autocast a product of float32 would be computed in half precision again.
         with torch.autocast(device_type=embedding.device.type, enabled=False):
             z = embedding if embedding.dtype in (torch.float32, torch.float64) else embedding.float()
-            if self.gather and torch.distributed.is_available() and torch.distributed.is_initialized():
-                z, specimen, scanner, label = _gather_batch(z, specimen, scanner, label)
             attracted, repelled = pair_masks(specimen, scanner, label if self.repel == "label" else None)
             distance = pairwise_distance(z, self.distance)
             attraction = _masked_mean(distance.square(), attracted)
@@ -125,7 +121,7 @@ class ScanGenLoss(nn.Module):
             loss = (1 - self.alpha) * attraction + self.alpha * repulsion
         return ScanGenTerms(loss, attraction, repulsion, attracted.sum(), repelled.sum())
 
-    def forward(
+    def __call__(
         self, embedding: torch.Tensor, specimen: torch.Tensor, scanner: torch.Tensor, label: torch.Tensor | None = None
     ) -> torch.Tensor:
         """The loss of a batch.
@@ -146,29 +142,81 @@ def _masked_mean(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (values * mask).sum() / mask.sum().clamp_min(1)
 
 
-def _gather_batch(
-    z: torch.Tensor, specimen: torch.Tensor, scanner: torch.Tensor, label: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Concatenate the processes' batches, which may differ in size, in the order of their ranks."""
-    from torch import distributed
-    from torch.distributed.nn.functional import all_gather
+@register
+class ScanGen(Method):
+    """The ScanGen loss on slide embeddings, as an additional term.
 
-    count = torch.tensor([len(z)], device=z.device)
-    counts = [torch.zeros_like(count) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(counts, count)
-    sizes = [int(size) for size in counts]
-    fill = max(sizes) - len(z)
+    Scans of one specimen lie near each other from the start, so attraction is small beside repulsion: this weight and alpha,
+    far from the 0.16 of `ScanGenLoss`, make both count (docs/evidence.md).
 
-    def padded(x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([x, x.new_zeros(fill, *x.shape[1:])])
+    Args:
+        alpha, margin, distance, repel: see `ScanGenLoss`.
+        weight, warmup_epochs: see `Method`.
+        level: "slide": the slide embedding; "patch_mean": the mean over a bag's projected tiles; "registered": each projected
+            tile that lies at the same `coords` in scans of one specimen, for bags whose coordinates correspond over scanners.
+        max_places: "registered" takes at most so many places of a specimen, evenly spaced in the order of their coordinates,
+            since pairs grow with the square of their number.
+    """
 
-    def joined(parts: list[torch.Tensor]) -> torch.Tensor:
-        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+    name = "scangen"
+    title = "scans of one specimen attract, specimens on one scanner repel"
+    needs = Needs(pairs=True)
 
-    def gathered(x: torch.Tensor) -> torch.Tensor:
-        parts = [torch.zeros_like(padded(x)) for _ in sizes]
-        distributed.all_gather(parts, padded(x).contiguous())
-        return joined(parts)
+    def __init__(
+        self,
+        alpha: float = 0.001,
+        margin: float = 1.0,
+        distance: str = "cosine",
+        repel: str = "scanner",
+        weight: float = 100.0,
+        warmup_epochs: float = 3.0,
+        level: str = "slide",
+        max_places: int = 32,
+    ) -> None:
+        super().__init__(weight, warmup_epochs)
+        if level not in LEVELS:
+            raise ValueError(f"expected level to be one of {LEVELS}, got {level!r}")
+        self.loss = ScanGenLoss(alpha, margin, distance, repel)
+        self.level, self.max_places = level, max_places
+        self.embedding = "embedding" if level == "slide" else "net"
 
-    embeddings = joined(list(all_gather(padded(z).contiguous())))
-    return embeddings, gathered(specimen), gathered(scanner), None if label is None else gathered(label)
+    def embed(self, output: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, Batch]:
+        if self.level == "patch_mean":
+            real = batch["mask"].unsqueeze(-1)
+            output = (output * real).sum(dim=1) / real.sum(dim=1).clamp_min(1)
+        elif self.level == "registered":
+            return registered_tiles(output, batch, self.max_places)
+        return output, batch
+
+    def terms(self, embedding: torch.Tensor, logits: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
+        terms = self.loss.terms(embedding, batch["specimen"], batch["scanner"], batch.get("label"))
+        return {"scangen": terms.loss, "pairs_attracted": terms.attracted, "pairs_repelled": terms.repelled}
+
+
+def registered_tiles(tiles: torch.Tensor, batch: Batch, max_places: int) -> tuple[torch.Tensor, Batch]:
+    """Tiles that lie at one place of a specimen on at least two of its scans; each place counts as a specimen.
+
+    Args:
+        tiles: [B, N, E].
+        batch: `specimen`, `scanner`, `label` [B], `mask` [B, N], `coords` [B, N, 2].
+        max_places: at most so many places of a specimen.
+
+    Returns:
+        [M, E] and the `specimen` (a number of the place, the same in every process), `scanner`, `label` [M] of each; M may
+        be 0.
+    """
+    specimen, mask = batch["specimen"], batch["mask"]
+    place = torch.cat([specimen[:, None, None].expand(-1, tiles.shape[1], 1), batch["coords"]], dim=2)[mask]
+    # places in the order of specimen and coordinates, with the number of scans at each
+    unique, of_tile, count = place.unique(dim=0, return_inverse=True, return_counts=True)
+    shared = count >= 2
+    keep = torch.zeros_like(shared)
+    for number in specimen.unique():
+        places = torch.nonzero(shared & (unique[:, 0] == number)).flatten()
+        step = max(1.0, len(places) / max_places)
+        keep[places[(torch.arange(min(len(places), max_places), device=places.device) * step).long()]] = True
+    taken = keep[of_tile]
+    per_tile = {name: batch[name][:, None].expand(-1, tiles.shape[1])[mask][taken] for name in ("scanner", "label")}
+    # 22 bits for each coordinate: a slide is less than 4 million px wide
+    number = (place[:, 0] << 44) + (place[:, 1] << 22) + place[:, 2]
+    return tiles[mask][taken], {"specimen": number[taken], **per_tile}

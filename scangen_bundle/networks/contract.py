@@ -10,9 +10,9 @@ from scangen_bundle.errors import InputError
 
 
 def check_takes_mask(network: nn.Module) -> None:
-    """Refuse a network that cannot be called as `network(image, mask=mask)`.
+    """Refuse a network that cannot be called as `network(image, mask=mask, scanner=scanner)`.
 
-    Bags of a batch are padded to one length; a network that is not told where would learn from the padding.
+    Bags of a batch are padded to one length; without the mask a network would learn from the padding.
 
     Raises:
         InputError: it names the network's class and what its `forward` takes.
@@ -22,12 +22,12 @@ def check_takes_mask(network: nn.Module) -> None:
     except ValueError:  # of TorchScript made by tracing nothing is known
         return
     try:
-        takes.bind("image", mask="mask")
+        takes.bind("image", mask="mask", scanner="scanner")
     except TypeError as error:
         raise InputError(
             f"network {type(network).__name__}",
             f"its forward{takes} cannot be called with a batch of bags ({error})",
-            "give it a forward(image [B, N, D], mask [B, N], True for real tiles) -> logits [B, C], as "
+            "give it a forward(image [B, N, D], mask [B, N], True for real tiles, scanner [B] int64) -> logits [B, C], as "
             "scangen_bundle.networks.MaskedMILModel has",
         ) from error
 

@@ -6,6 +6,7 @@ import torch
 from monai.networks.nets import MILModel
 from torch import nn
 
+from scangen_bundle.methods import Method, Plain
 from scangen_bundle.networks.attention import (
     Attention,
     GatedAttention,
@@ -42,6 +43,8 @@ class MaskedMILModel(MILModel):
         projector_dropout: dropout after each layer.
         attention_width: hidden units of the attention.
         trans_blocks, trans_dropout: of the transformer.
+        method: what makes scanners agree; the submodule `method`. Its `transform` comes before everything else, and what it
+            fitted or learnt is part of the state. None: `methods.Plain`, which has no state.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class MaskedMILModel(MILModel):
         attention_width: int = 96,
         trans_blocks: int = 4,
         trans_dropout: float = 0.0,
+        method: Method | None = None,
     ) -> None:
         if mil_mode not in MODES:
             raise ValueError(f"expected mil_mode to be one of {MODES}, got {mil_mode!r}")
@@ -74,6 +78,12 @@ class MaskedMILModel(MILModel):
             self.attention = Attention(width, attention_width)
         self.embedding = WeightedSum()
         self.num_features = num_features
+        self.set_method(Plain() if method is None else method)
+
+    def set_method(self, method: Method) -> None:
+        """Let this method take the place of the one before."""
+        method.build(self.num_features, self.myfc.in_features, self.myfc.out_features)
+        self.method = method
 
     def calc_head(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """Logits [B, C] from projected tiles [B, N, E] and mask [B, N]."""
@@ -87,18 +97,28 @@ class MaskedMILModel(MILModel):
             return torch.where(mask.any(dim=1, keepdim=True), logits, self.myfc.bias)
         return self.myfc(self.embedding(x, self.attention(x, mask)))
 
-    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None, no_head: bool = False) -> torch.Tensor:
+    def forward(
+        self,
+        x: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        scanner: torch.Tensor | None = None,
+        no_head: bool = False,
+    ) -> torch.Tensor:
         """Logits of a batch of bags.
 
         Args:
             x: [B, N, D] tile features.
             mask: [B, N] bool, True for real tiles; None: all are.
+            scanner: [B] int64 keys of the scanners (`methods.scanner_key`), for a method that needs them.
             no_head: give the projected tiles [B, N, E] instead.
 
         Returns:
             [B, C] logits.
+
+        Raises:
+            RuntimeError: the method needs the scanner, and it is not given or unknown.
         """
-        x = self.net(x)
+        x = self.net(self.method.transform(x, mask, scanner))
         if no_head:
             return x
         return self.calc_head(x, mask)

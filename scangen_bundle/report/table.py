@@ -45,12 +45,8 @@ def headline_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     rule = "-" * max(map(len, text))
     notes = ["AUROC per scanner with 95 % confidence intervals (patients resampled)."]
     if any(title.endswith(" *") for title in columns.values()):
-        standardised = any(metrics["settings"].get("standardised_by_scanner") for metrics in results.values())
-        but = (
-            " but for the mean and spread of its features, where these are standardised by scanner"
-            if standardised
-            else ""
-        )
+        fitted = any(metrics["settings"].get("fitted_on_held_out") for metrics in results.values())
+        but = ", though some methods were fitted on training patients' scans of it" if fitted else ""
         notes.append(f"* not seen in training{but}")
     if any(item.method for estimates in rows.values() for item in estimates):
         notes += [

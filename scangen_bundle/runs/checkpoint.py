@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
-from scangen_bundle.networks import unwrap
+from scangen_bundle.methods import Method, Plain, create_method
+from scangen_bundle.networks import MaskedMILModel, unwrap
 
 
 def save_checkpoint(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
@@ -43,19 +43,19 @@ def load_weights(
     network: torch.nn.Module,
     path: str | os.PathLike[str],
     expected: Mapping[str, Any] | None = None,
-    moments: ScannerMoments | None = None,
 ) -> dict:
     """Load a checkpoint's weights into `network` and give the checkpoint's description (`meta`).
+
+    A `MaskedMILModel` takes over the method that the checkpoint was trained with.
 
     Args:
         network: the module to fill.
         path: a checkpoint that this bundle wrote.
         expected: entries of the description that must be equal, for example the encoder and the class names; of an entry
             that is a mapping, what both sides know.
-        moments: filled as well, with those that the network's features were standardised by, if they were.
 
     Raises:
-        InputError: another architecture, encoder, resolution or class list, or standardised features without `moments`.
+        InputError: another architecture, encoder, resolution or class list, or a checkpoint of an older version.
     """
     content = read_checkpoint(path)
     meta = dict(content.get("meta", {}))
@@ -68,27 +68,49 @@ def load_weights(
                 "use the matching features or checkpoint",
             )
     target = unwrap(network)
-    shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in content["network"].items()}
-    if shapes != found:
-        different = sorted(name for name in shapes.keys() | found.keys() if shapes.get(name) != found.get(name))
+    if content.get("moments"):
+        problem = "was trained with --standardise True of an older version, which kept the moments outside the network"
+        raise InputError(path, problem, "train again with --method standardise+scangen")
+    weights = dict(content["network"])
+    if isinstance(target, MaskedMILModel) and _take_method(target, meta) is None:
+        weights = {name: value for name, value in weights.items() if not name.startswith("method.")}
+    _check_shapes(target, weights, path)
+    target.load_state_dict(weights)
+    return meta
+
+
+def _take_method(network: MaskedMILModel, meta: Mapping[str, Any]) -> Method | None:
+    """Give the network the method that the checkpoint was trained with, whose state is a part of the weights.
+
+    Where that method only had terms of the loss, it is not needed any more, and None is given.
+    """
+    settings = meta.get("settings", {})
+    name = settings.get("method", network.method.name)
+    if network.method.name != name:
+        is_needed = meta.get("method_transforms", True)
+        method = create_method(name, settings.get("method_options")) if is_needed else Plain()
+        network.set_method(method)
+        network.to(network.myfc.weight.device)
+        return method if is_needed else None
+    return network.method
+
+
+def _check_shapes(network: torch.nn.Module, weights: Mapping[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    """Refuse weights of another architecture; what a method fitted may have any shape."""
+    method = getattr(network, "method", None)
+    fitted = {f"method.{name}" for name, _ in method.named_buffers()} if isinstance(method, Method) else set()
+    ours = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in weights.items()}
+    ours.update({name: theirs[name] for name in fitted & theirs.keys()})
+    different = [name for name in sorted(ours.keys() | theirs.keys()) if ours.get(name) != theirs.get(name)]
+    if different:
         first = different[0]
         raise InputError(
             path,
             f"is of another architecture: {len(different)} entries differ, first {first}: "
-            f"expected {shapes.get(first, 'none')}, found {found.get(first, 'none')}",
+            f"expected {ours.get(first, 'none')}, found {theirs.get(first, 'none')}",
             "set network_def as in the run that made the checkpoint",
         )
-    standardised = content.get("moments", {})
-    if moments is not None:
-        moments.load_state_dict(standardised)
-    elif standardised:
-        problem = "was trained on features standardised by scanner, this configuration does not standardise them"
-        raise InputError(
-            path, problem, "give WeightsLoader and BagDataset their `moments`, as configs/inference.yaml does"
-        )
-    target.load_state_dict(content["network"])
-    return meta
 
 
 def _flat(description: Mapping[str, Any]) -> dict[str, Any]:

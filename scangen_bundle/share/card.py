@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from scangen_bundle import RESEARCH_USE_ONLY
+from scangen_bundle.methods import Method
 from scangen_bundle.report.table import headline_table
 from scangen_bundle.share.flips import FlipRate
 from scangen_bundle.share.reference import SiteReference
 from scangen_bundle.share.trained_run import TrainedRun
 
 
-def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteReference) -> str:
+def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteReference, method: Method) -> str:
     """Markdown: what the network is, what it was measured to do on held-out patients, and where it ends."""
     encoder = metadata["encoder"]
     cohort = run.metrics["cohort"]
@@ -33,12 +34,7 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
             f"- Encoder of the features: {encoder['name']}, revision {encoder['revision']}, licence {encoder['licence']}, "
             f"trained on {encoder['trained_on']}" + (f", {encoder['source']}" if encoder["source"] else ""),
             f"- Scanners in training: {', '.join(metadata['training_scanners'])}",
-            "- Features: "
-            + (
-                "standardised by scanner, with moments that travel along"
-                if run.moments
-                else "as the encoder gives them"
-            ),
+            f"- Method: {run.meta.get('settings', {}).get('method', method.name)}" + _needs(method),
             f"- Code: version {metadata['version']}, commit {metadata['commit']}",
             "",
             "## Held-out patients",
@@ -60,6 +56,12 @@ def model_card(metadata: Mapping[str, Any], run: TrainedRun, reference: SiteRefe
             "that training did not know nothing is guaranteed.",
             "",
         ]
+    )
+
+
+def _needs(method: Method) -> str:
+    return (
+        "; it needs to know the scanner of a scan, by the name in the slide file" if method.needs.scanner_name else ""
     )
 
 

@@ -13,48 +13,60 @@ from torch import nn
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.tasks import Classification, Task
 
 DESCRIPTION = "slide_classifier"  # the key of our own part of the embedded metadata
-MOMENTS_FILE = "scanner_moments.pt"  # inside, of a network that takes features standardised by scanner
 
 
 class SlideClassifier(nn.Module):
-    """A trained network with its softmax, for export.
+    """A trained network with its task's activation, for export.
 
-    `forward` gives probabilities as the bundle's metadata say; `explain` also what a user wants to see.
+    `forward` gives probabilities as the bundle's metadata say; `explain` also what a user wants to see. The scanners' keys
+    are those of `methods.scanner_key`, for a network whose method needs them.
 
     Args:
         network: trained.
+        task: what it predicts; None: classification.
     """
 
-    def __init__(self, network: MaskedMILModel) -> None:
+    def __init__(self, network: MaskedMILModel, task: Task | None = None) -> None:
         super().__init__()
         self.network = network
+        self.task = Classification() if task is None else task
         self.by_score = network.mil_mode == "max"
 
-    def forward(self, image: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        """Probabilities [B, C] float32 of bags [B, N, D]; `mask` [B, N] bool is True for real tiles."""
-        return self.explain(image, mask)[0]
+    def forward(
+        self, image: torch.Tensor, mask: torch.Tensor | None = None, scanner: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Probabilities [B, C] float32 of bags [B, N, D]; `mask` [B, N] bool is True for real tiles; `scanner` [B] int64."""
+        return self.explain(image, mask, scanner)[0]
+
+    @torch.jit.export
+    def knows(self, scanner: torch.Tensor) -> torch.Tensor:
+        """Whether bags of these scanners [B] can be predicted, bool [B]."""
+        return self.network.method.knows(scanner)
 
     @torch.jit.export
     def explain(
-        self, image: torch.Tensor, mask: torch.Tensor | None = None
+        self, image: torch.Tensor, mask: torch.Tensor | None = None, scanner: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Probabilities [B, C], attention [B, N] and slide embedding [B, E] of bags [B, N, D]."""
         if mask is None:
             mask = torch.ones_like(image[:, :, 0], dtype=torch.bool)
         network = self.network
-        projected = network(image, mask, True)
+        projected = network(image, mask, scanner, True)
         tiles = network.transformer(projected, mask)
         attention = network.attention(network.myfc(tiles) if self.by_score else tiles, mask)
         embedding = network.embedding(tiles, attention)
         logits = network.calc_head(projected, mask) if self.by_score else network.myfc(embedding)
-        # The softmax in float64, as the predictions handler takes it, so that both give the same number.
-        return torch.softmax(logits.double(), dim=1).float(), attention, embedding
+        return self.task.activation(logits).float(), attention, embedding
 
 
 def export_torchscript(
-    network: MaskedMILModel, metadata: Mapping[str, Any], extra_files: Mapping[str, bytes] | None = None
+    network: MaskedMILModel,
+    metadata: Mapping[str, Any],
+    extra_files: Mapping[str, bytes] | None = None,
+    task: Task | None = None,
 ) -> bytes:
     """Content of a `.ts`: the network with embedded metadata (MONAI's `load_net_with_metadata` reads them back).
 
@@ -62,10 +74,11 @@ def export_torchscript(
         network: trained.
         metadata: JSON-able; `timestamp` must be in it, or the bytes would depend on the clock.
         extra_files: further files inside.
+        task: what it predicts; None: classification.
     """
     from monai.data import save_net_with_metadata
 
-    scripted = torch.jit.script(SlideClassifier(network.cpu().eval()))
+    scripted = torch.jit.script(SlideClassifier(network.cpu().eval(), task))
     buffer = io.BytesIO()  # saved to a path, the file's name would become part of its bytes
     save_net_with_metadata(
         scripted,
@@ -102,7 +115,7 @@ def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule,
     remedy = "take the .ts that scripts/package_bundle.py wrote"
     if not os.path.isfile(path):
         raise InputError(path, "there is no such model file", remedy)
-    extra = ("site_reference.json", MOMENTS_FILE)
+    extra = ("site_reference.json",)
     try:
         network, metadata, files = load_net_with_metadata(os.fspath(path), map_location="cpu", more_extra_files=extra)
     except json.JSONDecodeError:

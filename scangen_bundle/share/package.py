@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.runs import RunFolder, load_weights
 from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.card import model_card
-from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, export_torchscript
+from scangen_bundle.share.export import DESCRIPTION, export_torchscript
 from scangen_bundle.share.reference import REFERENCE_FILE, build_reference
 from scangen_bundle.share.source import Source, read_source
 from scangen_bundle.share.trained_run import TrainedRun, names_of_scanners, read_trained_run, validate_again
@@ -71,6 +72,8 @@ def package_bundle(
     config = packed_config((root / "configs" / "inference.yaml").read_text("utf-8"), run.meta)
     network = build_network(config, run)
     validation, features = validate_again(run, network, features_dir)
+    scanner_names = names_of_scanners(run, network.method, features_dir)
+    network.method.alias(unambiguous_names(scanner_names))
     reference = build_reference(validation, run.meta["class_names"], run.threshold, level)
     metadata = json.loads((root / "configs" / "metadata.json").read_text("utf-8"))
     metadata = packed_metadata(metadata, task, data_source, source, run)
@@ -82,21 +85,21 @@ def package_bundle(
         "num_features": run.meta["num_features"],
         "training_scanners": run.meta["training_scanners"],
         "features": features,
-        "standardised_by_scanner": names_of_scanners(run, features_dir),
+        "method": network.method.name,
+        "scanner_names": scanner_names,
     }
     numbers = json.dumps(reference.to_json(), allow_nan=False).encode()
     embedded = {**metadata, "timestamp": source.time, DESCRIPTION: description}
-    moments = run.moments.state_dict()
-    beside = {REFERENCE_FILE: numbers} | ({MOMENTS_FILE: _saved(moments)} if moments else {})
-    exported = export_torchscript(network, embedded, beside)
+    exported = export_torchscript(network, embedded, {REFERENCE_FILE: numbers})
     files = source.read()
     files["configs/inference.yaml"] = config.encode()
     # MONAI's `bundle.load` looks for JSON only.
     files["configs/inference.json"] = (json.dumps(yaml.safe_load(config), indent=1) + "\n").encode()
     files["configs/metadata.json"] = (json.dumps(metadata, indent=2, ensure_ascii=False) + "\n").encode()
-    files["docs/model_card.md"] = model_card(metadata, run, reference).encode()
-    files["models/model.pt"] = _saved(run.weights)
-    files["models/checkpoint.pt"] = _saved({"network": run.weights, "meta": run.meta, "moments": moments})
+    files["docs/model_card.md"] = model_card(metadata, run, reference, network.method).encode()
+    weights = network.state_dict()  # with the names in slide files that the method has taken in
+    files["models/model.pt"] = _saved(weights)
+    files["models/checkpoint.pt"] = _saved({"network": weights, "meta": run.meta})
     files["models/model.ts"] = exported
     files[f"models/{REFERENCE_FILE}"] = numbers
     if large := [path for path, content in files.items() if len(content) > LARGE]:
@@ -108,14 +111,28 @@ def package_bundle(
     return package
 
 
+def unambiguous_names(scanner_names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The names in slide files, each with the one scanner that it is of; names that several scanners share are left out."""
+    owners: dict[str, list[str]] = {}
+    for scanner, names in scanner_names.items():
+        for name in names:
+            owners.setdefault(name, []).append(scanner)
+    return {name: scanners[0] for name, scanners in owners.items() if len(scanners) == 1}
+
+
 def packed_config(text: str, meta: dict[str, Any]) -> str:
     """`configs/inference.yaml` with the run's own values and the packed checkpoint as defaults, comments kept."""
     values = {
         "encoder_name": meta["encoder"],
         "num_features": meta["num_features"],
         "class_names": json.dumps(meta["class_names"]),
+        "method": "plain",
+        "method_options": "{}",
         "checkpoint": "$@bundle_root + '/models/checkpoint.pt'",
     }
+    settings = meta.get("settings", {})
+    if meta.get("method_transforms") and "method" in settings:  # one that only had terms of the loss is not needed
+        values.update(method=settings["method"], method_options=json.dumps(settings["method_options"]))
     for key, value in values.items():
         text, count = re.subn(rf"(?m)^{key}: .*$", lambda _, line=f"{key}: {value}": line, text)  # type: ignore[misc]
         if count != 1:
@@ -130,7 +147,7 @@ def build_network(config: str, run: TrainedRun) -> MaskedMILModel:
         InputError: the config makes another architecture than the run's.
     """
     network = ConfigParser(yaml.safe_load(config)).get_parsed_content("network_def")
-    load_weights(network, RunFolder(run.folder).best, moments=run.moments)
+    load_weights(network, RunFolder(run.folder).best)
     return network.eval()
 
 

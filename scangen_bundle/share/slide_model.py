@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from typing import Any
@@ -11,9 +10,9 @@ import numpy as np
 import torch
 
 from scangen_bundle.bags import FeatureBag
-from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
-from scangen_bundle.share.export import DESCRIPTION, MOMENTS_FILE, load_exported
+from scangen_bundle.methods import scanner_keys
+from scangen_bundle.share.export import DESCRIPTION, load_exported
 from scangen_bundle.share.reference import REFERENCE_FILE, SiteReference
 from scangen_bundle.share.statement import objections, refuse, state
 
@@ -27,11 +26,10 @@ class SlideModel:
 
     Attributes:
         metadata: embedded in the file.
-        description: our own part of it: name, task, class_names, num_features, training_scanners, features,
-            standardised_by_scanner.
+        description: our own part of it: name, task, class_names, num_features, training_scanners, features, method,
+            scanner_names.
         features: identity of the training's features.
         reference: numbers of the validation patients.
-        moments: of scanners, where the network takes features standardised by them.
 
     Raises:
         InputError: the file is missing, damaged, or without metadata or validation numbers.
@@ -42,9 +40,6 @@ class SlideModel:
         if not files.get(REFERENCE_FILE):
             raise InputError(path, "has no validation numbers", "take the .ts that scripts/package_bundle.py wrote")
         self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
-        self.moments = ScannerMoments()
-        if files.get(MOMENTS_FILE):
-            self.moments.load_state_dict(torch.load(io.BytesIO(files[MOMENTS_FILE]), weights_only=True))
         self.description = self.metadata[DESCRIPTION]
         self.features = self.description["features"]
         self.allowed = allowed
@@ -57,8 +52,8 @@ class SlideModel:
             where: names the slide in messages.
 
         Raises:
-            InputError: the bag is empty or of another D, or the slide is refused, also where its file does not name a scanner
-                that the network's standardised features need to know.
+            InputError: the bag is empty or of another D, or the slide is refused, also where the network's method needs the
+                scanner and the file does not name one that it knows.
         """
         if not len(bag):
             raise InputError(where, "the bag has no tile", "look at the slide")
@@ -66,8 +61,10 @@ class SlideModel:
         if bag.dim != self.description["num_features"]:
             problem = f"its vectors have D = {bag.dim}, the model takes {self.description['num_features']}"
             raise InputError(where, problem, "extract the features with the model's encoder")
+        scanner = self._scanner(bag, where)
         with torch.no_grad():
-            probability, attention, embedding = self.network.explain(self._features(bag, where)[None], None)
+            image = torch.from_numpy(bag.rows())[None]
+            probability, attention, embedding = self.network.explain(image, None, scanner)
         told = state(
             probability[0].numpy().astype(np.float64),
             embedding[0].numpy(),
@@ -77,17 +74,18 @@ class SlideModel:
         warnings = refuse(where, objections(bag.attributes, self.features, told), self.allowed)
         return {**told, "warnings": warnings}, attention[0].numpy()
 
-    def _features(self, bag: FeatureBag, where: str) -> torch.Tensor:
-        """What the network takes, float32 [N, D]."""
-        features = torch.from_numpy(bag.rows())
-        if not self.moments:
-            return features
-        identified = str(bag.attributes.get("scanner", ""))
-        names = self.description["standardised_by_scanner"]
-        matching = [name for name, spelled in names.items() if identified and identified in (name, *spelled)]
-        if len(matching) != 1:
-            found = f"its file names the scanner {identified!r}" if identified else "its file names no scanner"
-            known = ", ".join("/".join(dict.fromkeys((name, *spelled))) for name, spelled in names.items())
-            problem = f"{found}, the network takes features standardised by scanner and knows {known}"
-            raise InputError(where, problem, "no result is given; train a network with scans of this scanner")
-        return self.moments(features, matching[0])
+    def _scanner(self, bag: FeatureBag, where: str) -> torch.Tensor:
+        """The key [1] of the scanner that the bag's file names.
+
+        Raises:
+            InputError: the network's method does not know it.
+        """
+        name = str(bag.attributes.get("scanner", ""))
+        key = scanner_keys([name])
+        if bool(self.network.knows(key).all()):
+            return key
+        identified = f"its file names the scanner {name!r}" if name else "its file names no scanner"
+        names = self.description["scanner_names"]
+        known = ", ".join("/".join(dict.fromkeys((scanner, *spelled))) for scanner, spelled in names.items())
+        problem = f"{identified}, the network's method {self.description['method']} needs it and knows {known}"
+        raise InputError(where, problem, "no result is given; train a network with scans of this scanner")

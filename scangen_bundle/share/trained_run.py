@@ -13,10 +13,11 @@ import pandas as pd
 import torch
 
 from scangen_bundle.bags import open_bag
-from scangen_bundle.data import BagDataset, ScannerMoments, collate_bags, make_records
+from scangen_bundle.data import BagDataset, collate_bags, make_records
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 from scangen_bundle.measures.predictions import probability_columns
+from scangen_bundle.methods import Method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.progress import with_bar
 from scangen_bundle.runs import RunFolder, read_checkpoint, read_evaluated_run, read_predictions
@@ -36,7 +37,6 @@ class TrainedRun:
     Attributes:
         folder: of the run.
         weights: state of the network.
-        moments: that its features were standardised by, if they were.
         meta: the checkpoint's description: encoder, num_features, class_names, training_scanners, epoch.
         metrics: content of `metrics.json`.
         validation: predictions of the validation scans.
@@ -45,7 +45,6 @@ class TrainedRun:
 
     folder: Path
     weights: dict[str, torch.Tensor]
-    moments: ScannerMoments
     meta: dict[str, Any]
     metrics: dict[str, Any]
     validation: pd.DataFrame
@@ -115,19 +114,22 @@ def read_trained_run(folder: Path) -> TrainedRun:
         problem = f"{len(leaked)} patients were also trained on or validated on, for example {leaked[0]}"
         raise InputError(folder / "predictions.csv", problem, "evaluate on the test split")
     validation = read_predictions(folder / "val_predictions.csv")
-    moments = ScannerMoments()
-    moments.load_state_dict(content.get("moments", {}))
-    return TrainedRun(folder, content["network"], moments, meta, evaluated.metrics, validation, encoder)
+    return TrainedRun(folder, content["network"], meta, evaluated.metrics, validation, encoder)
 
 
-def names_of_scanners(run: TrainedRun, features_dir: str) -> dict[str, list[str]]:
-    """The scanners that the run's moments are of, each with the names that its slide files give; empty without moments.
+def names_of_scanners(run: TrainedRun, method: Method, features_dir: str) -> dict[str, list[str]]:
+    """The scanners that the network's method knows, each with the names that its slide files give.
 
-    Validation does not tell those of scanners that were held out.
+    Empty where the method does not need the scanner. Scans of test patients are not looked at; those on scanners that
+    training held out are.
     """
+    if not method.needs.scanner_name:
+        return {}
     splits = pd.read_csv(run.folder / "splits.csv", dtype=str, keep_default_na=False)
     splits = splits[splits["split"] != "test"]
-    names: dict[str, set[str]] = {scanner: set() for scanner in run.moments.scanners}
+    scanners = sorted(splits["scanner"].unique())
+    known = method.knows(scanner_keys(scanners)).tolist()
+    names: dict[str, set[str]] = {scanner: set() for scanner, is_known in zip(scanners, known, strict=True) if is_known}
     splits = splits[splits["scanner"].isin(names)]
     scans = list(zip(splits["slide_id"], splits["scanner"], strict=True))
     for slide_id, scanner in with_bar(scans, "names of scanners"):
@@ -156,11 +158,11 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
     records = make_records(table, features_dir, num_features=run.meta["num_features"], num_classes=classes)
     model = SlideClassifier(network)
     probabilities, embeddings, identified = [], [], []
-    dataset = BagDataset(records, moments=run.moments)
+    dataset = BagDataset(records)
     for index, record in enumerate(records):
         batch = collate_bags([dataset[index]])
         with torch.no_grad():
-            row, _, vector = model.explain(batch["image"], batch["mask"])
+            row, _, vector = model.explain(batch["image"], batch["mask"], batch["scanner_key"])
         probabilities.append(row[0].numpy().astype(np.float64))
         embeddings.append(vector[0].numpy())
         identified.append(str(open_bag(record["features_path"]).attributes.get("scanner", "")))

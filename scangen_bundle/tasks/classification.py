@@ -1,4 +1,4 @@
-"""The task's loss, for batches in which some scans have no label."""
+"""Classification: one class of C for each scan; some scans may have no label."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+
+from scangen_bundle.tasks.task import Task, register
 
 
 class MaskedCrossEntropy(nn.Module):
@@ -41,3 +43,25 @@ class MaskedCrossEntropy(nn.Module):
             torch.distributed.all_reduce(labelled)
             return losses.sum() * torch.distributed.get_world_size() / labelled.clamp_min(1)
         return losses.sum() / labelled.clamp_min(1)
+
+
+@register
+class Classification(Task):
+    """Cross-entropy in training, softmax in prediction."""
+
+    name = "classification"
+    title = "one class for each scan"
+
+    def loss(self, class_weights: Sequence[float] | None = None, gather: bool = False) -> nn.Module:
+        """See `MaskedCrossEntropy`."""
+        return MaskedCrossEntropy(class_weights, gather)
+
+    def activation(self, logits: torch.Tensor) -> torch.Tensor:
+        """Probabilities [B, C]: the softmax, in float64 so that every caller gets the same number."""
+        return torch.softmax(logits.double(), dim=1)
+
+    def columns(self, predictions: torch.Tensor) -> dict[str, list[float]]:
+        """`probability` of class 1 for two classes, `probability_<c>` of each for more."""
+        if predictions.shape[1] == 2:
+            return {"probability": predictions[:, 1].tolist()}
+        return {f"probability_{c}": predictions[:, c].tolist() for c in range(predictions.shape[1])}

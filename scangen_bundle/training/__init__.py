@@ -7,11 +7,11 @@ from scangen_bundle.training.epoch import EpochSeedHandler
 from scangen_bundle.training.finite import FiniteLossHandler
 from scangen_bundle.training.gradient_clip import GradientClipHandler
 from scangen_bundle.training.handlers import HandlerList
+from scangen_bundle.training.method import MethodHandler
 from scangen_bundle.training.per_scanner import ModelChoiceMetric, PerScannerMetrics, is_better
 from scangen_bundle.training.predictions import PredictionsHandler
 from scangen_bundle.training.progress import ProgressHandler
 from scangen_bundle.training.report import EvaluationHandler
-from scangen_bundle.training.scangen import ScanGenLossHandler
 from scangen_bundle.training.tracking import TrainingTracker
 from scangen_bundle.training.validation import ValidationHandler
 
@@ -24,11 +24,11 @@ __all__ = [
     "FiniteLossHandler",
     "GradientClipHandler",
     "HandlerList",
+    "MethodHandler",
     "ModelChoiceMetric",
     "PerScannerMetrics",
     "PredictionsHandler",
     "ProgressHandler",
-    "ScanGenLossHandler",
     "TrainingTracker",
     "ValidationHandler",
     "WeightsLoader",

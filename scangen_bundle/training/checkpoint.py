@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events
 
-from scangen_bundle.data import ScannerMoments
+from scangen_bundle.data import admit_scanners
 from scangen_bundle.errors import InputError
+from scangen_bundle.methods import Method, overrides
 from scangen_bundle.networks import unwrap
 from scangen_bundle.runs.checkpoint import load_weights, read_checkpoint, save_checkpoint
 from scangen_bundle.runs.folder import RunFolder
@@ -37,7 +38,6 @@ class CheckpointHandler:
         settings: plain values that the network is trained with. They travel as the entry `settings` of `meta`, and a run is
             gone on with only under the same ones: half of a schedule with another half makes no training that has a name.
         resume: False starts anew and replaces what is there.
-        moments: that features are standardised by; they travel in both files.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class CheckpointHandler:
         meta: Mapping[str, Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         resume: bool = True,
-        moments: ScannerMoments | None = None,
     ) -> None:
         self.folder = RunFolder(run_dir)
         self.network = network
@@ -58,7 +57,6 @@ class CheckpointHandler:
         self.meta = dict(meta or {})
         self.settings = dict(settings or {})
         self.resume = resume
-        self.moments = ScannerMoments() if moments is None else moments
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.STARTED, self.restore)
@@ -78,7 +76,7 @@ class CheckpointHandler:
                 f"holds the state of {sorted(content['run'])}, this configuration has {sorted(self.state)}",
                 "go on with the same configuration, or start anew with --resume False or another --run_name",
             )
-        load_weights(self.network, path, expected=self.meta, moments=self.moments)
+        load_weights(self.network, path, expected=self.meta)
         for name, item in self.state.items():
             item.load_state_dict(content["run"][name])
         max_epochs = engine.state.max_epochs
@@ -125,7 +123,9 @@ class CheckpointHandler:
             return
         weights = {name: value.detach().cpu() for name, value in unwrap(self.network).state_dict().items()}
         meta = {**self.meta, "settings": self.settings, "epoch": engine.state.epoch}
-        whole = {"network": weights, "meta": meta, "moments": self.moments.state_dict()}
+        if isinstance(method := getattr(unwrap(self.network), "method", None), Method):
+            meta["method_transforms"] = overrides(method, "transform")
+        whole = {"network": weights, "meta": meta}
         best_metric, best_epoch = -1.0, -1
         if self.evaluator is not None:
             best_metric = float(self.evaluator.state.best_metric)
@@ -164,7 +164,10 @@ class WeightsLoader:
     Args:
         path: the checkpoint.
         network: the module to fill.
-        expected, moments: see `load_weights`.
+        expected: see `load_weights`.
+        records: scans (`data.make_records`) that are to be predicted; those of scanners that the network's method does not
+            know are refused at the start.
+        new_scanners: let the method take in such scanners from these scans.
     """
 
     def __init__(
@@ -172,13 +175,17 @@ class WeightsLoader:
         path: str,
         network: torch.nn.Module,
         expected: Mapping[str, Any] | None = None,
-        moments: ScannerMoments | None = None,
+        records: Sequence[Mapping[str, Any]] = (),
+        new_scanners: bool = False,
     ) -> None:
-        self.path, self.network, self.expected, self.moments = path, network, dict(expected or {}), moments
+        self.path, self.network, self.expected = path, network, dict(expected or {})
+        self.records, self.new_scanners = records, new_scanners
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.STARTED, self)
 
     def __call__(self, engine: Engine) -> None:
-        meta = load_weights(self.network, self.path, self.expected, self.moments)
+        meta = load_weights(self.network, self.path, self.expected)
+        if isinstance(method := getattr(unwrap(self.network), "method", None), Method):
+            admit_scanners(method, self.records, self.new_scanners, meta.get("training_scanners", ()))
         logger.info("weights of epoch %s from %s", meta.get("epoch", "?"), self.path)

@@ -20,6 +20,7 @@ from scangen_bundle.measures.definitions import DEFINITIONS
 from scangen_bundle.measures.predictions import IDENTITY, Predictions, check_predictions
 from scangen_bundle.runs.tracking import metric_key
 from scangen_bundle.statistics.bootstrap import Statistic
+from scangen_bundle.tasks import PREDICTION
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,8 @@ TIE_BREAK = 1e-6  # what the largest possible CoV takes off the key; smaller dif
 class _PerScanner(Metric):
     """Collect the probabilities of the scans of an evaluator's run with their place in the manifest.
 
-    Expects `engine.state.output["pred"]` [B, C] logits and `engine.state.batch["slide_id"]`. A scan that a distributed
-    sampler repeats to fill its last batch counts once.
+    Expects `engine.state.output["prediction"]` [B, C] (`tasks.Predict`) and `engine.state.batch["slide_id"]`. A scan that a
+    distributed sampler repeats to fill its last batch counts once.
 
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
@@ -47,13 +48,12 @@ class _PerScanner(Metric):
         self._batches = []
 
     def update(self, output: tuple[Sequence[str], torch.Tensor]) -> None:
-        """Add a batch: slide ids (B of them) and logits [B, C]."""
-        slide_ids, logits = output
-        probability = torch.softmax(logits.detach().double(), dim=1).cpu().numpy()
-        self._batches.append((self._row[list(slide_ids)].to_numpy(), probability))
+        """Add a batch: slide ids (B of them) and probabilities [B, C]."""
+        slide_ids, probability = output
+        self._batches.append((self._row[list(slide_ids)].to_numpy(), probability.cpu().numpy()))
 
     def iteration_completed(self, engine: Engine) -> None:
-        self.update((engine.state.batch["slide_id"], engine.state.output["pred"]))
+        self.update((engine.state.batch["slide_id"], engine.state.output[PREDICTION]))
 
     def predictions(self) -> Predictions | None:
         """All scans of the run; None where there is none, or where a probability is not finite."""

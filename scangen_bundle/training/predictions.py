@@ -6,34 +6,29 @@ from pathlib import Path
 
 import ignite.distributed as idist
 import pandas as pd
-import torch
 from ignite.engine import Engine, Events
 
 from scangen_bundle.files import check_writable
 from scangen_bundle.measures.predictions import IDENTITY
 from scangen_bundle.runs.predictions import write_predictions
-
-
-def as_columns(probabilities: torch.Tensor) -> dict[str, list[float]]:
-    """[B, C] probabilities as table columns: `probability` of class 1 for two classes, `probability_<c>` for more."""
-    if probabilities.shape[1] == 2:
-        return {"probability": probabilities[:, 1].tolist()}
-    return {f"probability_{c}": probabilities[:, c].tolist() for c in range(probabilities.shape[1])}
+from scangen_bundle.tasks import PREDICTION, Classification, Task
 
 
 class PredictionsHandler:
     """Collect an evaluator's predictions; `table` holds them after each run, `path` the best or only run's.
 
-    Expects `engine.state.output["pred"]` [B, C] logits and `engine.state.batch["slide_id"]`.
+    Expects `engine.state.output["prediction"]` [B, K] (`tasks.Predict`) and `engine.state.batch["slide_id"]`.
 
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
         path: CSV to write; the same rows go to a Parquet file beside it.
         only_best: write only when this run is the best so far by the engine's key metric (for validation while training), with
             its epoch in a column `epoch`, which says the network that these are of.
+        task: names the columns; None: classification.
     """
 
-    def __init__(self, manifest: pd.DataFrame, path: str, only_best: bool = False) -> None:
+    def __init__(self, manifest: pd.DataFrame, path: str, only_best: bool = False, task: Task | None = None) -> None:
+        self.task = Classification() if task is None else task
         self.manifest = manifest.set_index("slide_id", drop=False)
         self.path = Path(path)
         self.only_best = only_best
@@ -55,8 +50,8 @@ class PredictionsHandler:
         self._rows = []
 
     def collect(self, engine: Engine) -> None:
-        probabilities = torch.softmax(engine.state.output["pred"].detach().double(), dim=1).cpu()
-        rows = {"slide_id": list(engine.state.batch["slide_id"]), **as_columns(probabilities)}
+        columns = self.task.columns(engine.state.output[PREDICTION].cpu())
+        rows = {"slide_id": list(engine.state.batch["slide_id"]), **columns}
         self._rows.append(pd.DataFrame(rows))
 
     def write(self, engine: Engine) -> None:

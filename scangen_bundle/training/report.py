@@ -19,6 +19,7 @@ from scangen_bundle.cohort import confounding_report
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures import evaluate_embeddings, evaluate_predictions, sensitivity_at, youden_threshold
+from scangen_bundle.methods import Method
 from scangen_bundle.networks import named_submodule, unwrap
 from scangen_bundle.report.table import headline_table
 from scangen_bundle.runs.checkpoint import read_checkpoint
@@ -119,6 +120,7 @@ class EvaluationHandler:
         self.features = {record["slide_id"]: record["features_path"] for record in records}
         self.checkpoint, self.colours_dir = checkpoint, colours_dir
         self.metrics: dict[str, Any] = {}
+        self.network = network
         self._module = None if network is None else named_submodule(unwrap(network), embedding)
         self._output: torch.Tensor | None = None
         self._embeddings: dict[str, np.ndarray] = {}
@@ -210,11 +212,18 @@ class EvaluationHandler:
             )
         except ValueError as error:
             raise InputError(self.predictions.path, str(error), "mend the manifest or the test split") from error
-        standardised = self.checkpoint is not None and bool(read_checkpoint(self.checkpoint).get("moments"))
-        metrics["settings"].update(
-            threshold_source=source, class_names=self.class_names, standardised_by_scanner=standardised
-        )
+        metrics["settings"].update(threshold_source=source, class_names=self.class_names, **self._method())
         return metrics
+
+    def _method(self) -> dict[str, Any]:
+        """The method of the training, and whether it was fitted on scans of scanners that training held out."""
+        if self.network is None or self.checkpoint is None:
+            return {}
+        settings = read_checkpoint(self.checkpoint).get("meta", {}).get("settings", {})
+        method = getattr(unwrap(self.network), "method", None)
+        if not isinstance(method, Method):
+            return {}
+        return {"method": settings.get("method", method.name), "fitted_on_held_out": method.needs.new_scans}
 
     def _evaluate_embeddings(self, table: pd.DataFrame, embeddings: np.ndarray) -> dict[str, Any]:
         estimates = evaluate_embeddings(

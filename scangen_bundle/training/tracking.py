@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 
 import ignite.distributed as idist
 import torch
@@ -18,23 +17,19 @@ def _is_number(value: object) -> bool:
 
 
 class TrainingTracker:
-    """Log the epoch's mean of each part of the loss, learning rate and validation metrics, once per epoch.
+    """Log the epoch's mean of each scalar of the trainer's output, learning rate and validation metrics, once per epoch.
+
+    The scalars are the loss, its terms and a method's counts (see `MethodHandler`), logged as `train/<name>`.
 
     An iteration's log costs a database commit (20 ms to a quarter of a second); the mean over an epoch costs one.
 
     Args:
         tracker: the run.
         evaluator: validation engine; its metrics are logged as `val/<name>`.
-        keys: entries of the trainer's output that are averaged, logged as `train/<key>`.
     """
 
-    def __init__(
-        self,
-        tracker: RunTracker,
-        evaluator: Engine | None = None,
-        keys: Sequence[str] = ("loss", "loss_task", "loss_scangen", "pairs_attracted", "pairs_repelled"),
-    ) -> None:
-        self.tracker, self.evaluator, self.keys = tracker, evaluator, tuple(keys)
+    def __init__(self, tracker: RunTracker, evaluator: Engine | None = None) -> None:
+        self.tracker, self.evaluator = tracker, evaluator
         self._sums: dict[str, float | torch.Tensor] = {}
         self._count = 0
 
@@ -46,13 +41,11 @@ class TrainingTracker:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self.fail)
 
     def accumulate(self, engine: Engine) -> None:
-        output = engine.state.output
-        for key in self.keys:
-            if key in output:
-                value = output[key]
-                self._sums[key] = self._sums.get(key, 0.0) + (
-                    value.detach() if isinstance(value, torch.Tensor) else value
-                )
+        for key, value in engine.state.output.items():
+            if isinstance(value, torch.Tensor) and value.dim() == 0:
+                self._sums[key] = self._sums.get(key, 0.0) + value.detach()
+            elif _is_number(value):
+                self._sums[key] = self._sums.get(key, 0.0) + value
         self._count += 1
 
     def log_epoch(self, engine: Engine) -> None:

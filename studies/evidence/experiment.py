@@ -15,12 +15,12 @@ from monai.optimizers import WarmupCosineSchedule
 from torch.utils.data import DataLoader
 
 from scangen_bundle.cohort import k_fold
-from scangen_bundle.data import PrepareBagBatch, ScannerMoments, SpecimenScannerSampler, collate_bags
+from scangen_bundle.data import PrepareBagBatch, SpecimenScannerSampler, collate_bags
 from scangen_bundle.measures import auroc, coefficient_of_variation
-from scangen_bundle.methods import ScanGenLoss
+from scangen_bundle.methods import Scan, create_method, fit_method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.tasks import MaskedCrossEntropy
-from scangen_bundle.training import EpochSeedHandler, GradientClipHandler, ScanGenLossHandler
+from scangen_bundle.training import EpochSeedHandler, GradientClipHandler, MethodHandler
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Setting:
         weight, alpha: of ScanGen; weight 0 is the baseline.
         scenario: "paired"; "few": train on `few` specimens only; "confounded": a training specimen is seen on one
             scanner only, which with 90 % probability is that of its label.
-        standardised: whether features are standardised by scanner (`--standardise True` of configs/train.yaml).
+        standardised: whether features are standardised by scanner (`--method standardise`).
     """
 
     scanners: int
@@ -82,8 +82,8 @@ def standardise(
 ) -> dict[str, np.ndarray]:
     """Features with every scanner's mean and standard deviation made those of the training scanners.
 
-    As `scangen_bundle.data.fit_moments`: those of the training scans, and of scanners that are not trained on those of the
-    training patients' scans there, as if a lab had scanned some glass on its new scanner. Labels take no part.
+    As `--method standardise`: those of the training scans, and of scanners that are not trained on those of the training
+    patients' scans there, as if a lab had scanned some glass on its new scanner. Labels take no part.
 
     Args:
         features: [tiles, D] by slide_id.
@@ -91,14 +91,33 @@ def standardise(
         training: its rows that are trained on.
     """
     held_out = manifest[manifest.patient_id.isin(training.patient_id) & ~manifest.scanner.isin(training.scanner)]
-    groups = pd.concat([training, held_out]).groupby("scanner").slide_id
-    moments = ScannerMoments().fit(
-        {name: [features[scan] for scan in own] for name, own in groups}, list(training.scanner.unique())
+    method = create_method("standardise")
+    method.build(next(iter(features.values())).shape[1], 0, 0)
+    fit_method(
+        method,
+        [as_scan(row, features, held_out=False) for row in training.to_dict("records")]
+        + [as_scan(row, features, held_out=True) for row in held_out.to_dict("records")],
     )
-    return {
-        name: moments(torch.from_numpy(features[name]), scanner).numpy()
-        for name, scanner in zip(manifest.slide_id, manifest.scanner, strict=True)
-    }
+
+    def transformed(name: str, scanner: str) -> np.ndarray:
+        return method.transform(torch.from_numpy(features[name])[None], None, scanner_keys([scanner]))[0].numpy()
+
+    scans = zip(manifest.slide_id, manifest.scanner, strict=True)
+    return {name: transformed(name, scanner) for name, scanner in scans}
+
+
+def as_scan(row: Mapping[str, Any], features: Mapping[str, np.ndarray], held_out: bool) -> Scan:
+    """A row of the manifest for a method to be fitted on; all of its tiles are read."""
+    rows = torch.from_numpy(features[row["slide_id"]])
+    return Scan(
+        slide_id=row["slide_id"],
+        specimen=row["specimen_id"],
+        patient=row["patient_id"],
+        scanner=row["scanner"],
+        label=int(row["label"]),
+        held_out=held_out,
+        read=lambda tiles: rows,
+    )
 
 
 def as_items(scans: pd.DataFrame, features: Mapping[str, np.ndarray], numbers: Mapping[str, int]) -> list[dict]:
@@ -195,6 +214,8 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=config["learning_rate"], weight_decay=config["weight_decay"])
     total = config["epochs"] * len(loader)
     schedule = WarmupCosineSchedule(optimizer, warmup_steps=2 * len(loader), t_total=total, warmup_multiplier=0.1)
+    options = {"alpha": setting.alpha, "weight": setting.weight, "warmup_epochs": config["warmup_epochs"]}
+    scangen = create_method("scangen", {"scangen": options})
     best = BestEpoch(network, val, collate_bags(as_items(val, features, numbers)), config["val_interval"])
     trainer = SupervisedTrainer(
         "cpu",
@@ -205,7 +226,7 @@ def train(
         MaskedCrossEntropy(),
         train_handlers=[
             EpochSeedHandler(setting.seed, [sampler]),
-            ScanGenLossHandler(ScanGenLoss(setting.alpha), setting.weight, config["warmup_epochs"]),
+            MethodHandler(scangen),
             GradientClipHandler(1.0),
             best,
         ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,3 +48,13 @@ class FeatureRuns:
 
     def last(self, name: str) -> dict:
         return torch.load(self.outputs / name / "models" / "last.pt", weights_only=True)
+
+
+def small(runs: FeatureRuns, text: str, files: dict[str, str]) -> list[str]:
+    """A recipe's training command, on the small cohort and for two epochs, with its files where they are."""
+    for name, path in files.items():
+        text = text.replace(name, path)
+    words = shlex.split(text.replace("\\\n", " "))
+    words[words.index("--dataset_dir") + 1] = str(runs.data)
+    options = ("--num_features", str(FEATURES), "--num_tiles", "16", "--specimens_per_batch", "4", "--max_epochs", "2")
+    return [sys.executable, *words[1:], "--output_dir", str(runs.outputs), "--val_interval", "1", *options]

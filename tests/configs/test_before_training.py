@@ -44,6 +44,22 @@ def test_a_network_that_takes_no_mask(cohort, tmp_path):
     assert said.startswith("network Linear: its forward(input: torch.Tensor) -> torch.Tensor cannot be called")
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"method": "scangan"}, "method 'scangan': no method has this name -> did you mean scangen"),
+        ({"method_options": {"scangen": {"wait": 1}}}, "method 'scangen': has no option wait -> its options are alpha"),
+        ({"task": "regression"}, "task 'regression': no task has this name -> did you mean classification"),
+        (
+            {"method": "standardise+plain", "method_options": {"standardise": {"fewest_patients": 99}}},
+            "method standardise+plain: needs 99 training patients of each scanner, and scanner 0 has 6, scanner 1 has 6",
+        ),
+    ],
+)
+def test_a_method_or_task_that_is_unknown_or_whose_needs_are_not_met(cohort, tmp_path, settings, said):
+    assert refusal(cohort, tmp_path, **settings).startswith(said)
+
+
 @pytest.mark.parametrize("file", ["multi_gpu_train.yaml", "inference.yaml"])
 def test_every_start_of_a_network_looks_at_it(file):
     steps = (ROOT / "configs" / file).read_text(encoding="utf-8")

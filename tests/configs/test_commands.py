@@ -8,8 +8,6 @@ import pytest
 from monai.bundle import create_workflow
 from sklearn.metrics import roc_auc_score
 
-from scangen_bundle.runs.checkpoint import read_checkpoint
-
 from .conftest import UNSEEN
 
 
@@ -107,19 +105,19 @@ def test_inference_writes_probabilities_and_attention_with_its_physical_size(tra
         assert image.header.get_zooms()[0] == pytest.approx(224 * 0.5 / 4 / 1000, rel=1e-4)
 
 
-def test_a_network_of_standardised_features_is_evaluated_and_inferred_on_them_unasked(bundle, tmp_path):
+def test_a_network_takes_its_method_along_unasked(bundle, tmp_path):
     where = ("--output_dir", str(bundle.outputs), "--run_name", "standardised")
-    bundle.train("standardised", "--unseen_scanners", f"['{UNSEEN}']", "--standardise", "True")
+    bundle.train("standardised", "--unseen_scanners", f"['{UNSEEN}']", "--method", "standardise+scangen")
     configs = "['configs/train.yaml','configs/evaluate.yaml']"
     ended = bundle.run("evaluating", configs, *where, "--unseen_scanners", f"['{UNSEEN}']", "--resamples", "100")
-    assert "* not seen in training but for the mean and spread of its features" in ended.stdout
+    assert "* not seen in training, though some methods were fitted on training patients' scans of it" in ended.stdout
     bundle.run("inferring", "configs/inference.yaml", *where, "--prediction_dir", str(tmp_path))
     evaluated, inferred = (pd.read_csv(f / "predictions.csv") for f in (bundle.outputs / "standardised", tmp_path))
     both = evaluated.merge(inferred, on="slide_id")
     assert set(both.scanner_x) == {f"scanner-{number}" for number in range(1, 7)}
     assert both.probability_x.to_numpy() == pytest.approx(both.probability_y.to_numpy(), abs=1e-6)
-    moments = read_checkpoint(bundle.outputs / "standardised" / "models" / "best.pt")["moments"]
-    assert set(moments["scanners"]) == set(both.scanner_x)
+    metrics = json.loads((bundle.outputs / "standardised" / "metrics.json").read_text())
+    assert metrics["settings"]["method"] == "standardise+scangen"
 
     manifest = pd.read_csv(bundle.data / "manifest.csv")
     manifest["scanner"] = manifest.scanner.replace(UNSEEN, "scanner-7")

@@ -13,6 +13,7 @@ from scangen_bundle.bags import open_bag
 from scangen_bundle.data import BagDataset, FeatureNoise, collate_bags, make_records
 from scangen_bundle.data.bags import surely_finite
 from scangen_bundle.errors import InputError
+from scangen_bundle.methods import Method
 from tests.bags import layouts_on_disk as disk
 
 from .cohort import FEATURES, write_cohort_bag
@@ -198,6 +199,71 @@ def test_a_vector_that_is_not_a_number_is_refused_with_its_row(tmp_path):
     os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     with pytest.raises(InputError, match=r"1 of 4 .* row 2"):
         BagDataset(record_of(path))[0]
+
+
+class Jitter(Method):
+    """Adds a random vector to a bag, another one for each view."""
+
+    name = "jitter"
+
+    def __init__(self, views=1):
+        super().__init__()
+        self.views = views
+
+    def augment(self, item, generator):
+        return {**item, "image": item["image"] + torch.randn(item["image"].shape[1], generator=generator)}
+
+
+def test_an_augmentation_depends_on_seed_epoch_index_and_view_alone(records):
+    def images(order, seed=0, epoch=1, views=2):
+        data = BagDataset(records, 5, seed, method=Jitter(views))
+        data.set_epoch(epoch)
+        return {index: [view["image"] for view in data[index]] for index in order}
+
+    first = images([0, 1, 2])
+    again = images([2, 0, 1])
+    for index in range(3):
+        for one, other in zip(first[index], again[index], strict=True):
+            assert torch.equal(one, other)
+    assert not torch.equal(first[0][0], first[0][1])
+    assert not torch.equal(first[0][0], images([0], seed=1)[0][0])
+    plain = BagDataset(records, 5)
+    for epoch in (1, 2):
+        plain.set_epoch(epoch)
+        added = images([0, 1], epoch=epoch)
+        for index in (0, 1):
+            shift = added[index][0] - plain[index]["image"]
+            torch.testing.assert_close(shift, shift[:1].expand_as(shift), atol=1e-5, rtol=0)
+            assert not torch.allclose(shift[0], (first[1 - index][0] - BagDataset(records, 5)[1 - index]["image"])[0])
+    alone = BagDataset(records, 5, method=Jitter())
+    alone.set_epoch(1)
+    assert torch.equal(alone[0]["image"], first[0][0])  # the first view is that of a single one
+
+
+def test_workers_augment_as_one_process_does(records):
+    data = BagDataset(records[:4], 5, method=Jitter(2))
+    expected = [view["image"] for index in range(4) for view in data[index]]
+    loader = DataLoader(data, batch_size=1, num_workers=2, collate_fn=collate_bags)
+    found = [image for batch in loader for image in batch["image"]]
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_views_of_a_bag_are_rows_of_the_batch_of_the_same_tiles(records):
+    batch = collate_bags([BagDataset(records, 5, method=Jitter(3))[index] for index in (0, 1)])
+    assert batch["view"].tolist() == [0, 1, 2, 0, 1, 2]
+    assert batch["slide_id"] == [records[index]["slide_id"] for index in (0, 0, 0, 1, 1, 1)]
+    assert batch["specimen"].tolist() == [records[index]["specimen"] for index in (0, 0, 0, 1, 1, 1)]
+    assert batch["scanner_key"].tolist() == [records[index]["scanner_key"] for index in (0, 0, 0, 1, 1, 1)]
+    assert torch.equal(batch["coords"][0], batch["coords"][2])
+    difference = batch["image"][0] - batch["image"][2]
+    torch.testing.assert_close(difference, difference[:1].expand_as(difference), atol=1e-5, rtol=0)
+
+
+def test_a_method_without_augmentation_leaves_items_as_they_are(records):
+    plain, item = BagDataset(records, 5)[0], BagDataset(records, 5, method=Method())[0]
+    assert plain.keys() == item.keys()
+    assert torch.equal(plain["image"], item["image"])
 
 
 def test_noise_is_relative_to_each_features_spread(records):

@@ -5,7 +5,6 @@ import torch
 
 from scangen_bundle.methods import ScanGenLoss
 
-from ..two_processes import in_two_processes
 from .oracle import scangen_oracle
 
 KINDS = [(distance, repel) for distance in ("cosine", "euclidean") for repel in ("scanner", "label")]
@@ -134,36 +133,3 @@ def test_repelling_by_label_needs_labels():
     z, specimen, scanner, _ = draw(9, size=4)
     with pytest.raises(ValueError, match="labels"):
         ScanGenLoss(repel="label")(z, specimen, scanner)
-
-
-SHARES = [(8, "scanner"), (5, "label"), (15, "scanner")]
-
-
-def loss_of_shares(rank):
-    answers = []
-    for share, repel in SHARES:
-        start, stop = (0, share) if rank == 0 else (share, 16)
-        z, specimen, scanner, label = (values[start:stop] for values in draw(10, size=16))
-        linear = torch.nn.Linear(6, 6, dtype=torch.float64)
-        torch.nn.init.eye_(linear.weight)
-        torch.nn.init.zeros_(linear.bias)
-        model = torch.nn.parallel.DistributedDataParallel(linear)
-        loss = ScanGenLoss(repel=repel, gather=True)(model(z), specimen, scanner, label)
-        loss.backward()
-        answers.append((loss.item(), linear.weight.grad.numpy(), linear.bias.grad.numpy()))
-    return answers
-
-
-def test_two_processes_equal_one_with_the_whole_batch_also_with_unequal_shares():
-    expected = []
-    for _, repel in SHARES:
-        z, specimen, scanner, label = draw(10, size=16)
-        weight, bias = torch.eye(6, dtype=torch.float64).requires_grad_(), torch.zeros(6).double().requires_grad_()
-        loss = scangen_oracle(z @ weight.T + bias, specimen, scanner, label, repel=repel)[0]
-        loss.backward()
-        expected.append((loss.item(), weight.grad, bias.grad))
-    for answers in in_two_processes(loss_of_shares):
-        for (value, weight, bias), (loss, weight_expected, bias_expected) in zip(answers, expected, strict=True):
-            assert value == pytest.approx(loss, abs=1e-6)
-            torch.testing.assert_close(torch.from_numpy(weight), weight_expected, atol=1e-6, rtol=0)
-            torch.testing.assert_close(torch.from_numpy(bias), bias_expected, atol=1e-6, rtol=0)

@@ -15,7 +15,7 @@ class Keywords(nn.Module):
 
 
 class Optional(nn.Module):
-    def forward(self, x, no_head=False, *, mask=None):
+    def forward(self, x, no_head=False, *, mask=None, scanner=None):
         return x
 
 
@@ -49,11 +49,11 @@ def test_a_network_that_cannot_be_called_with_a_mask_is_refused_by_its_class(mak
 
 
 @pytest.mark.parametrize("make", [Keywords, Optional, lambda: MaskedMILModel(2, 8)])
-def test_a_network_that_can_be_called_with_a_mask_passes(make):
+def test_a_network_that_can_be_called_with_mask_and_scanner_passes(make):
     network = make()
     check_takes_mask(network)
     example = torch.zeros(1, 3, 8), torch.ones(1, 3, dtype=torch.bool)
-    network(example[0], mask=example[1])
+    network(example[0], mask=example[1], scanner=torch.zeros(1, dtype=torch.int64))
 
 
 def test_of_a_traced_network_nothing_is_claimed():
@@ -65,7 +65,7 @@ def test_a_submodule_that_is_not_there_is_refused_with_those_that_are():
     assert named_submodule(network, "embedding") is network.embedding
     with pytest.raises(
         InputError,
-        match=r"MaskedMILModel: has no submodule 'pooled'; it has attention, myfc, net, transformer, embedding",
+        match=r"MaskedMILModel: has no submodule 'pooled'; it has attention, myfc, net, transformer, embedding, method",
     ):
         named_submodule(network, "pooled")
     with pytest.raises(InputError, match="it has none"):

@@ -8,8 +8,11 @@ import pytest
 import torch
 from monai.networks.nets import MILModel
 
+from scangen_bundle.methods import create_method, fit_method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel, Projector
 from scangen_bundle.networks.mil import MODES
+
+from ..methods.scans import random_scans
 
 FEATURES, WIDTH = 12, 16
 
@@ -184,6 +187,65 @@ def test_onnx_gives_the_same_for_any_number_of_bags_and_tiles(mode, tmp_path):
             expected = model(x, mask).numpy()
         (found,) = session.run(None, {"image": x.numpy(), "mask": mask.numpy()})
         np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.fixture
+def standardised():
+    """A network whose method was fitted to three scanners, and their keys."""
+    model = make("gated_att", method=create_method("standardise+scangen"))
+    fit_method(model.method, random_scans(features=FEATURES))
+    return model, scanner_keys(["a", "b", "c"])
+
+
+def test_the_methods_transform_comes_before_everything_else(standardised):
+    model, keys = standardised
+    plain = MaskedMILModel(3, FEATURES, "gated_att", projector_width=WIDTH).eval()
+    weights = model.state_dict()
+    plain.load_state_dict({name: value for name, value in weights.items() if not name.startswith("method.")})
+    x, mask = bags(7, 2, 5)
+    transformed = model.method.transform(x, mask, keys)
+    assert not torch.allclose(transformed, x)
+    torch.testing.assert_close(model(x, mask, keys), plain(transformed, mask))
+    with pytest.raises(RuntimeError, match="call it with the scanner of each scan"):
+        model(x, mask)
+
+
+def test_torchscript_holds_what_the_method_fitted_and_refuses_as_the_network_does(standardised, tmp_path):
+    model, keys = standardised
+    torch.jit.script(model).save(str(tmp_path / "model.ts"))
+    scripted = torch.jit.load(str(tmp_path / "model.ts"))
+    x, mask = bags(7, 2, 5)
+    torch.testing.assert_close(scripted(x, mask, keys), model(x, mask, keys), atol=1e-6, rtol=0)
+    with pytest.raises(torch.jit.Error, match="call it with the scanner of each scan"):
+        scripted(x, mask)
+    with pytest.raises(torch.jit.Error, match="not fitted to the scanner"):
+        scripted(x, mask, scanner_keys(["a", "b", "d"]))
+
+
+def test_onnx_holds_what_the_method_fitted_and_gives_no_number_for_an_unknown_scanner(standardised, tmp_path):
+    model, keys = standardised
+    batch, tiles = torch.export.Dim("batch", min=1, max=64), torch.export.Dim("tiles", min=1, max=50_000)
+    axes = {0: batch, 1: tiles}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model,
+            (*bags(7, 4, 2), keys),
+            dynamo=True,
+            dynamic_shapes={"x": axes, "mask": axes, "scanner": {0: batch}},
+            input_names=["image", "mask", "scanner"],
+            verbose=False,
+        )
+    program.save(str(tmp_path / "model.onnx"))
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    x, mask = bags(333, 1)
+    for names in (["c", "a"], ["b", "unknown"]):
+        given = {"image": x.numpy(), "mask": mask.numpy(), "scanner": scanner_keys(names).numpy()}
+        (logits,) = session.run(None, given)
+        with torch.no_grad():
+            expected = model(x[:1], mask[:1], scanner_keys(names[:1])).numpy()
+        np.testing.assert_allclose(logits[:1], expected, atol=1e-5, rtol=0)
+        assert np.isnan(logits[1]).all() == (names[1] == "unknown")
 
 
 def test_half_precision_keeps_padding_out():

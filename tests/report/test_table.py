@@ -19,8 +19,8 @@ def test_a_row_per_training_with_intervals_and_unseen_scanners_last_with_a_star(
         assert f"{figure['value']:.3f}" in row
         assert f"{figure['low']:.3f}–{figure['high']:.3f}" in lines[lines.index(row) + 1]
     assert "* not seen in training" in lines
-    results["after"]["settings"]["standardised_by_scanner"] = True
-    assert "* not seen in training but for the mean and spread of its features, where" in headline_table(results)
+    results["after"]["settings"]["fitted_on_held_out"] = True
+    assert "* not seen in training, though some methods were fitted on training" in headline_table(results)
 
 
 def test_an_undefined_figure_is_named_with_its_reason():

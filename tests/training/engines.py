@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
+from scangen_bundle.tasks import Classification, Predict
+
 
 class Bags(torch.utils.data.Dataset):
     """Eight scans of four specimens on two scanners, the same draw in every process."""
@@ -41,6 +43,7 @@ class Network(torch.nn.Module):
 
 
 def make_evaluator(network, handlers=(), key=None, **options):
+    options.setdefault("postprocessing", Predict(Classification()))
     loader = torch.utils.data.DataLoader(Bags(), batch_size=3)
     return SupervisedEvaluator(
         "cpu", loader, network, val_handlers=list(handlers), key_val_metric=key, decollate=False, **options

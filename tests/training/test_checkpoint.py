@@ -2,21 +2,23 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from ignite.engine import Events
 from ignite.metrics import MetricsLambda
 from monai.handlers import ValidationHandler
 
-from scangen_bundle.data import ScannerMoments
 from scangen_bundle.errors import InputError
+from scangen_bundle.methods import create_method, fit_method, scanner_keys
+from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.runs import RunFolder, load_weights, read_checkpoint
-from scangen_bundle.training.checkpoint import CheckpointHandler
+from scangen_bundle.runs.checkpoint import save_checkpoint
+from scangen_bundle.training.checkpoint import CheckpointHandler, WeightsLoader
 from scangen_bundle.training.early_stop import EarlyStopHandler
 from scangen_bundle.training.epoch import EpochSeedHandler
 from scangen_bundle.training.per_scanner import is_better
 
+from ..methods.scans import random_scans
 from ..two_processes import in_two_processes
 from .engines import Network, make_evaluator, make_trainer
 
@@ -125,32 +127,80 @@ def test_features_of_another_resolution_are_refused_and_what_they_do_not_tell_is
     load_weights(Network(), RunFolder(tmp_path).last, expected={"features": {"encoder": "uni", "tile_px": 224}})
 
 
-def moments_of_one_scanner():
-    return ScannerMoments().fit({"s": [np.random.default_rng(0).normal(size=(9, 4))]}, ["s"])
+def save_network(path, network, **meta):
+    save_checkpoint(path, {"network": network.state_dict(), "meta": meta})
 
 
-def test_the_scanners_moments_travel_with_the_network(tmp_path):
-    moments, image = moments_of_one_scanner(), torch.randn(3, 4)
-    train(tmp_path, 1, moments=moments)
-    found = ScannerMoments()
-    load_weights(Network(), RunFolder(tmp_path).last, moments=found)
-    assert torch.equal(found(image, "s"), moments(image, "s"))
-    resumed = ScannerMoments().fit({"s": [np.ones((2, 4)), np.zeros((2, 4))]}, ["s"])  # bags that changed meanwhile
-    train(tmp_path, 2, moments=resumed)
-    assert torch.equal(resumed(image, "s"), moments(image, "s"))
+def fitted_network(name="standardise"):
+    network = MaskedMILModel(2, 4, method=create_method(name))
+    fit_method(network.method, random_scans(features=4))
+    return network.eval()
 
 
-def test_a_network_of_standardised_features_is_not_used_on_others(tmp_path):
-    train(tmp_path, 1, moments=moments_of_one_scanner())
-    with pytest.raises(InputError, match=r"trained on features standardised by scanner.*give WeightsLoader"):
-        load_weights(Network(), RunFolder(tmp_path).last)
+def test_what_a_method_fitted_travels_with_the_network(tmp_path):
+    network, image = fitted_network(), torch.randn(3, 5, 4)
+    settings = {"method": "standardise", "method_options": {}}
+    save_network(tmp_path / "a.pt", network, settings=settings, method_transforms=True)
+    keys = scanner_keys(["a", "b", "c"])
+    for loaded in (MaskedMILModel(2, 4), MaskedMILModel(2, 4, method=create_method("standardise"))):
+        load_weights(loaded, tmp_path / "a.pt")
+        assert torch.equal(loaded.eval()(image, None, keys), network(image, None, keys))
 
 
-def test_a_network_of_plain_features_leaves_them_as_they_are(tmp_path):
-    train(tmp_path, 1)
-    left = moments_of_one_scanner()
-    load_weights(Network(), RunFolder(tmp_path).last, moments=left)
-    assert not left
+def test_a_method_that_only_had_terms_is_not_needed_to_use_its_network(tmp_path):
+    network = MaskedMILModel(2, 4)
+    network.method.register_buffer("of_training", torch.ones(2))
+    settings = {"method": "of a plugin that is not here", "method_options": {}}
+    save_network(tmp_path / "a.pt", network, settings=settings, method_transforms=False)
+    loaded = MaskedMILModel(2, 4, method=create_method("standardise"))
+    load_weights(loaded, tmp_path / "a.pt")
+    assert loaded.method.name == "plain"
+    assert torch.equal(loaded.myfc.weight, network.myfc.weight)
+    save_network(tmp_path / "b.pt", network, settings=settings, method_transforms=True)
+    with pytest.raises(InputError, match="method 'of a plugin that is not here'"):
+        load_weights(loaded, tmp_path / "b.pt")
+
+
+def test_training_says_in_the_checkpoint_whether_the_method_is_needed(tmp_path):
+    for name, needed in (("scangen", False), ("standardise+scangen", True)):
+        network = MaskedMILModel(2, 4, method=create_method(name))
+        handler = CheckpointHandler(tmp_path, network, {})
+        handler.save(make_trainer(network, torch.optim.SGD(network.parameters(), lr=0.1), []))
+        assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["method_transforms"] is needed
+
+
+def test_a_checkpoint_whose_moments_lie_outside_the_network_is_refused(tmp_path):
+    content = {"network": Network().state_dict(), "meta": {}, "moments": {"target": {}, "scanners": {}}}
+    save_checkpoint(tmp_path / "old.pt", content)
+    with pytest.raises(
+        InputError, match=r"--standardise True of an older version.*train again with --method standardise"
+    ):
+        load_weights(Network(), tmp_path / "old.pt")
+
+
+def test_a_checkpoint_of_an_older_version_without_moments_is_read(tmp_path):
+    network = MaskedMILModel(2, 4)
+    content = {"network": network.state_dict(), "meta": {"settings": {"scangen_weight": 100.0}}, "moments": {}}
+    save_checkpoint(tmp_path / "old.pt", content)
+    loaded = MaskedMILModel(2, 4, method=create_method("scangen"))
+    load_weights(loaded, tmp_path / "old.pt")
+    assert torch.equal(loaded.myfc.weight, network.myfc.weight)
+
+
+def records_on(*scanners):
+    identity = ("scanner_name", "slide_id", "specimen_id", "patient_id", "features_path")
+    return [dict.fromkeys(identity, name) for name in scanners]
+
+
+def test_scans_of_scanners_that_the_method_does_not_know_are_refused_before_the_first(tmp_path):
+    settings = {"method": "standardise", "method_options": {}}
+    save_network(tmp_path / "a.pt", fitted_network(), settings=settings, training_scanners=["a", "b"])
+    evaluator = make_evaluator(MaskedMILModel(2, 4))
+    WeightsLoader(tmp_path / "a.pt", evaluator.network, records=records_on("a", "c"))(evaluator)
+    with pytest.raises(
+        InputError, match=r"scanner d: the network's method standardise .* trained on a, b -> .*--new_sc"
+    ):
+        WeightsLoader(tmp_path / "a.pt", evaluator.network, records=records_on("a", "d"))(evaluator)
 
 
 def test_a_missing_or_damaged_checkpoint_is_named(tmp_path):

@@ -71,11 +71,11 @@ def test_a_second_run_forgets_the_first():
 
 def test_a_scan_repeated_by_a_sampler_counts_once():
     metric = PerScannerMetrics(manifest())
-    logits = torch.stack([torch.zeros(8), torch.tensor(LOGITS)], dim=1)
+    probability = torch.softmax(torch.stack([torch.zeros(8), torch.tensor(LOGITS)], dim=1).double(), dim=1)
     ids = [f"s{i}" for i in range(8)]
-    metric.update((ids, logits))
+    metric.update((ids, probability))
     once = metric.compute()
-    metric.update((ids[:3], logits[:3]))
+    metric.update((ids[:3], probability[:3]))
     assert metric.compute() == once
 
 
@@ -176,9 +176,9 @@ def test_an_unknown_figure_is_refused_with_the_known_ones():
 def compute_share(rank):
     metrics = PerScannerMetrics(manifest()), ModelChoiceMetric(manifest())
     mine = [0, 1, 2, 3, 4] if rank == 0 else [5, 6, 7, 0]  # unequal shares, one scan in both
-    logits = torch.stack([torch.zeros(8), torch.tensor(LOGITS)], dim=1)[mine]
+    probability = torch.softmax(torch.stack([torch.zeros(8), torch.tensor(LOGITS)], dim=1).double(), dim=1)[mine]
     for metric in metrics:
-        metric.update(([f"s{i}" for i in mine], logits))
+        metric.update(([f"s{i}" for i in mine], probability))
     return [metric.compute() for metric in metrics]
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from scangen_bundle.errors import find_input_error
-from scangen_bundle.training.predictions import PredictionsHandler, as_columns
+from scangen_bundle.training.predictions import PredictionsHandler
 
 from .engines import Bags, Network, make_evaluator
 
@@ -70,9 +70,3 @@ def test_a_folder_that_takes_no_table_is_told_before_the_network_runs(tmp_path):
         make_evaluator(network, [handler]).run()
     assert str(find_input_error(caught.value)).startswith(f"{tmp_path / 'out'}: file exists -> ")
     assert ran == []
-
-
-def test_more_than_two_classes_have_a_column_each():
-    columns = as_columns(torch.tensor([[0.2, 0.3, 0.5]]))
-    assert list(columns) == ["probability_0", "probability_1", "probability_2"]
-    assert columns["probability_2"] == [0.5]

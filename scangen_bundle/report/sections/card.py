@@ -18,7 +18,8 @@ GLOSSARY = {
     "95 % CI": "Confidence interval: the range that holds 95 % of the values from resampled patients.",
     "Bland-Altman limits": "About 95 % of specimens differ between two scanners by an amount within these limits.",
     "ECE": "Expected calibration error: mean gap between predicted probability and observed share of positives.",
-    "*": "A scanner that the network never saw in training but for its features' mean and spread, if these are standardised.",
+    "*": "A scanner that the network never saw in training. A method that needs scans of each scanner, such as standardise, "
+    "was fitted on training patients' scans of it.",
 }
 
 

@@ -1,4 +1,4 @@
-"""The ScanGen handler inside MONAI's trainer."""
+"""A method inside MONAI's trainer; ScanGen stands for all that have terms."""
 
 import logging
 
@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader
 
 from scangen_bundle.data import PrepareBagBatch, collate_bags
 from scangen_bundle.errors import InputError
-from scangen_bundle.methods import ScanGenLoss
+from scangen_bundle.methods.scangen import ScanGen
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.tasks import MaskedCrossEntropy
-from scangen_bundle.training import CheckpointHandler, FiniteLossHandler, ScanGenLossHandler
+from scangen_bundle.training import CheckpointHandler, FiniteLossHandler, MethodHandler
 
 from ..methods.oracle import scangen_oracle
 from ..two_processes import in_two_processes
@@ -37,6 +37,11 @@ def items(specimens=4, scanners=2):
         for specimen in range(specimens)
         for scanner in range(scanners)
     ]
+
+
+def scangen(weight=1.0, warmup_epochs=0, alpha=0.16, **options):
+    """ScanGen with the settings of its paper, but for those given."""
+    return ScanGen(alpha, weight=weight, warmup_epochs=warmup_epochs, **options)
 
 
 def make_network():
@@ -103,7 +108,7 @@ def expected_terms(network, batch, level="slide"):
 @pytest.mark.parametrize("level", ["slide", "patch_mean", "registered"])
 def test_the_loss_is_the_tasks_plus_the_weighted_oracle(level):
     network = make_network()
-    _, seen = train([ScanGenLossHandler(weight=0.7, level=level)], network)
+    _, seen = train([MethodHandler(scangen(weight=0.7, level=level))], network)
     for first, found in zip((0, 4), seen, strict=True):
         batch = collate_bags(items()[first : first + 4])
         task, (loss, _, _, attracted, repelled) = expected_terms(network, batch, level)
@@ -144,17 +149,17 @@ def gradient_by_hand(data, weight, batches=1):
     ],
 )
 def test_the_gradient_is_that_of_the_sum(options, batches):
-    found = gradients_of([ScanGenLossHandler(weight=2.0)], **{"batch_size": 8, **options})
+    found = gradients_of([MethodHandler(scangen(weight=2.0))], **{"batch_size": 8, **options})
     for ours, theirs in zip(found, gradient_by_hand(items(), 2.0, batches), strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
 
 
 def test_weight_zero_measures_and_changes_no_gradient():
-    _, (found,) = train([ScanGenLossHandler(weight=0)], batch_size=8)
+    _, (found,) = train([MethodHandler(scangen(weight=0))], batch_size=8)
     assert found["loss"] == found["loss_task"]
     assert found["loss_scangen"] > 0
     for ours, theirs in zip(
-        gradients_of([ScanGenLossHandler(weight=0)], batch_size=8), gradient_by_hand(items(), 0.0), strict=True
+        gradients_of([MethodHandler(scangen(weight=0))], batch_size=8), gradient_by_hand(items(), 0.0), strict=True
     ):
         torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-6)
 
@@ -164,7 +169,7 @@ def weights_seen(seen):
 
 
 def test_the_weight_warms_up_linearly_over_iterations():
-    _, seen = train([ScanGenLossHandler(weight=2.0, warmup_epochs=2)], max_epochs=3)
+    _, seen = train([MethodHandler(scangen(weight=2.0, warmup_epochs=2))], max_epochs=3)
     assert weights_seen(seen) == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.0, 2.0], abs=1e-4)
 
 
@@ -174,40 +179,25 @@ def test_an_ignite_scheduler_drives_the_weight():
             scheduler = LambdaStateScheduler(lambda event: 3.0 / event, "scangen_weight")
             scheduler.attach(engine, Events.EPOCH_STARTED)
 
-    _, seen = train([Schedule(), ScanGenLossHandler()], max_epochs=3, batch_size=8)
+    _, seen = train([Schedule(), MethodHandler(scangen())], max_epochs=3, batch_size=8)
     assert weights_seen(seen) == pytest.approx([3.0, 1.5, 1.0], abs=1e-4)
 
 
-def test_batches_without_pairs_are_counted_and_warned_about_once(caplog):
-    handler = ScanGenLossHandler()
+def test_a_batch_without_pairs_is_warned_about_once(caplog):
     with caplog.at_level(logging.WARNING):
-        _, seen = train([handler], batch_size=2)  # one specimen on two scanners a batch: nothing repels
-    assert handler.state_dict() == {"attracted": 0, "repelled": 4}
+        _, seen = train([MethodHandler(scangen())], batch_size=2)  # one specimen on two scanners: nothing repels
     assert [record.message for record in caplog.records if "pair" in record.message] == [
-        "a batch has no repelled pair; that part of the ScanGen loss is zero for it"
+        "a batch has no pairs repelled: that part of the loss is zero for it"
     ]
     assert all(each["pairs_repelled"] == 0 for each in seen)
-    fresh = ScanGenLossHandler()
-    fresh.load_state_dict(handler.state_dict())
-    assert fresh.state_dict() == handler.state_dict()
-
-
-def test_its_count_goes_on_after_a_resume(tmp_path):
-    counts = []
-    for epochs in (1, 2):
-        network, handler = make_network(), ScanGenLossHandler()
-        checkpoint = CheckpointHandler(tmp_path, network, {"scangen": handler})
-        train([handler, checkpoint], network, batch_size=2, max_epochs=epochs)
-        counts.append(handler.state_dict()["repelled"])
-    assert counts == [4, 8]
 
 
 def test_registered_takes_no_more_places_than_asked_and_needs_two_scans_there():
     data = items(specimens=1)
     data[1]["coords"] = data[1]["coords"] + 1000  # no place in common
-    _, (found,) = train([ScanGenLossHandler(level="registered")], data=data)
+    _, (found,) = train([MethodHandler(scangen(level="registered"))], data=data)
     assert (found["loss_scangen"], found["pairs_attracted"]) == (0, 0)
-    _, (found,) = train([ScanGenLossHandler(level="registered", max_places=2)], data=items(specimens=1))
+    _, (found,) = train([MethodHandler(scangen(level="registered", max_places=2))], data=items(specimens=1))
     assert found["pairs_attracted"] == 2
 
 
@@ -224,20 +214,20 @@ def test_an_evaluation_within_the_epoch_does_not_disturb(level):
                 network(torch.zeros(1, 3, 4))
 
     assert (
-        train([Evaluate(), ScanGenLossHandler(level=level)], network)[1]
-        == train([ScanGenLossHandler(level=level)], make_network())[1]
+        train([Evaluate(), MethodHandler(scangen(level=level))], network)[1]
+        == train([MethodHandler(scangen(level=level))], make_network())[1]
     )
 
 
 def test_a_name_that_is_no_submodule_is_refused_with_those_there_are():
     with pytest.raises(InputError, match=r"has no submodule 'backbone'; it has .*embedding"):
-        train([ScanGenLossHandler(embedding="backbone")])
+        train([MethodHandler(scangen(), embedding="backbone")])
 
 
 @pytest.mark.parametrize("wrong", [{"weight": -1}, {"warmup_epochs": -1}, {"level": "cell"}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        ScanGenLossHandler(**wrong)
+        MethodHandler(scangen(**wrong))
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_with_the_slides_and_keeps_the_checkpoint(tmp_path):
@@ -251,7 +241,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_slides_and_keeps_the_c
         def __call__(self, engine):
             data[5]["image"][0, 0] = torch.inf
 
-    handlers = [Spoil(), ScanGenLossHandler(), FiniteLossHandler(), CheckpointHandler(tmp_path, network, {})]
+    handlers = [Spoil(), MethodHandler(scangen()), FiniteLossHandler(), CheckpointHandler(tmp_path, network, {})]
     with pytest.raises(InputError, match=r"epoch 2, iteration 4") as error:
         train(handlers, network, data, max_epochs=3, lr=0.1)
     assert "p2s0, p2s1, p3s0, p3s1" in str(error.value)
@@ -280,7 +270,7 @@ def test_a_network_in_mixed_precision_has_its_term_computed_in_float32_inside_th
             engine.add_event_handler(IterationEvents.LOSS_COMPLETED, lambda _: self.context.__exit__(None, None, None))
 
     network.myfc.bfloat16()
-    _, (found,) = train([ScanGenLossHandler(), Autocast()], network, batch_size=8)
+    _, (found,) = train([MethodHandler(scangen()), Autocast()], network, batch_size=8)
     batch = collate_bags(items())
     expected = scangen_oracle(kept[0].detach().double(), batch["specimen"], batch["scanner"])[0]
     assert found["loss_scangen"] == pytest.approx(float(expected), abs=1e-6)
@@ -301,7 +291,7 @@ def test_mixed_precision_gives_the_oracles_value_within_half_precision():
         network,
         torch.optim.SGD(network.parameters(), lr=0.0),
         MaskedCrossEntropy(),
-        train_handlers=[ScanGenLossHandler(), watch],
+        train_handlers=[MethodHandler(scangen()), watch],
         prepare_batch=PrepareBagBatch(),
         decollate=False,
         amp=True,
@@ -314,7 +304,7 @@ def gradient_of_share(rank):
     network = make_network()
     model = torch.nn.parallel.DistributedDataParallel(network)
     share = items()[:3] if rank == 0 else items()[3:]  # specimen 1 lies in both
-    handler = ScanGenLossHandler(ScanGenLoss(gather=True), weight=2.0)
+    handler = MethodHandler(scangen(weight=2.0), gather=True)
     loader = DataLoader(share, batch_size=8, collate_fn=collate_bags)
     trainer = SupervisedTrainer(
         "cpu",

@@ -1,0 +1,190 @@
+"""Scans for a method: what it is fitted on, and whether it can be used with what is there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from scangen_bundle.bags import open_bag
+from scangen_bundle.data.records import check_bag
+from scangen_bundle.errors import InputError, some
+from scangen_bundle.methods import Method, Scan, adapt_method, scanner_keys
+from scangen_bundle.progress import reading_bar
+
+logger = logging.getLogger(__name__)
+
+
+def training_scans(manifest: pd.DataFrame, features_dir: str, *, num_features: int) -> list[Scan]:
+    """Scans that a method may be fitted on; no bag is opened before a method reads it.
+
+    These are the training scans, and training patients' scans on scanners that are held out of training
+    (`unseen_scanners`), as if a lab had scanned some glass on its new scanner. Scans of validation and test patients never
+    take part, nor do training scanners' scans that are left out.
+
+    Args:
+        manifest: with its column `split` filled.
+        features_dir: where a scan's bag is, if the manifest does not say.
+        num_features: D that every bag must have.
+    """
+    rows = manifest[_is_trained(manifest) | _is_held_out(manifest)]
+    first: dict[str, tuple[object, str]] = {}
+    return [
+        Scan(
+            slide_id=row["slide_id"],
+            specimen=row["specimen_id"],
+            patient=row["patient_id"],
+            scanner=row["scanner"],
+            label=int(row["label"]),
+            held_out=row["split"] != "train",
+            read=partial(
+                _read_checked,
+                row["features_path"] or str(Path(features_dir) / f"{row['slide_id']}.h5"),
+                row["slide_id"],
+                num_features,
+                first,
+            ),
+        )
+        for row in rows.to_dict("records")
+    ]
+
+
+def _is_trained(manifest: pd.DataFrame) -> pd.Series:
+    return manifest["split"] == "train"
+
+
+def _is_held_out(manifest: pd.DataFrame) -> pd.Series:
+    training = manifest[_is_trained(manifest)]
+    return manifest["patient_id"].isin(training["patient_id"]) & ~manifest["scanner"].isin(training["scanner"])
+
+
+def _read_checked(
+    path: str, slide_id: str, num_features: int, first: dict[str, tuple[object, str]], tiles: int | None
+) -> torch.Tensor:
+    bag = open_bag(path)
+    check_bag(bag, slide_id, num_features, first)
+    return _rows(bag, tiles)
+
+
+def _rows(bag: Any, tiles: int | None) -> torch.Tensor:
+    """Features float32 [n, D] of at most `tiles` evenly spaced tiles."""
+    chosen = None
+    if tiles is not None and tiles < len(bag):
+        chosen = np.linspace(0, len(bag) - 1, tiles).astype(np.int64)
+    rows = bag.rows(chosen)
+    return torch.from_numpy(np.require(rows, requirements="W"))  # a mapped file is not writable
+
+
+def scans_of(records: Sequence[Mapping[str, Any]]) -> list[Scan]:
+    """Records (`make_records`) as scans to adapt a method to; their labels are not handed on."""
+    return [
+        Scan(
+            slide_id=record["slide_id"],
+            specimen=record["specimen_id"],
+            patient=record["patient_id"],
+            scanner=record["scanner_name"],
+            label=-1,
+            held_out=True,
+            read=partial(_read, record["features_path"]),
+        )
+        for record in records
+    ]
+
+
+def _read(path: str, tiles: int | None) -> torch.Tensor:
+    return _rows(open_bag(path), tiles)
+
+
+def check_needs(method: Method, manifest: pd.DataFrame) -> None:
+    """Refuse a method whose needs the training scans do not meet, before any work.
+
+    Args:
+        method: what makes scanners agree.
+        manifest: with its column `split` filled.
+
+    Raises:
+        InputError: it names everything that is missing.
+    """
+    training = manifest[_is_trained(manifest)]
+    fitted = training["scanner"]
+    if method.needs.new_scans:
+        fitted = manifest.loc[_is_trained(manifest) | _is_held_out(manifest), "scanner"]
+    problems = []
+    if method.needs.pairs and method.views == 1 and not _has_pairs(training):
+        problems.append("training specimens that were scanned on several training scanners, and there is none")
+    if method.needs.scanner_name:
+        validated = set(manifest.loc[manifest["split"] == "val", "scanner"])
+        if unknown := sorted(validated - set(fitted)):
+            problems.append(f"training patients' scans of every scanner of validation, and {some(unknown)} has none")
+        if lost := sorted(set(manifest.loc[manifest["split"] == "test", "scanner"]) - set(fitted)):
+            logger.warning(
+                "no training patient was scanned on %s: `run evaluating` will refuse these scans", some(lost)
+            )
+    fewest = method.needs.patients_per_scanner
+    scans = manifest[_is_trained(manifest) | (_is_held_out(manifest) & method.needs.new_scans)]
+    patients = scans.groupby("scanner")["patient_id"].nunique()
+    if few := [f"{scanner} has {count}" for scanner, count in patients.items() if count < fewest]:
+        problems.append(f"{fewest} training patients of each scanner, and {some(few)}")
+    if problems:
+        remedy = "give more such scans, or choose another --method, such as plain"
+        raise InputError(f"method {method.name}", f"needs {'; '.join(problems)}", remedy)
+
+
+def _has_pairs(training: pd.DataFrame) -> bool:
+    return bool((training.groupby("specimen_id")["scanner"].nunique() > 1).any())
+
+
+def admit_scanners(
+    method: Method, records: Sequence[Mapping[str, Any]], new_scanners: bool = False, trained: Iterable[str] = ()
+) -> None:
+    """See to it that the method knows the scanners of all these scans.
+
+    Args:
+        method: of a network with its weights.
+        records: as `make_records` gives them.
+        new_scanners: let the method take in unknown scanners from these scans.
+        trained: names of the training scanners, for the message.
+
+    Raises:
+        InputError: a scanner is unknown, or its scans are too few to take it in.
+    """
+    if new_scanners and (unknown := _unknown(method, records)):
+        scans = scans_of([record for record in records if record["scanner_name"] in unknown])
+        adapt_method(method, with_reading_bar(scans, "new scanners"))
+    if unknown := _unknown(method, records):
+        known = f"; it was trained on {some(sorted(trained))}" if trained else ""
+        problem = f"the network's method {method.name} was not fitted to it{known}"
+        remedy = "train with scans of it, or infer with --new_scanners True"
+        raise InputError(f"scanner {some(unknown)}", problem, remedy)
+
+
+def _unknown(method: Method, records: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = sorted({record["scanner_name"] for record in records})
+    known = method.knows(scanner_keys(names)).tolist() if names else []
+    return [name for name, is_known in zip(names, known, strict=True) if not is_known]
+
+
+def with_reading_bar(scans: Sequence[Scan], description: str) -> list[Scan]:
+    """The scans, with a bar that moves when one is read for the first time."""
+    bar = reading_bar(len(scans), description)
+    waiting = {scan.slide_id for scan in scans}
+
+    def reader(scan: Scan) -> Scan:
+        def read(tiles: int | None) -> torch.Tensor:
+            if scan.slide_id in waiting:
+                waiting.remove(scan.slide_id)
+                bar.update()
+                if not waiting:
+                    bar.close()
+            return scan.read(tiles)
+
+        return replace(scan, read=read)
+
+    return [reader(scan) for scan in scans]
