@@ -16,6 +16,11 @@ from scangen_bundle.files import write_atomically
 BANK_FOLDER = "virtual"
 
 
+def bank_path(features_dir: Path, slide_id: str) -> Path:
+    """Where a slide's tiles under virtual scanners are, beside its bag."""
+    return features_dir / BANK_FOLDER / f"{slide_id}.npz"
+
+
 def write_bank(path: Path, plain: np.ndarray, virtual: np.ndarray, settings: Mapping[str, Any]) -> None:
     """Write a slide's tiles whole or not at all.
 

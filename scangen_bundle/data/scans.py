@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from scangen_bundle.bags import open_bag
+from scangen_bundle.bags.virtual import bank_path, read_bank
 from scangen_bundle.data.records import check_bag
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.methods import Method, Scan, adapt_method, scanner_keys
@@ -36,24 +37,28 @@ def training_scans(manifest: pd.DataFrame, features_dir: str, *, num_features: i
     """
     rows = manifest[_is_trained(manifest) | _is_held_out(manifest)]
     first: dict[str, tuple[object, str]] = {}
-    return [
-        Scan(
-            slide_id=row["slide_id"],
-            specimen=row["specimen_id"],
-            patient=row["patient_id"],
-            scanner=row["scanner"],
-            label=int(row["label"]),
-            held_out=row["split"] != "train",
-            read=partial(
-                _read_checked,
-                row["features_path"] or str(Path(features_dir) / f"{row['slide_id']}.h5"),
-                row["slide_id"],
-                num_features,
-                first,
-            ),
+    scans = []
+    for row in rows.to_dict("records"):
+        path = Path(row["features_path"] or Path(features_dir) / f"{row['slide_id']}.h5")
+        virtual = bank_path(path.parent, row["slide_id"])
+        scans.append(
+            Scan(
+                slide_id=row["slide_id"],
+                specimen=row["specimen_id"],
+                patient=row["patient_id"],
+                scanner=row["scanner"],
+                label=int(row["label"]),
+                held_out=row["split"] != "train",
+                read=partial(_read_checked, str(path), row["slide_id"], num_features, first),
+                virtual=partial(_read_virtual, virtual) if virtual.is_file() else None,
+            )
         )
-        for row in rows.to_dict("records")
-    ]
+    return scans
+
+
+def _read_virtual(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    plain, virtual = read_bank(path)
+    return torch.from_numpy(plain), torch.from_numpy(virtual)
 
 
 def _is_trained(manifest: pd.DataFrame) -> pd.Series:

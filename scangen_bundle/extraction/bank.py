@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from scangen_bundle.bags import FeatureBag, open_bag
-from scangen_bundle.bags.virtual import BANK_FOLDER, bank_settings, write_bank
+from scangen_bundle.bags.virtual import BANK_FOLDER, bank_path, bank_settings, write_bank
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import InputError
 from scangen_bundle.processes import usable_cores
@@ -83,7 +83,7 @@ class BankJob:
         print(f"wrote {self.folder}")
 
     def _is_done(self, slide_id: str) -> bool:
-        return bank_settings(self.folder / f"{slide_id}.npz") == self.settings
+        return bank_settings(bank_path(self.features_dir, slide_id)) == self.settings
 
     def _encode(self, scan: Mapping[str, Any], pool: ThreadPoolExecutor) -> None:
         slide_id = scan["slide_id"]
@@ -94,7 +94,7 @@ class BankJob:
         moved = pool.map(lambda scanner, generator: scanner.apply(tiles, generator), self.scanners, generators)
         plain = self.encoder.encode(tiles)
         virtual = self.encoder.encode(np.concatenate(list(moved))).reshape(len(self.scanners), *plain.shape)
-        write_bank(self.folder / f"{slide_id}.npz", plain, virtual, self.settings)
+        write_bank(bank_path(self.features_dir, slide_id), plain, virtual, self.settings)
 
     def _read_tiles(self, scan: Mapping[str, Any], bag: FeatureBag) -> np.ndarray:
         """Evenly spaced tiles of the bag, read from the slide: uint8 [m, tile_px, tile_px, 3]."""

@@ -69,11 +69,14 @@ class Combined(Method):
 def fit_method(method: Method, scans: Sequence[Scan]) -> None:
     """Fit a method, or each one of a combination, on training patients' scans.
 
-    Scans on scanners that are held out go to those methods alone that need `new_scans`.
+    Scans on scanners that are held out go to those methods alone that need `new_scans`. A method that augments bags is
+    fitted on the scans as they are, since bags are augmented before any `transform`.
     """
+    stored = scans
     for member in method.members():
         if overrides(member, "fit"):
-            member.fit(scans if member.needs.new_scans else [scan for scan in scans if not scan.held_out])
+            given = stored if overrides(member, "augment") else scans
+            member.fit(given if member.needs.new_scans else [scan for scan in given if not scan.held_out])
             scans = transformed(scans, member)
 
 

@@ -53,6 +53,8 @@ class Scan:
         label: class from 0; -1 = unlabelled.
         held_out: its scanner takes no part in training. Only methods that need `new_scans` get such scans.
         read: features float32 [n, D] of at most so many evenly spaced tiles; None reads all.
+        virtual: features of some tiles as they are [m, D] and under each of K virtual scanners [K, m, D], float32; None
+            where `run banking` made none.
     """
 
     slide_id: str
@@ -62,6 +64,7 @@ class Scan:
     label: int
     held_out: bool
     read: Callable[[int | None], torch.Tensor]
+    virtual: Callable[[], tuple[torch.Tensor, torch.Tensor]] | None = None
 
 
 class Resizable(nn.Module):

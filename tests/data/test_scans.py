@@ -1,11 +1,13 @@
 """Which scans a method gets, and whether it can be used with them."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from scangen_bundle.bags.virtual import bank_path, write_bank
 from scangen_bundle.cohort import hold_out_scanner
 from scangen_bundle.data import admit_scanners, check_needs, make_records, scans_of, training_scans
 from scangen_bundle.data.scans import with_reading_bar
@@ -155,3 +157,15 @@ def test_the_bar_changes_nothing_that_is_read(cohort):
     for one, other in zip(given, scans(cohort), strict=True):
         assert torch.equal(one.read(4), other.read(4))
         assert torch.equal(one.read(4), other.read(4))
+
+
+def test_tiles_under_virtual_scanners_come_with_the_training_scans_that_have_them(cohort):
+    slide = scans(cohort)[0]
+    path = bank_path(Path(cohort.set_index("slide_id").loc[slide.slide_id, "features_path"]).parent, slide.slide_id)
+    plain, moved = np.ones((2, FEATURES)), np.arange(3 * 2 * FEATURES).reshape(3, 2, FEATURES)
+    write_bank(path, plain, moved, {})
+    given = {scan.slide_id: scan.virtual for scan in scans(cohort)}
+    read = given.pop(slide.slide_id)()
+    np.testing.assert_array_equal(read[0], plain)
+    np.testing.assert_array_equal(read[1], moved)
+    assert set(given.values()) == {None}

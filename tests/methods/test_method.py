@@ -1,5 +1,7 @@
 """What holds of every method, alone and combined, and how one is chosen by name."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import yaml
@@ -149,3 +151,38 @@ def test_a_method_draws_nothing_from_the_generator_of_the_networks_weights():
         torch.manual_seed(3)
         weights.append(MaskedMILModel(2, FEATURES, method=create_method(name)).net[0].weight)
     assert all(torch.equal(weights[0], other) for other in weights)
+
+
+def fitted_network(name):
+    """A network with the method of this name, fitted on random scans with tiles under virtual scanners."""
+    torch.manual_seed(0)
+    scans = random_scans(scanners=("a", "b", "c"), features=FEATURES)
+    moved = torch.randn(3, 40, FEATURES)
+    scans[0] = replace(scans[0], virtual=lambda: (torch.randn(40, FEATURES), moved))
+    method = create_method(name)
+    network = MaskedMILModel(2, FEATURES, method=method).eval()
+    fit_method(method, scans)
+    return network
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_what_a_method_fitted_travels_in_the_weights_and_in_torchscript(name):
+    network = fitted_network(name)
+    image, mask = torch.randn(2, 5, FEATURES), torch.ones(2, 5, dtype=torch.bool)
+    scanner = scanner_keys(["a", "c"])
+    expected = network(image, mask, scanner)
+    fresh = MaskedMILModel(2, FEATURES, method=create_method(name)).eval()
+    fresh.load_state_dict(network.state_dict())
+    torch.testing.assert_close(fresh(image, mask, scanner), expected)
+    scripted = torch.jit.script(network)
+    torch.testing.assert_close(scripted(image, mask, scanner), expected)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if create_method(name).needs.scanner_name])
+def test_a_method_that_needs_the_scanner_refuses_without_it_and_for_one_it_does_not_know(name):
+    network = fitted_network(name)
+    image = torch.randn(1, 5, FEATURES)
+    with pytest.raises(RuntimeError, match="call it with the scanner"):
+        network(image)
+    with pytest.raises(RuntimeError, match="was not fitted to the scanner"):
+        network(image, None, scanner_keys(["elsewhere"]))

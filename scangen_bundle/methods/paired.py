@@ -1,0 +1,40 @@
+"""Slide means of specimens that were scanned several times: what paired methods are fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.methods.method import Scan
+
+TILES_PER_SCAN = 256
+
+
+def slide_means(scans: Sequence[Scan]) -> torch.Tensor:
+    """Mean features [S, D] float64 of each scan."""
+    return torch.stack([scan.read(TILES_PER_SCAN).double().mean(dim=0) for scan in scans])
+
+
+def paired_deltas(scans: Sequence[Scan], means: torch.Tensor) -> torch.Tensor:
+    """Each scan's mean minus the mean over its specimen's scans [n, D], of specimens with several scanners.
+
+    Raises:
+        InputError: no specimen was scanned on two scanners.
+    """
+    rows: dict[str, list[int]] = {}
+    for index, scan in enumerate(scans):
+        rows.setdefault(scan.specimen, []).append(index)
+    pairs = [group for group in rows.values() if len({scans[index].scanner for index in group}) > 1]
+    if not pairs:
+        problem = "no training specimen was scanned on two training scanners"
+        raise InputError("method", f"is fitted on pairs of scans, and {problem}", "choose another --method")
+    return torch.cat([means[group] - means[group].mean(dim=0) for group in pairs])
+
+
+def scanner_directions(scans: Sequence[Scan], means: torch.Tensor) -> torch.Tensor:
+    """Principal directions [D, R] of the paired deltas, the strongest first; R is their rank."""
+    deltas = paired_deltas(scans, means)
+    _, values, vectors = torch.linalg.svd(deltas, full_matrices=False)
+    return vectors[values > values[0] * 1e-6].t()
