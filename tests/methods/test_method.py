@@ -186,3 +186,14 @@ def test_a_method_that_needs_the_scanner_refuses_without_it_and_for_one_it_does_
         network(image)
     with pytest.raises(RuntimeError, match="was not fitted to the scanner"):
         network(image, None, scanner_keys(["elsewhere"]))
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_the_guide_says_of_every_method_what_it_needs(name):
+    rows = [
+        line.split("|") for line in (ROOT / "docs" / "methods.md").read_text().splitlines() if line.startswith("| `")
+    ]
+    cells = {row[1].strip(" `"): row for row in rows}
+    needs = create_method(name).needs
+    assert cells[name][3].strip().startswith("yes") == needs.pairs
+    assert cells[name][4].strip().startswith("yes") == needs.scanner_name
