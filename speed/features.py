@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from scangen_bundle.bags import BagAttributes, open_bag, write_bag
+from scangen_bundle.bags import open_bag
 from scangen_bundle.extraction import ExtractionJob, pool
+from scangen_bundle.testing import make_bag
 
 ROWS, DIM, PICKED = 20_000, 1_536, 4_096
 SIDE, MPP = 20_000, 0.2465
@@ -49,12 +50,8 @@ def bench_store(folder: Path) -> list[tuple[str, float, str]]:
     """Reading random rows, warm, from a raw memory map and from a bag; and what opening the bag takes besides."""
     features = np.random.default_rng(0).standard_normal((ROWS, DIM)).astype(np.float16)
     rows = np.sort(np.random.default_rng(1).choice(ROWS, PICKED, replace=False))
-    source = {"source_mpp_x": 0.25, "source_mpp_y": 0.25, "effective_mpp_x": 0.5, "effective_mpp_y": 0.5}
-    about = BagAttributes(
-        slide_id="a", encoder="a", revision="", pooling="a", dim=DIM, tile_px=224, mpp=0.5, read_level=0, **source
-    )
     start = time.perf_counter()
-    write_bag(folder / "a.h5", features, np.zeros((ROWS, 2), np.int64), about)
+    make_bag(folder / "a.h5", features, np.zeros((ROWS, 2), np.int64), dtype="float16")
     writing = time.perf_counter() - start
     np.save(folder / "a.npy", features)
     mapped, bag = np.load(folder / "a.npy", mmap_mode="r"), open_bag(folder / "a.h5")

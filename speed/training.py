@@ -25,13 +25,14 @@ import torch
 from monai.networks.nets import MILModel
 from monai.optimizers import WarmupCosineSchedule
 
-from scangen_bundle.bags import BagAttributes, open_bag, write_bag
+from scangen_bundle.bags import open_bag
 from scangen_bundle.cohort import k_fold, load_manifest
 from scangen_bundle.data import BagDataset, PrefetchLoader, SpecimenScannerSampler, collate_bags
 from scangen_bundle.measures import auroc
 from scangen_bundle.methods import create_method
 from scangen_bundle.networks import MaskedMILModel, Projector
 from scangen_bundle.runs import RunTracker
+from scangen_bundle.testing import make_bag
 from scangen_bundle.training import MethodHandler
 from studies.evidence.experiment import as_items, number_ids, predict
 
@@ -91,22 +92,9 @@ def bench_scangen(folder: Path) -> list[Row]:
 
 def write_bags(folder: Path) -> list[dict]:
     rng, records = np.random.default_rng(0), []
-    source = {"source_mpp_x": 0.25, "source_mpp_y": 0.25, "effective_mpp_x": 0.5, "effective_mpp_y": 0.5}
     for number in range(BAGS):
-        about = BagAttributes(
-            slide_id=str(number),
-            encoder="a",
-            revision="",
-            pooling="a",
-            dim=DIM,
-            tile_px=224,
-            mpp=0.5,
-            read_level=0,
-            **source,
-        )
         features = rng.standard_normal((TILES, DIM), dtype=np.float32).astype(np.float16)
-        path = folder / f"{number}.h5"
-        write_bag(path, features, np.zeros((TILES, 2), np.int64), about)
+        path = make_bag(folder / f"{number}.h5", features, np.zeros((TILES, 2), np.int64), dtype="float16")
         torch.save(torch.from_numpy(features), path.with_suffix(".pt"))
         records.append(
             {"features_path": str(path), "label": number % 2, "specimen": number, "scanner": 0, "slide_id": str(number)}

@@ -13,7 +13,7 @@ from scangen_bundle import file_systems
 from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.files import write_atomically
 from scangen_bundle.locks import lock_file
-from tests.bags.bags import make_attributes, make_bag_arrays
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 
 
 @pytest.fixture(autouse=True)

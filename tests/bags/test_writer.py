@@ -11,7 +11,7 @@ import pytest
 
 from scangen_bundle.bags import open_bag, open_writer, write_bag
 from scangen_bundle.errors import InputError
-from tests.bags.bags import make_attributes, make_bag_arrays
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
@@ -97,7 +97,7 @@ def test_a_full_disk_is_an_error_before_the_work_and_leaves_nothing(tmp_path):
     program = f"""
 import resource, numpy as np
 from scangen_bundle.bags import open_writer
-from tests.bags.bags import make_attributes, make_bag_arrays
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 features, coords = make_bag_arrays(1000, 64, "float32")
 try:

@@ -8,17 +8,11 @@ import pandas as pd
 import pytest
 from monai.bundle import ConfigParser
 
-from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.measures.of_features import performance_drop
 from scangen_bundle.phantom import make_phantom_cohort
+from scangen_bundle.testing import make_bag
 
 SCANNERS = ["scanner-1", "scanner-3"]
-
-
-def bag_attributes(slide_id, dim):
-    plain = {"pooling": "own", "revision": "1", "source_mpp_x": 0.25, "source_mpp_y": 0.25, "read_level": 0}
-    mpp = {"mpp": 1.0, "effective_mpp_x": 1.0, "effective_mpp_y": 1.0}
-    return BagAttributes(slide_id=slide_id, encoder="mine", dim=dim, tile_px=224, **plain, **mpp)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +29,8 @@ def cohort(tmp_path_factory):
     for slide_id in manifest.slide_id[1:]:
         values = generator.normal(size=(7, 5)).astype(np.float32)
         coords = np.arange(14, dtype=np.int64).reshape(-1, 2)
-        write_bag(folder / "features" / "mine" / f"{slide_id}.h5", values, coords, bag_attributes(slide_id, 5))
+        path = folder / "features" / "mine" / f"{slide_id}.h5"
+        make_bag(path, values, coords, encoder="mine", pooling="own", mpp=1.0, scanner="")
     return folder, manifest
 
 

@@ -105,7 +105,7 @@ def test_a_bag_of_another_length_is_refused_even_where_the_encoder_is_allowed(pa
     from case import BAG, Case, attempt
 
     from scangen_bundle.bags import open_bag, write_bag
-    from tests.bags.bags import make_attributes, make_bag_arrays
+    from scangen_bundle.testing import make_attributes, make_bag_arrays
 
     features, coords = make_bag_arrays(5, 4)
     write_bag(tmp_path / "short.h5", features, coords.astype(np.int64), make_attributes())

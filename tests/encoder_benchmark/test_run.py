@@ -8,15 +8,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.encoder_benchmark import BenchmarkJob, MeasureSettings, TileSettings, TrackingSettings, run
 from scangen_bundle.encoder_benchmark.measure import settle_k
 from scangen_bundle.errors import InputError
 from scangen_bundle.measures.feature_measure import feature_measures
 from scangen_bundle.measures.of_features import label_probe
+from scangen_bundle.testing import make_bag
 
 HEAD = {"max_epochs": 3, "folds": 2}
 SMALL = {"tiles": TileSettings(max_places=6), "measures": MeasureSettings(resamples=50, head=HEAD)}
+
+
+OURS = {"encoder": "colour-statistics", "pooling": "own", "scanner": ""}
 
 
 def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=()):
@@ -32,27 +35,8 @@ def write_bags(folder, manifest, effect=0.0, mpp=0.5, tiles=(5, 9), dim=8, skip=
         values = centre + 0.1 * generator.normal(size=(count, dim))
         effective = mpp if row.scanner == "b" else 0.5
         coords = np.arange(2 * count, dtype=np.int64).reshape(-1, 2)
-        write_bag(
-            folder / f"{row.slide_id}.h5", values.astype(np.float32), coords, attributes(row.slide_id, dim, effective)
-        )
+        make_bag(folder / f"{row.slide_id}.h5", values, coords, effective_mpp_x=effective, **OURS)
     return str(folder)
-
-
-def attributes(slide_id, dim=8, effective_mpp=0.5):
-    return BagAttributes(
-        slide_id=slide_id,
-        encoder="colour-statistics",
-        revision="1",
-        pooling="own",
-        dim=dim,
-        tile_px=224,
-        mpp=0.5,
-        source_mpp_x=0.25,
-        source_mpp_y=0.25,
-        effective_mpp_x=effective_mpp,
-        effective_mpp_y=0.5,
-        read_level=0,
-    )
 
 
 def table(specimens=12, scanners="abc"):
@@ -240,7 +224,7 @@ def test_features_that_do_not_vary_are_reasons_and_no_traceback(tmp_path):
     manifest = table(6)
     for slide_id in manifest["slide_id"]:
         coords = np.arange(6, dtype=np.int64).reshape(-1, 2)
-        write_bag(tmp_path / "bags" / f"{slide_id}.h5", np.ones((3, 8), np.float32), coords, attributes(slide_id))
+        make_bag(tmp_path / "bags" / f"{slide_id}.h5", np.ones((3, 8)), coords, **OURS)
     results = BenchmarkJob(manifest, {"x": str(tmp_path / "bags")}, str(tmp_path / "out"), **SMALL).run()
     assert results["encoders"]["x"]["figures"]["cka"]["reason"] == "the features do not vary"
     assert set(results["encoders"]["x"]["pairs"]["cka"].values()) == {None}

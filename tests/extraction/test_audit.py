@@ -10,8 +10,8 @@ from scangen_bundle.bags import write_bag
 from scangen_bundle.errors import InputError
 from scangen_bundle.extraction import AuditThresholds, ResolutionAudit, audit_scans
 from scangen_bundle.extraction.audit import tracked_figures
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 from tests.bags import layouts_on_disk as disk
-from tests.bags.bags import make_attributes, make_bag_arrays
 
 
 def scans(**by_scanner):

@@ -13,8 +13,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.extraction import BankJob
 from scangen_bundle.slides import TileReader, open_slide
 from scangen_bundle.slides.virtual_scanner import draw_scanners
-from tests.bags.bags import make_attributes
-from tests.slides.generated import picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_attributes, make_slide
 
 NAME = "colour-statistics"
 
@@ -26,7 +25,7 @@ def cohort(tmp_path):
     rows = []
     for index in range(2):
         slide_id = f"s{index}"
-        path = write_slide(tmp_path / f"{slide_id}.tif", picture(1300, 1000, seed=index))
+        path = make_slide(tmp_path / f"{slide_id}.tif", draw_tissue(1300, 1000, seed=index))
         corners = np.array([[x, y] for y in (0, 300) for x in (0, 250, 500, 750)], dtype=np.int64)
         with open_slide(str(path)) as slide:
             tiles = TileReader(slide, encoder.mpp, encoder.tile_px).read(corners)

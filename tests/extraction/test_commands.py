@@ -12,8 +12,8 @@ from mlflow import MlflowClient
 
 from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.runs.tracking import local_store
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 from tests import commands
-from tests.bags.bags import make_attributes, make_bag_arrays
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.extraction import ResolutionAudit
 from scangen_bundle.extraction.from_slide import complete_from_slide
 from scangen_bundle.slides import TileReader, open_slide, sharpness
+from scangen_bundle.testing import make_slide
 from tests.bags import layouts_on_disk as disk
-from tests.slides.generated import aperio_description, write_slide
+from tests.slides.generated import aperio_description
 
 MPP = 0.25
 TISSUE_PX = 1024  # a square; the tiles lie on it
@@ -29,7 +30,7 @@ def slide_of(folder: Path, scanner: str = "ScannerType = GT450", mpp: float | No
     image = rng.normal(240, 1, (1536, 1536, 3))
     image[:TISSUE_PX, :TISSUE_PX] = rng.normal((170, 90, 160), 12, (TISSUE_PX, TISSUE_PX, 3))
     image = image.clip(0, 255).astype(np.uint8)
-    return write_slide(
+    return make_slide(
         folder / "slide.svs", image, levels=1, coding="deflate", description=aperio_description(image, mpp, scanner)
     )
 

@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 import torch
 
-from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.data import collate_bags
 from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.measures import evaluate_predictions
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.runs.checkpoint import save_checkpoint
 from scangen_bundle.share.source import PACKED
+from scangen_bundle.testing import make_bag
 
 DIM = 1280
 ENCODER = ENCODERS["efficientnet-lite0"].spec
@@ -33,22 +33,10 @@ DATA_SOURCE = "random numbers"
 def write_features(path: Path, slide_id: str, scanner: str, label: int, rng: np.random.Generator, **changes) -> None:
     identity = {name: getattr(ENCODER, name) for name in ("revision", "pooling", "tile_px", "mpp")}
     values = {"encoder": ENCODER.name, **identity, "settings": SETTINGS, **changes}
-    attributes = BagAttributes(
-        slide_id=slide_id,
-        dim=DIM,
-        source_mpp_x=0.25,
-        source_mpp_y=0.25,
-        effective_mpp_x=0.5,
-        effective_mpp_y=0.5,
-        read_level=0,
-        scanner=f"maker-{scanner}",
-        slide_width=4480,
-        slide_height=3584,
-        **values,
-    )
     coords = np.stack(np.meshgrid(np.arange(5), np.arange(4)), -1).reshape(-1, 2) * 448
     features = rng.normal(size=(len(coords), DIM)) + 0.3 * label
-    write_bag(path, features.astype(np.float16), coords.astype(np.int64), attributes)
+    values |= {"slide_id": slide_id, "scanner": f"maker-{scanner}", "slide_width": 4480, "slide_height": 3584}
+    make_bag(path, features, coords, dtype="float16", **values)
 
 
 def make_run(folder: Path, encoder: str = "efficientnet-lite0") -> tuple[Path, Path]:

@@ -17,8 +17,8 @@ import pytest
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.share.served_model import FOLDERS, served_path
+from scangen_bundle.testing import draw_tissue, make_slide
 from tests.share.conftest import DIM, predict, store_below
-from tests.slides.generated import picture, write_slide
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_bag_can_be_sent_itself(server, trained_run):
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory):
-    return write_slide(tmp_path_factory.mktemp("slide") / "a.tif", picture(900, 700), mpp=0.5)
+    return make_slide(tmp_path_factory.mktemp("slide") / "a.tif", draw_tissue(900, 700), mpp=0.5)
 
 
 def test_a_slide_has_the_answer_of_extraction_and_network(server, slide, trained_run, tmp_path):

@@ -5,8 +5,8 @@ import pytest
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.share.slide_features import SlideFeatures, create_training_encoder
+from scangen_bundle.testing import draw_tissue, make_slide
 from tests.share.conftest import ENCODER, SETTINGS
-from tests.slides.generated import picture, write_slide
 
 FEATURES = {
     **{name: getattr(ENCODER, name) for name in ("revision", "pooling", "tile_px", "mpp")},
@@ -45,7 +45,7 @@ def test_a_network_of_another_tools_features_takes_bags_only(tmp_path):
 
 
 def test_a_bag_says_what_the_trainings_bags_say(tmp_path):
-    slide = write_slide(tmp_path / "a.tif", picture(900, 700), mpp=None)
+    slide = make_slide(tmp_path / "a.tif", draw_tissue(900, 700), mpp=None)
     maker = SlideFeatures(FEATURES)
     with pytest.raises(InputError, match="mpp"):
         maker.write(slide, tmp_path / "unknown.h5")
@@ -59,14 +59,14 @@ def test_a_bag_says_what_the_trainings_bags_say(tmp_path):
 
 
 def test_a_damaged_slide_is_named(tmp_path):
-    whole = write_slide(tmp_path / "a.tif", picture(500, 500))
+    whole = make_slide(tmp_path / "a.tif", draw_tissue(500, 500))
     (tmp_path / "cut.tif").write_bytes(whole.read_bytes()[:4000])
     with pytest.raises(InputError, match="cut"):
         SlideFeatures(FEATURES).write(tmp_path / "cut.tif", tmp_path / "a.h5")
 
 
 def test_a_bag_that_cannot_be_written_is_not_the_slides_fault(tmp_path):
-    slide = write_slide(tmp_path / "a.tif", picture(500, 500))
+    slide = make_slide(tmp_path / "a.tif", draw_tissue(500, 500))
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):
         SlideFeatures(FEATURES).write(slide, tmp_path / "file" / "a.h5")

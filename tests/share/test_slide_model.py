@@ -15,7 +15,7 @@ from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.runs import RunFolder, read_checkpoint, save_checkpoint
 from scangen_bundle.share.package import package_bundle, unambiguous_names
 from scangen_bundle.share.slide_model import SlideModel
-from tests.bags.bags import make_attributes, make_bag_arrays
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 from tests.share.conftest import DIM, SCANNERS, predict, write_features
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scangen_bundle.slides import ScannerIdentity, compare_scanner, identify_scanner, open_slide
-from tests.slides.generated import aperio_description, picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_slide
+from tests.slides.generated import aperio_description
 
 
 @pytest.mark.parametrize(
@@ -77,9 +78,9 @@ def test_metadata_gives_a_normalised_name(properties: dict[str, str], name: str)
 
 
 def test_identity_does_not_depend_on_the_reader_and_keeps_nothing_of_the_patient(tmp_path: Path) -> None:
-    image = picture(300, 300)
+    image = draw_tissue(300, 300)
     scanner = "ScannerType = GT450|ScanScope ID = SS12035|Filename = Doe_Jane|User = someone"
-    path = write_slide(tmp_path / "slide.svs", image, levels=1, description=aperio_description(image, 0.26, scanner))
+    path = make_slide(tmp_path / "slide.svs", image, levels=1, description=aperio_description(image, 0.26, scanner))
     identities = {identify_scanner(open_slide(path, backend).properties) for backend in ("openslide", "tifffile")}
     assert identities == {ScannerIdentity("aperio", "gt450")}
 

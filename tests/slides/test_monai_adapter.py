@@ -10,20 +10,20 @@ from monai.data import PatchWSIDataset
 from monai.transforms import LoadImage, LoadImaged
 
 from scangen_bundle.slides.monai_adapter import SlideImageReader
-from tests.slides.generated import levels_of, picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_slide, pyramid
 
-IMAGE = picture(600, 400)
+IMAGE = draw_tissue(600, 400)
 
 
 @pytest.fixture(scope="module")
 def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_slide(tmp_path_factory.mktemp("monai") / "slide.tif", IMAGE, (0.5, 0.25), levels=2, coding="deflate")
+    return make_slide(tmp_path_factory.mktemp("monai") / "slide.tif", IMAGE, (0.5, 0.25), levels=2, coding="deflate")
 
 
 @pytest.mark.parametrize("backend", ["auto", "openslide"])
 def test_load_image_gives_a_level_channel_first_with_its_metadata(slide: Path, backend: str) -> None:
     image = LoadImage(reader=SlideImageReader(backend=backend, level=1))(str(slide))
-    np.testing.assert_array_equal(image.numpy(), np.moveaxis(levels_of(IMAGE, 2)[1], -1, 0))
+    np.testing.assert_array_equal(image.numpy(), np.moveaxis(pyramid(IMAGE, 2)[1], -1, 0))
     assert image.meta["path"] == str(slide)
     loaded = LoadImaged("image", reader=SlideImageReader, level=0)({"image": str(slide)})
     assert loaded["image"].shape == (3, 400, 600)
@@ -52,7 +52,7 @@ def test_sizes_and_resolutions_are_in_monais_order(slide: Path) -> None:
 
 
 def test_what_the_file_does_not_say_is_an_error(tmp_path: Path) -> None:
-    path = write_slide(tmp_path / "bare.tif", IMAGE, None, levels=1)
+    path = make_slide(tmp_path / "bare.tif", IMAGE, None, levels=1)
     reader = SlideImageReader()
     with pytest.raises(ValueError, match=r"bare\.tif.*no mpp"):
         reader.get_mpp(reader.read(str(path)), 0)

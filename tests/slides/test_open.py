@@ -17,9 +17,10 @@ import tifffile
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import SlideReader, TileReader, open_slide
 from scangen_bundle.slides.reader import UnsupportedLayout
-from tests.slides.generated import aperio_description, leave_out_tiles, levels_of, picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_slide, pyramid
+from tests.slides.generated import aperio_description, leave_out_tiles
 
-IMAGE = picture()
+IMAGE = draw_tissue()
 BACKENDS = ("openslide", "tifffile", "cucim")
 
 
@@ -53,7 +54,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "aperio": {"description": aperio_description(IMAGE, 0.504), "mpp": None},
         "aperio without mpp": {"description": aperio_description(IMAGE, None), "mpp": None},
     }
-    return {name: write_slide(folder / f"{name.replace(' ', '_')}.tif", IMAGE, **how) for name, how in made.items()}
+    return {name: make_slide(folder / f"{name.replace(' ', '_')}.tif", IMAGE, **how) for name, how in made.items()}
 
 
 NAMES = [
@@ -65,7 +66,7 @@ NAMES = [
 def test_every_reader_gives_the_colours_of_the_source_picture(slides: dict[str, Path], name: str) -> None:
     exact = name in ("jpeg 2000", "deflate")
     for reader in open_all(slides[name]).values():
-        for level, expected in enumerate(levels_of(IMAGE, 3)):
+        for level, expected in enumerate(pyramid(IMAGE, 3)):
             x, y = 100 * 2**level, 60 * 2**level
             found = reader.read_region(x, y, level, 100, 80)
             difference = np.abs(found.astype(int) - expected[60:140, 100:200])
@@ -90,7 +91,7 @@ def test_readers_agree_on_levels_resolution_and_pixels(slides: dict[str, Path], 
 
 
 def test_readers_agree_on_levels_whose_size_is_not_a_whole_fraction(tmp_path: Path) -> None:
-    path = write_slide(tmp_path / "odd.tif", picture(1099, 901), 0.25)
+    path = make_slide(tmp_path / "odd.tif", draw_tissue(1099, 901), 0.25)
     readers = open_all(path)
     corners = np.random.default_rng(2).integers(-20, 900, (10, 2))
     for mpp in (0.5, 0.52, 0.98):
@@ -141,7 +142,7 @@ def test_auto_says_which_reader_it_took(
 
 def test_an_ome_tiff_is_read_with_all_its_levels(tmp_path: Path) -> None:
     path = tmp_path / "slide.ome.tif"
-    full, half = levels_of(IMAGE, 2)
+    full, half = pyramid(IMAGE, 2)
     options = {"tile": (256, 256), "photometric": "rgb", "compression": "deflate"}
     with tifffile.TiffWriter(path, ome=True) as tiff:
         units = {"PhysicalSizeX": 0.25, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.3, "PhysicalSizeYUnit": "µm"}
@@ -161,9 +162,9 @@ def test_tiles_that_the_slide_leaves_out_are_what_openslide_makes_of_them(
 ) -> None:
     """White, but in Aperio slides above level 0, where it is the finer level."""
     description = aperio_description(IMAGE, 0.5) if kind == "aperio" else None
-    path = write_slide(tmp_path / "slide.svs", IMAGE, description=description)
+    path = make_slide(tmp_path / "slide.svs", IMAGE, description=description)
     leave_out_tiles(path, level, [0, 1])
-    full_tile = levels_of(IMAGE, 2)[level][10:110, 10:210].astype(int)
+    full_tile = pyramid(IMAGE, 2)[level][10:110, 10:210].astype(int)
     readers = open_all(path)
     for reader in readers.values():
         region = reader.read_region(10 * 2**level, 10 * 2**level, level, 200, 100)
@@ -204,7 +205,7 @@ def test_an_aperio_description_that_is_not_utf_8_is_read_as_far_as_it_can_be(tmp
     ("told", "mpp"), [("0.25", (0.25, 0.25)), ("0,25", (0.25, 0.25)), ("nan", None), ("?", None), ("", None)]
 )
 def test_readers_agree_on_an_aperio_resolution_however_it_is_written(tmp_path: Path, told: str, mpp: object) -> None:
-    path = write_slide(tmp_path / "slide.svs", IMAGE, mpp=None, levels=1, description=aperio_description(IMAGE, told))
+    path = make_slide(tmp_path / "slide.svs", IMAGE, mpp=None, levels=1, description=aperio_description(IMAGE, told))
     assert [reader.mpp for reader in open_all(path).values()] == [mpp] * (4 if find_spec("cucim") else 3)
 
 
@@ -337,7 +338,7 @@ def test_a_truncated_tile_is_an_error_when_it_is_read_and_only_then(
 ) -> None:
     if backend == "cucim":
         pytest.importorskip("cucim")
-    path = write_slide(
+    path = make_slide(
         tmp_path / "slide.svs", IMAGE, levels=1, coding=coding, description=aperio_description(IMAGE, 0.5)
     )
     with tifffile.TiffFile(path, mode="r+b") as tiff:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from scangen_bundle.slides import overview
-from tests.slides.fake_reader import FakeReader
-from tests.slides.generated import write_slide
+from scangen_bundle.testing import FakeReader, make_slide
 
 
 def brute_force(image: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
@@ -56,7 +55,7 @@ def test_an_overview_finer_than_the_slide_is_refused() -> None:
 
 def test_a_thumbnail_shows_the_whole_slide_at_most_as_large_as_asked(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (300, 500, 3), dtype=np.uint8)
-    path = write_slide(tmp_path / "a.tif", image, levels=1, coding="deflate")
+    path = make_slide(tmp_path / "a.tif", image, levels=1, coding="deflate")
     small, size = overview.read_thumbnail(path, 100)
     assert size == (500, 300)
     np.testing.assert_allclose(small, brute_force(image, (5, 5)), atol=0.51)

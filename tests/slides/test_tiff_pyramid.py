@@ -11,9 +11,10 @@ import tifffile
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.reader import UnsupportedLayout
 from scangen_bundle.slides.tiff_pyramid import read_tiff_pyramid
-from tests.slides.generated import aperio_description, picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_slide
+from tests.slides.generated import aperio_description
 
-IMAGE = picture(600, 300)
+IMAGE = draw_tissue(600, 300)
 OPTIONS = {"tile": (256, 256), "photometric": "rgb", "compression": "deflate", "metadata": None, "software": False}
 
 
@@ -72,7 +73,7 @@ def test_other_pixels_than_8_bit_rgb_are_left_to_another_reader(tmp_path: Path, 
 
 
 def test_a_directory_that_points_beyond_the_end_is_named(tmp_path: Path) -> None:
-    path = write_slide(tmp_path / "slide.tif", IMAGE, levels=2)
+    path = make_slide(tmp_path / "slide.tif", IMAGE, levels=2)
     with tifffile.TiffFile(path) as tiff:
         cut = tiff.pages[1].offset
     path.write_bytes(path.read_bytes()[:cut])
@@ -82,7 +83,7 @@ def test_a_directory_that_points_beyond_the_end_is_named(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("padding", [b"", b"\x20" * 30, bytes(5000)], ids=["none", "some", "many zeros"])
 def test_a_padded_tile_is_whole_and_a_tile_cut_short_is_not(tmp_path: Path, padding: bytes) -> None:
-    path = write_slide(tmp_path / "slide.tif", IMAGE, levels=1)
+    path = make_slide(tmp_path / "slide.tif", IMAGE, levels=1)
     level = read_tiff_pyramid(path).levels[0]
     with open(path, "rb") as file:
         data = level.read_tile(file.fileno(), 0, path)

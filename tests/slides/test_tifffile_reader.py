@@ -11,7 +11,7 @@ import pytest
 from scangen_bundle.slides import TifffileReader
 from scangen_bundle.slides.reader import UnsupportedLayout
 from scangen_bundle.slides.tifffile_reader import tile_pieces
-from tests.slides.generated import picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_slide
 
 
 def test_pieces_put_a_picture_together_again_tile_by_tile() -> None:
@@ -41,7 +41,7 @@ def test_regions_wholly_outside_have_no_pieces() -> None:
 
 
 def test_a_raster_of_regions_keeps_no_more_tiles_than_a_row_needs(tmp_path: Path) -> None:
-    path = write_slide(tmp_path / "slide.tif", picture(2048, 2048), levels=1)  # 8 x 8 tiles
+    path = make_slide(tmp_path / "slide.tif", draw_tissue(2048, 2048), levels=1)  # 8 x 8 tiles
     grid = np.arange(0, 2048, 128)
     with TifffileReader(path) as reader:
         for y in grid:
@@ -50,7 +50,7 @@ def test_a_raster_of_regions_keeps_no_more_tiles_than_a_row_needs(tmp_path: Path
 
 
 def test_each_native_tile_is_decoded_once_for_a_raster_of_regions(tmp_path: Path, monkeypatch) -> None:
-    path = write_slide(tmp_path / "slide.tif", picture(1000, 1000), levels=1)
+    path = make_slide(tmp_path / "slide.tif", draw_tissue(1000, 1000), levels=1)
     decoded: list[int] = []
     original = TifffileReader._decode
 
@@ -68,7 +68,7 @@ def test_each_native_tile_is_decoded_once_for_a_raster_of_regions(tmp_path: Path
 
 
 def test_a_tiny_cache_changes_the_work_but_not_the_pixels(tmp_path: Path) -> None:
-    path = write_slide(tmp_path / "slide.tif", picture(1000, 1000), levels=1)
+    path = make_slide(tmp_path / "slide.tif", draw_tissue(1000, 1000), levels=1)
     corners = np.random.default_rng(5).integers(0, 800, (20, 2))
     with TifffileReader(path, cache_mb=0) as small, TifffileReader(path) as usual:
         for corner in corners:
@@ -80,6 +80,6 @@ def test_a_tiny_cache_changes_the_work_but_not_the_pixels(tmp_path: Path) -> Non
 def test_a_tiff_without_tiles_is_left_to_another_reader(tmp_path: Path) -> None:
     import tifffile
 
-    tifffile.imwrite(tmp_path / "strips.tif", picture(300, 200))
+    tifffile.imwrite(tmp_path / "strips.tif", draw_tissue(300, 200))
     with pytest.raises(UnsupportedLayout, match="no tiled image"):
         TifffileReader(tmp_path / "strips.tif")

@@ -10,7 +10,7 @@ import pytest
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import TileReader, open_slide
 from scangen_bundle.slides.tile_reader import resample
-from tests.slides.generated import levels_of, picture, write_slide
+from scangen_bundle.testing import draw_tissue, make_slide, pyramid
 
 
 def triangle_weights(length: int, extent: float, tile_px: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def apply(down: np.ndarray, across: np.ndarray, image: np.ndarray) -> np.ndarray
 )
 def test_resampling_is_the_triangle_filter_over_exactly_the_field_of_view(extent: tuple[float, float]) -> None:
     width, height = int(extent[0]) + 1, int(extent[1]) + 1
-    image = picture(width, height)
+    image = draw_tissue(width, height)
     found = resample(image[None], extent, 64)[0]
     expected = apply(triangle_weights(height, extent[1], 64), triangle_weights(width, extent[0], 64), image)
     assert found.shape == (64, 64, 3)
@@ -52,7 +52,7 @@ def test_a_tile_shows_its_field_of_view_and_nothing_is_shifted(tmp_path: Path, t
     ramp = np.zeros((1024, 1024, 3), np.uint8)
     ramp[..., 0] = np.arange(1024) // 4
     ramp[..., 1] = (np.arange(1024) // 4)[:, None]
-    path = write_slide(tmp_path / "ramp.tif", ramp, 0.25, levels=3, coding="deflate")
+    path = make_slide(tmp_path / "ramp.tif", ramp, 0.25, levels=3, coding="deflate")
     tiles = TileReader(open_slide(path, backend), target, 64)
     ds = tiles.plan.level_downsample[0]
     x, y = int(21 * ds) * 2, int(11 * ds) * 2
@@ -66,8 +66,8 @@ def test_a_tile_shows_its_field_of_view_and_nothing_is_shifted(tmp_path: Path, t
 
 
 def test_tiles_are_close_to_the_area_under_each_pixel(tmp_path: Path) -> None:
-    image = picture(700, 700, seed=3)
-    path = write_slide(tmp_path / "slide.tif", image, 0.2465, levels=1, coding="deflate")
+    image = draw_tissue(700, 700, seed=3)
+    path = make_slide(tmp_path / "slide.tif", image, 0.2465, levels=1, coding="deflate")
     tile = TileReader(open_slide(path), 0.5, 128).read(np.array([[100, 200]]))[0]
     extent = 128 * 0.5 / 0.2465
     weights = area_weights(261, extent, 128)
@@ -79,7 +79,7 @@ def test_tiles_are_close_to_the_area_under_each_pixel(tmp_path: Path) -> None:
 def test_pixels_that_are_not_square_come_out_square(tmp_path: Path) -> None:
     image = np.full((800, 800, 3), 255, np.uint8)
     image[200:600, 300:500] = 0  # 200 px of 0.5 µm by 400 px of 0.25 µm: a square of 100 µm
-    path = write_slide(tmp_path / "slide.tif", image, (0.5, 0.25), levels=1, coding="deflate")
+    path = make_slide(tmp_path / "slide.tif", image, (0.5, 0.25), levels=1, coding="deflate")
     tile = TileReader(open_slide(path), 1.0, 256).read(np.array([[200, 0]]))[0]
     dark = np.argwhere(tile[..., 0] < 128)
     assert (dark.min(0) == (50, 50)).all()
@@ -88,7 +88,7 @@ def test_pixels_that_are_not_square_come_out_square(tmp_path: Path) -> None:
 
 def test_rows_come_back_in_the_order_asked_over_several_chunks(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("scangen_bundle.slides.tile_reader.CHUNK_BYTES", 5 * 200 * 200 * 3)
-    path = write_slide(tmp_path / "slide.tif", picture(), 0.2465, levels=2)
+    path = make_slide(tmp_path / "slide.tif", draw_tissue(), 0.2465, levels=2)
     tiles = TileReader(open_slide(path), 0.5, 64)
     coords = np.random.default_rng(0).integers(-50, 1000, (40, 2))
     batch = tiles.read(coords)
@@ -98,10 +98,10 @@ def test_rows_come_back_in_the_order_asked_over_several_chunks(tmp_path: Path, m
 
 
 def test_a_level_with_the_very_resolution_is_given_as_it_is(tmp_path: Path) -> None:
-    image = picture()
-    path = write_slide(tmp_path / "slide.tif", image, 0.25, levels=2, coding="deflate")
+    image = draw_tissue()
+    path = make_slide(tmp_path / "slide.tif", image, 0.25, levels=2, coding="deflate")
     tile = TileReader(open_slide(path), 0.5, 100).read(np.array([[200, 300]]))[0]
-    np.testing.assert_array_equal(tile, levels_of(image, 2)[1][150:250, 100:200])
+    np.testing.assert_array_equal(tile, pyramid(image, 2)[1][150:250, 100:200])
 
 
 def test_two_scanners_show_the_same_structure_at_the_same_size(tmp_path: Path) -> None:
@@ -111,18 +111,18 @@ def test_two_scanners_show_the_same_structure_at_the_same_size(tmp_path: Path) -
         side = int(150 / mpp)
         y, x = np.mgrid[:side, :side] * mpp + mpp / 2
         disc = np.where(np.hypot(x - 60, y - 60) < 30, 0, 255).astype(np.uint8)
-        path = write_slide(tmp_path / f"{mpp}.tif", np.repeat(disc[..., None], 3, -1), mpp, levels=1, coding="deflate")
+        path = make_slide(tmp_path / f"{mpp}.tif", np.repeat(disc[..., None], 3, -1), mpp, levels=1, coding="deflate")
         tile = TileReader(open_slide(path), 0.5, 224).read(np.array([[0, 0]]))[0]
         areas.append((255 - tile[..., 0].astype(float)).sum() / 255 * 0.25)
     assert areas == pytest.approx([np.pi * 30**2] * 3, rel=0.003)
 
 
 def test_upsampling_and_unknown_resolution_name_the_slide(tmp_path: Path) -> None:
-    coarse = write_slide(tmp_path / "coarse.tif", picture(), 0.55, levels=1)
+    coarse = make_slide(tmp_path / "coarse.tif", draw_tissue(), 0.55, levels=1)
     with pytest.raises(InputError, match=r"coarse\.tif.*upsampling by 10%"):
         TileReader(open_slide(coarse), 0.5, 224)
     assert TileReader(open_slide(coarse), 0.5, 224, allow_upsampling=True).read(np.array([[0, 0]])).shape[1] == 224
-    bare = write_slide(tmp_path / "bare.tif", picture(), None, levels=1)
+    bare = make_slide(tmp_path / "bare.tif", draw_tissue(), None, levels=1)
     with pytest.raises(InputError, match=r"bare\.tif.*does not say"):
         TileReader(open_slide(bare), 0.5, 224)
     assert TileReader(open_slide(bare), 0.5, 224, source_mpp=0.25).plan.source_mpp == (0.25, 0.25)

@@ -10,8 +10,8 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.phantom import make_phantom_cohort
 from scangen_bundle.slides import TissueMask, open_slide, tissue_mask
 from scangen_bundle.slides.tissue import find_tissue, glass_white
+from scangen_bundle.testing import FakeReader
 from tests.conftest import ROOT
-from tests.slides.fake_reader import FakeReader
 
 MPP = (8.0, 8.0)
 GLASS = np.array([243.0, 240.0, 244.0])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scangen_bundle.slides.virtual_scanner import LUMA, STAINS, VirtualScanner, draw_scanners
-from tests.slides.generated import picture
+from scangen_bundle.testing import draw_tissue
 
 NEUTRAL = {
     "density": np.eye(3),
@@ -20,7 +20,7 @@ NEUTRAL = {
 
 
 def apply(**changes):
-    tiles = picture(128, 128)[None]
+    tiles = draw_tissue(128, 128)[None]
     scanner = VirtualScanner(**{**NEUTRAL, **changes})
     return tiles[0].astype(int), scanner.apply(tiles, np.random.default_rng(0))[0].astype(int)
 
@@ -65,7 +65,7 @@ def test_the_first_scanners_are_the_same_whatever_the_number_and_differ_by_seed(
 
 
 def test_the_same_noise_gives_the_same_pixels():
-    scanner, tiles = draw_scanners(1, 3)[0], picture(64, 64)[None]
+    scanner, tiles = draw_scanners(1, 3)[0], draw_tissue(64, 64)[None]
     first, second = (scanner.apply(tiles, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 

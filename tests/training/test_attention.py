@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import nibabel
@@ -13,10 +12,11 @@ import torch
 from monai.engines import SupervisedEvaluator
 from PIL import Image
 
-from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.data import BagDataset, PrepareBagBatch, collate_bags, make_records
 from scangen_bundle.errors import InputError
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.processes import process_pool
+from scangen_bundle.testing import make_bag
 from scangen_bundle.training import attention
 from scangen_bundle.training.attention import AttentionMapHandler
 
@@ -31,22 +31,8 @@ def write_cohort(folder, slide_path):
     generator = np.random.default_rng(0)
     rows = []
     for slide_id in SLIDES:
-        attributes = BagAttributes(
-            slide_id=slide_id,
-            encoder="fake",
-            revision="1",
-            pooling="cls",
-            dim=6,
-            tile_px=64,
-            mpp=1.0,
-            source_mpp_x=0.5,
-            source_mpp_y=0.5,
-            effective_mpp_x=1.0,
-            effective_mpp_y=1.0,
-            read_level=0,
-        )
         path = folder / f"{slide_id}.h5"
-        write_bag(path, generator.normal(size=(5, 6)).astype(np.float32), COORDS, attributes)
+        make_bag(path, generator.normal(size=(5, 6)), COORDS, tile_px=64, mpp=1.0, source_mpp_x=0.5, source_mpp_y=0.5)
         specimen, scanner = slide_id.split("-")
         rows.append((slide_id, specimen, specimen, scanner, -1, slide_path, str(path), np.nan, ""))
     names = ["slide_id", "specimen_id", "patient_id", "scanner", "label", "slide_path", "features_path", "mpp", "split"]
@@ -147,11 +133,11 @@ def test_several_processes_draw_what_one_does(tmp_path, monkeypatch, real_data):
     monkeypatch.setattr(attention, "PER_PROCESS", 1)
     started = []
 
-    def start(workers, context):
+    def start(workers, *modules):
         started.append(workers)
-        return ProcessPoolExecutor(workers, context)
+        return process_pool(workers, *modules)
 
-    monkeypatch.setattr(attention, "ProcessPoolExecutor", start)
+    monkeypatch.setattr(attention, "process_pool", start)
     run(manifest, tmp_path, workers=2)
     assert started == [2]
     assert {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()} == expected

@@ -11,10 +11,10 @@ from jsonschema import Draft202012Validator
 from mlflow import MlflowClient
 from sklearn.metrics import roc_auc_score
 
-from scangen_bundle.bags import BagAttributes, write_bag
 from scangen_bundle.errors import InputError
 from scangen_bundle.runs.checkpoint import save_checkpoint
 from scangen_bundle.runs.tracking import RunTracker
+from scangen_bundle.testing import make_bag
 from scangen_bundle.training.predictions import PredictionsHandler
 from scangen_bundle.training.report import EvaluationHandler, choose_threshold, tracked_figures
 
@@ -116,18 +116,7 @@ def colour_bag(path, red):
     """Two tiles around a colour that each scanner has for itself."""
     features = np.array([[red - 0.1, 1.0], [red + 0.1, 1.0]], dtype=np.float32)
     coords = np.array([[0, 0], [9, 0]])
-    names = ("mpp", "source_mpp_x", "source_mpp_y", "effective_mpp_x", "effective_mpp_y")
-    attributes = BagAttributes(
-        slide_id=path.stem,
-        encoder="colour-statistics",
-        revision="1",
-        pooling="own",
-        dim=2,
-        tile_px=224,
-        read_level=0,
-        **dict.fromkeys(names, 0.5),
-    )
-    write_bag(path, features, coords, attributes)
+    make_bag(path, features, coords, encoder="colour-statistics", pooling="own", source_mpp_x=0.5, source_mpp_y=0.5)
 
 
 def test_what_colours_alone_tell_of_the_scanner_stands_beside_the_embeddings(tmp_path, caplog):
