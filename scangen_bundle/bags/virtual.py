@@ -34,11 +34,12 @@ def write_bank(path: Path, plain: np.ndarray, virtual: np.ndarray, settings: Map
         InputError: a number is not finite in float16.
     """
     with np.errstate(over="ignore"):
-        arrays = {"plain": plain.astype(np.float16), "virtual": virtual.astype(np.float16)}
-    if not all(np.isfinite(array).all() for array in arrays.values()):
+        small_plain, small_virtual = plain.astype(np.float16), virtual.astype(np.float16)
+    if not np.isfinite(small_plain).all() or not np.isfinite(small_virtual).all():
         raise InputError(path, "features are too large for float16", "use an encoder whose features are smaller")
     with write_atomically(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, settings=np.array(json.dumps(dict(settings), sort_keys=True)), **arrays)
+        described = np.array(json.dumps(dict(settings), sort_keys=True))
+        np.savez(file, settings=described, plain=small_plain, virtual=small_virtual)
 
 
 def read_bank(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ class ReverseGradient(torch.autograd.Function):
         return values.view_as(values)
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         return -gradient
 
 
@@ -48,15 +48,18 @@ class Dann(Method):
         self.width, self.max_scanners = width, max_scanners
 
     def build(self, features: int, embedding: int, classes: int) -> None:
-        self.classifier = nn.Sequential(
+        layers = [
             nn.utils.skip_init(nn.Linear, embedding, self.width),
-            nn.ReLU(),
             nn.utils.skip_init(nn.Linear, self.width, self.max_scanners),
-        )
+        ]
         generator = torch.Generator().manual_seed(SEED)
-        for layer in (self.classifier[0], self.classifier[2]):
-            nn.init.kaiming_uniform_(layer.weight, nonlinearity="relu", generator=generator)
-            nn.init.zeros_(layer.bias)
+        for layer in layers:
+            for parameter in layer.parameters():
+                if parameter.dim() == 2:
+                    nn.init.kaiming_uniform_(parameter, nonlinearity="relu", generator=generator)
+                else:
+                    nn.init.zeros_(parameter)
+        self.classifier = nn.Sequential(layers[0], nn.ReLU(), layers[1])
 
     def terms(self, embedding: torch.Tensor, logits: torch.Tensor, batch: Batch) -> dict[str, torch.Tensor]:
         """The classifier's cross-entropy.

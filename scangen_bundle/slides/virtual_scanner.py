@@ -104,5 +104,7 @@ def _colour_map(saturation: float, hue: float) -> np.ndarray:
 
 def _rescaled(pixels: np.ndarray, scale: float) -> np.ndarray:
     height, width = pixels.shape[:2]
-    small = Image.fromarray(pixels).resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.BOX)
-    return np.asarray(small.resize((width, height), Image.BILINEAR))
+    small = Image.fromarray(pixels).resize(
+        (max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.BOX
+    )
+    return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR))

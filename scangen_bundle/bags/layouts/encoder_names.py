@@ -134,7 +134,7 @@ def registered(tool: str, name: str, dim: int) -> tuple[str, str | None]:
         pooling where D does not tell it.
     """
     ours = NAMES.get(tool, {}).get(name)
-    if ours not in ENCODERS:
+    if ours is None or ours not in ENCODERS:
         return ours or name, None
     spec = ENCODERS[ours].spec
     fitting = [pooling for pooling, length in spec.poolings.items() if length == dim]
