@@ -19,6 +19,7 @@ The published experiment keeps one validation slide per cell and 20 repeats; her
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -63,9 +64,23 @@ class Plan:
     def training_rows(self, split: int) -> np.ndarray:
         """Rows of the training scans at a split."""
         counts = np.rint(self.shares(split) * 2 * self.half).astype(int)
-        return np.concatenate(
-            [rows[:n] for both, of in zip(self.training, counts, strict=True) for rows, n in zip(both, of, strict=True)]
-        )
+        rows = []
+        for of_class, numbers in zip(self.training, counts, strict=True):
+            for of_scanner, number in zip(of_class, numbers, strict=True):
+                rows.append(of_scanner[:number])
+        return np.concatenate(rows)
+
+    def validation_rows(self, split: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the validation scans, and their weights at a split.
+
+        A scanner's validation scans weigh as much as its training scans; the weights of a class add up to 1.
+        """
+        rows, weights = [], []
+        for of_class, shares in zip(self.validation, self.shares(split), strict=True):
+            for of_scanner, share in zip(of_class, shares, strict=True):
+                rows.append(of_scanner)
+                weights.append(np.full(len(of_scanner), share / len(of_scanner)))
+        return np.concatenate(rows), np.concatenate(weights)
 
     @property
     def splits(self) -> int:
@@ -104,89 +119,92 @@ def train_and_test(scans: Points, repeats: int, generator: np.random.Generator) 
         generator: of the draws.
     """
     pairs = generator.permutation(list(combinations(np.unique(scans.scanner), 2)))
-    done: list[Repeat] = []
+    finished: list[Repeat] = []
     for turn in range(repeats * len(pairs)):
+        if len(finished) == repeats:
+            break
         first, second = generator.permutation(pairs[turn % len(pairs)])
         plan = draw_plan(scans, int(first), int(second), generator)
-        if plan is not None:
-            with threadpool_limits(1):  # matrices are so small that threads only wait for each other
-                right = _train_and_test(scans, plan)
-            done.append(Repeat(plan, {name: Outcome(plan.test[name], right[name]) for name in DOMAINS}))
-        if len(done) == repeats:
-            break
-    return done
+        if plan is None:
+            continue
+        with threadpool_limits(1):  # matrices are so small that threads only wait for each other
+            right = _train_and_test(scans, plan)
+        finished.append(Repeat(plan, {domain: Outcome(plan.test[domain], right[domain]) for domain in DOMAINS}))
+    return finished
 
 
 def draw_plan(scans: Points, first: int, second: int, generator: np.random.Generator) -> Plan | None:
     """Draw the scans of one repeat with two scanners; None where they have too few patients of some class."""
-    order = generator.permutation(len(scans.label))
-    own = order[_first_specimen(scans, order)]  # one specimen of each patient, so that a patient has one class
-    classes = np.unique(scans.label[own])
-    rows: list[list[dict[int, int]]] = []
-    for c in classes:
-        of_class = own[scans.label[own] == c]
-        rows.append(
-            [{int(scans.patient[r]): int(r) for r in of_class[scans.scanner[of_class] == s]} for s in (first, second)]
-        )
-    paired = all(len(set(a) & set(b)) >= max(len(a), len(b)) / 2 for a, b in rows)
-    if paired:
-        pools = [[sorted(set(a) & set(b))] * 2 for a, b in rows]
-    else:
-        pools = [[sorted(set(a) - set(b)), sorted(set(b) - set(a))] for a, b in rows]
-    least = min(len(pool) for both in pools for pool in both)
-    validated = max(1, round(VALIDATION_SHARE * least))
-    half = min(MOST_HALF, int((least * (1 - TEST_SHARE) - validated) // 2))
+    order = generator.permutation(len(scans))
+    candidates = order[_first_specimen(scans, order)]  # one specimen of each patient, so that a patient has one class
+    classes = [candidates[scans.label[candidates] == label] for label in np.unique(scans.label[candidates])]
+    rows = [(_row_by_patient(scans, members, first), _row_by_patient(scans, members, second)) for members in classes]
+    paired = all(len(a.keys() & b.keys()) >= max(len(a), len(b)) / 2 for a, b in rows)
+    pools = [_patient_pools(a, b, paired) for a, b in rows]
+    fewest = min(len(pool) for pair in pools for pool in pair)
+    validated = max(1, round(VALIDATION_SHARE * fewest))
+    half = min(MOST_HALF, int((fewest * (1 - TEST_SHARE) - validated) // 2))
     if half < 1:
         return None
     step = -(-half // MOST_STEPS)
     half = half // step * step
     training, validation, taken = [], [], []
-    for of_class, both in zip(rows, pools, strict=True):
-        drawn = [generator.permutation(both[0])] * 2 if paired else [generator.permutation(pool) for pool in both]
-        train = [drawn[0][: 2 * half], drawn[1][: 2 * half][::-1]]
-        held = [some[2 * half : 2 * half + validated] for some in drawn]
-        training.append([np.array([of_class[s][p] for p in train[s]]) for s in (0, 1)])
-        validation.append([np.array([of_class[s][p] for p in held[s]]) for s in (0, 1)])
-        taken += [*train, *held]
-    free = own[~np.isin(scans.patient[own], np.concatenate(taken))]
+    for by_patient, pair in zip(rows, pools, strict=True):
+        drawn = [generator.permutation(pool) for pool in (pair[:1] if paired else pair)]
+        orders = drawn * 2 if paired else drawn
+        trained = [orders[0][: 2 * half], orders[1][: 2 * half][::-1]]
+        held_out = [order[2 * half : 2 * half + validated] for order in orders]
+        training.append(_rows_of(by_patient, trained))
+        validation.append(_rows_of(by_patient, held_out))
+        taken += [*trained, *held_out]
+    free = candidates[~np.isin(scans.patient[candidates], np.concatenate(taken))]
     inside = np.isin(scans.scanner[free], (first, second))
     return Plan(training, validation, {"id": free[inside], "ood": free[~inside]}, half, step)
 
 
+def _row_by_patient(scans: Points, rows: np.ndarray, scanner: int) -> dict[int, int]:
+    """The row of each patient that has one on the scanner."""
+    of_scanner = rows[scans.scanner[rows] == scanner]
+    return dict(zip(scans.patient[of_scanner].tolist(), of_scanner.tolist(), strict=True))
+
+
+def _patient_pools(first: dict[int, int], second: dict[int, int], paired: bool) -> list[list[int]]:
+    """Patients to draw from for each of two scanners: those on both, or those on one of them alone."""
+    if paired:
+        return [sorted(first.keys() & second.keys())] * 2
+    return [sorted(first.keys() - second.keys()), sorted(second.keys() - first.keys())]
+
+
+def _rows_of(by_patient: Sequence[dict[int, int]], patients: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Rows of the scans of patients on each of two scanners."""
+    return [np.array([rows[p] for p in drawn]) for rows, drawn in zip(by_patient, patients, strict=True)]
+
+
 def _first_specimen(scans: Points, order: np.ndarray) -> np.ndarray:
     """Positions in `order` [N] of the scans of the specimen of each patient that comes first there."""
-    chosen: dict[int, int] = {}
-    for row in order:
-        chosen.setdefault(int(scans.patient[row]), int(scans.specimen[row]))
-    return np.array([i for i, row in enumerate(order) if chosen[int(scans.patient[row])] == scans.specimen[row]])
+    patient, specimen = scans.patient[order], scans.specimen[order]
+    _, first, code = np.unique(patient, return_index=True, return_inverse=True)
+    return np.flatnonzero(specimen == specimen[first][code])
 
 
 def _train_and_test(scans: Points, plan: Plan) -> dict[str, np.ndarray]:
     """Was each test scan right at each split: bool [S, n] by domain."""
     right: dict[str, list[np.ndarray]] = {domain: [] for domain in DOMAINS}
-    validation = np.concatenate([rows for both in plan.validation for rows in both])
     for split in range(plan.splits):
         train = plan.training_rows(split)
-        # A scanner's validation scans weigh as much as its training scans; the weights of a class add up to 1.
-        weight = np.concatenate(
-            [
-                np.full(len(rows), share / len(rows))
-                for both, shares in zip(plan.validation, plan.shares(split), strict=True)
-                for rows, share in zip(both, shares, strict=True)
-            ]
-        )
+        validation, weight = plan.validation_rows(split)
         values = scans.values[train].astype(np.float64)
         # The weights of a penalised regression lie in the span of its training vectors, which has fewer dimensions.
         basis = np.linalg.svd(values, full_matrices=False)[2].T if len(train) < values.shape[1] else None
         probe = _best_probe(_in_basis(scans, train, basis), _in_basis(scans, validation, basis), weight)
         for domain, rows in plan.test.items():
-            seen, truth = _in_basis(scans, rows, basis)
-            right[domain].append(probe.predict(seen) == truth if len(rows) else np.zeros(0, bool))
+            vectors, label = _in_basis(scans, rows, basis)
+            right[domain].append(probe.predict(vectors) == label if len(rows) else np.zeros(0, bool))
     return {domain: np.stack(values) for domain, values in right.items()}
 
 
 def _in_basis(scans: Points, rows: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors and labels of some scans."""
+    """Vectors and labels of the scans `rows`, in the basis [D, K] where there is one."""
     values = scans.values[rows].astype(np.float64)
     return (values if basis is None else values @ basis), scans.label[rows]
 

@@ -43,27 +43,28 @@ def nearest(embeddings: np.ndarray, group: np.ndarray, k: int) -> np.ndarray:
     unit = torch.from_numpy(finite_unit_rows(embeddings)[order])
     first = np.searchsorted(group[order], group[order], "left")
     last = np.searchsorted(group[order], group[order], "right")
-    total, k_found = len(unit), min(k, len(unit))
-    found = np.full((total, k), -1, dtype=np.int64)
+    total, depth = len(unit), min(k, len(unit))
+    neighbours = np.full((total, k), -1, dtype=np.int64)
     rows = max(1, BLOCK_ELEMENTS // total)
-    block = torch.empty((min(rows, total), total))
+    memory = torch.empty((min(rows, total), total))
     for start in range(0, total, rows):
         stop = min(total, start + rows)
-        part = torch.mm(unit[start:stop], unit.T, out=block[: stop - start])
+        similarity = torch.mm(unit[start:stop], unit.T, out=memory[: stop - start])
         row, column = run_cells(first[start:stop], last[start:stop])
-        part[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
-        best = part.topk(k_found, dim=1)
+        similarity[torch.from_numpy(row), torch.from_numpy(column)] = -torch.inf
+        best = similarity.topk(depth, dim=1)
         index = order[best.indices.numpy()]
         index[best.values.numpy() == -np.inf] = -1
-        found[order[start:stop], :k_found] = index
-    return found
+        neighbours[order[start:stop], :depth] = index
+    return neighbours
 
 
 def run_cells(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns, int64 each, of the cells of a block whose row i has the run of columns first[i] to last[i] - 1."""
     length = last - first
     row = np.repeat(np.arange(len(length)), length)
-    return row, np.arange(len(row)) - np.repeat(np.cumsum(length) - length - first, length)
+    position = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)  # within the run
+    return row, first[row] + position
 
 
 def finite_unit_rows(embeddings: np.ndarray) -> np.ndarray:
@@ -120,15 +121,15 @@ class NeighbourCounts:
 
 def neighbour_counts(neighbours: np.ndarray, label: np.ndarray, scanner: np.ndarray, k: int) -> NeighbourCounts:
     """Count the first `k` of the neighbours [N, >= k] (rows, -1 for none) by shared label [N] and scanner [N]."""
-    some = neighbours[:, :k]
-    real = some >= 0
-    biology = (label[some] == label[:, None]) & real
-    confounder = (scanner[some] == scanner[:, None]) & real
+    nearest_rows = neighbours[:, :k]
+    real = nearest_rows >= 0
+    same_label = (label[nearest_rows] == label[:, None]) & real
+    same_scanner = (scanner[nearest_rows] == scanner[:, None]) & real
     return NeighbourCounts(
-        ss=(biology & confounder).sum(axis=1),
-        so=(biology & ~confounder).sum(axis=1),
-        os=(~biology & confounder).sum(axis=1),
-        oo=(real & ~biology & ~confounder).sum(axis=1),
+        ss=(same_label & same_scanner).sum(axis=1),
+        so=(same_label & ~same_scanner).sum(axis=1),
+        os=(~same_label & same_scanner).sum(axis=1),
+        oo=(real & ~same_label & ~same_scanner).sum(axis=1),
         k=k,
     )
 
@@ -163,13 +164,16 @@ def choose_k(neighbours: np.ndarray, label: np.ndarray, ks: Sequence[int]) -> in
         neighbours: rows [N, >= max(ks)], nearest first, -1 for none.
         label: [N] int64 from 0.
     """
+    ordered = sorted(ks)
     scored = np.flatnonzero(neighbours[:, 0] >= 0)
-    classes = np.unique(label[scored])
+    if not len(scored):
+        return ordered[0]
+    truth = label[scored]
     accuracy = []
-    for k in sorted(ks):
-        right = vote(neighbours[:, :k], label) == label
-        accuracy.append(np.mean([right[scored][label[scored] == c].mean() for c in classes]) if len(classes) else 0.0)
-    return sorted(ks)[int(np.argmax(accuracy))]
+    for k in ordered:
+        right = vote(neighbours[scored, :k], label) == truth
+        accuracy.append(np.mean([right[truth == c].mean() for c in np.unique(truth)]))
+    return ordered[int(np.argmax(accuracy))]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ Every measure has its baseline beside it: a collapsed feature space has a high s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 RETRIEVAL_KS = (1, 3, 5, 10)  # the k of top-k retrieval, as plism-benchmark has them
@@ -96,34 +98,42 @@ def retrieval_hits(
     """
     import torch
 
-    n, most = len(a), max(ks)
+    places, most = len(a), max(ks)
     if a.shape != b.shape:
         raise ValueError(f"expected two arrays of one shape, got {a.shape} and {b.shape}")
-    if min(own_a.shape[1], own_b.shape[1]) < min(most, n - 1):
-        raise ValueError(f"expected {min(most, n - 1)} own neighbours, got {own_a.shape[1]} and {own_b.shape[1]}")
-    left, right = torch.from_numpy(a).to(device), torch.from_numpy(b).to(device)
+    enough = min(most, places - 1)
+    if min(own_a.shape[1], own_b.shape[1]) < enough:
+        raise ValueError(f"expected {enough} own neighbours, got {own_a.shape[1]} and {own_b.shape[1]}")
+    left = torch.from_numpy(a).to(device)
+    right = torch.from_numpy(b).to(device)
     same = torch.from_numpy(paired_cosine(a, b).astype(np.float32)).to(device)
     above, below = same + TIE, same - TIE
-    # How many are strictly closer, in the direction a to b and b to a.
-    closer = torch.zeros((2, n), dtype=torch.int64, device=device)
+    # Rows of the other array that are closer than the place itself, in the direction a to b and b to a.
+    closer = torch.zeros((2, places), dtype=torch.int64, device=device)
     not_further = torch.zeros_like(closer)
     # Comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact.
-    truth = torch.empty((min(rows, n), n), device=device)
-    for start in range(0, n, rows):
-        stop = min(n, start + rows)
-        block, true = left[start:stop] @ right.T, truth[: stop - start]
+    memory = torch.empty((min(rows, places), places), device=device)
+    for start in range(0, places, rows):
+        stop = min(places, start + rows)
+        block = left[start:stop] @ right.T
+        truth = memory[: stop - start]
         index = torch.arange(stop - start, device=device)
         block[index, index + start] = -torch.inf  # the place itself does not compete
-        closer[0, start:stop] = torch.gt(block, above[start:stop, None], out=true).sum(dim=1)
-        not_further[0, start:stop] = torch.ge(block, below[start:stop, None], out=true).sum(dim=1)
-        closer[1] += torch.gt(block, above[None], out=true).sum(dim=0).long()
-        not_further[1] += torch.ge(block, below[None], out=true).sum(dim=0).long()
-    hits = np.zeros((n, len(ks)))
-    above, below, closer, not_further = (part.cpu() for part in (above, below, closer, not_further))
+        closer[0, start:stop] = torch.gt(block, above[start:stop, None], out=truth).sum(dim=1)
+        not_further[0, start:stop] = torch.ge(block, below[start:stop, None], out=truth).sum(dim=1)
+        closer[1] += torch.gt(block, above[None], out=truth).sum(dim=0).long()
+        not_further[1] += torch.ge(block, below[None], out=truth).sum(dim=0).long()
+    hits = np.zeros((places, len(ks)))
+    lowest, highest = below.cpu().numpy()[:, None], above.cpu().numpy()[:, None]
     for direction, own in enumerate((own_a, own_b)):
         # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
-        greater = closer[direction].numpy() + (own > above.numpy()[:, None]).sum(axis=1)
-        ties = not_further[direction].numpy() + (own >= below.numpy()[:, None]).sum(axis=1) - greater
-        for position, k in enumerate(ks):
-            hits[:, position] += np.clip((k - greater) / (ties + 1), 0, 1) / 2
+        greater = closer[direction].cpu().numpy() + (own > highest).sum(axis=1)
+        at_least = not_further[direction].cpu().numpy() + (own >= lowest).sum(axis=1)
+        hits += _share_of_hits(greater, at_least - greater, ks) / 2
     return hits
+
+
+def _share_of_hits(greater: np.ndarray, ties: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+    """Probability [n, len(ks)] of being among the first k, with `greater` [n] rows closer and `ties` [n] as close."""
+    places_left = np.asarray(ks) - greater[:, None]
+    return np.clip(places_left / (ties[:, None] + 1), 0, 1)
