@@ -73,10 +73,10 @@ def _ranking(content: Mapping[str, Any]) -> Section:
     return Section("ranking", "Encoders", [*blocks, Findings(what_to_know(content))], text)
 
 
-def _by_group(wanted: Callable[[FeatureMeasure], bool]) -> Iterator[tuple[str, list[FeatureMeasure]]]:
-    """The wanted measures of each group, in the order of the page."""
+def _by_group(keep: Callable[[FeatureMeasure], bool]) -> Iterator[tuple[str, list[FeatureMeasure]]]:
+    """The measures of each group that `keep` accepts, in the order of the page."""
     groups: dict[str, list[FeatureMeasure]] = {}
-    for measure in filter(wanted, feature_measures().values()):
+    for measure in filter(keep, feature_measures().values()):
         groups.setdefault(measure.group, []).append(measure)
     yield from groups.items()
 
@@ -212,12 +212,12 @@ def _maps(name: str, result: Mapping[str, Any]) -> list[Panel]:
     axes = (f"first, {share[0]:.0%} of variance", f"second, {share[1]:.0%}")
     labels = ["unlabelled" if label < 0 else f"label {label}" for label in drawing["label"]]
     panels = []
-    for what, groups in (("scanner", drawing["scanner"]), ("label", labels)):
-        if what == "label" and len(set(groups)) < 2:
+    for noun, groups in (("scanner", drawing["scanner"]), ("label", labels)):
+        if noun == "label" and len(set(groups)) < 2:
             continue
-        figure = embedding_map(points, groups, scanner_styles(sorted(set(groups))), f"by {what}", axes)
-        title = f"{name}, by {what}"
-        panels.append(drawn(f"map-{slug(name, what)}", title, f"tiles of {name}, coloured by {what}", figure))
+        figure = embedding_map(points, groups, scanner_styles(sorted(set(groups))), f"by {noun}", axes)
+        title = f"{name}, by {noun}"
+        panels.append(drawn(f"map-{slug(name, noun)}", title, f"tiles of {name}, coloured by {noun}", figure))
     return panels
 
 

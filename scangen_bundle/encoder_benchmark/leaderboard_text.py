@@ -84,10 +84,10 @@ def _of_encoder(result: Mapping[str, Any]) -> Iterator[str]:
         yield f"{', '.join(titles)}: {note}."
     reasons = {title: estimate.reason for title, estimate in estimates.items()}
     of_intervals = {title: e.interval_reason for title, e in estimates.items() if e.has_value}
-    for what, by_title in (("undefined", reasons), ("no interval", of_intervals)):
+    for problem, by_title in (("undefined", reasons), ("no interval", of_intervals)):
         for reason, titles in _titles_by(by_title).items():
             which = "all measures" if len(titles) == len(estimates) else ", ".join(titles)
-            yield f"{what} ({reason}): {which}."
+            yield f"{problem} ({reason}): {which}."
 
 
 def _titles_by(texts: Mapping[str, str]) -> dict[str, list[str]]:

@@ -96,9 +96,12 @@ def shared_scanners(manifest: pd.DataFrame) -> list[str]:
     specimen was scanned twice.
     """
     sets = [frozenset(group) for _, group in manifest.groupby("specimen_id")["scanner"]]
-    score = {one: sum(one <= other for other in sets) * len(one) * (len(one) - 1) for one in set(sets)}
-    best = max(score, key=lambda one: (score[one], sorted(one)), default=frozenset())
-    return sorted(best) if score.get(best) else []
+    pairs = {}
+    for scanners in set(sets):
+        specimens = sum(scanners <= others for others in sets)
+        pairs[scanners] = specimens * len(scanners) * (len(scanners) - 1)
+    best = max(pairs, key=lambda scanners: (pairs[scanners], sorted(scanners)), default=frozenset())
+    return sorted(best) if pairs.get(best) else []
 
 
 def match_specimens(manifest: pd.DataFrame, settings: MatchSettings, scanners: Sequence[str] | None = None) -> Matching:
@@ -136,7 +139,7 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
         maps = []
         for overview, scanner in zip(overviews[1:], scanners[1:], strict=True):
             try:
-                found = register(
+                registration = register(
                     overviews[0],
                     overview,
                     step_um,
@@ -144,10 +147,10 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
                     affine=settings.affine,
                     seed=settings.seed,
                 )
-                check_registration(found, settings)
+                check_registration(registration, settings)
             except RegistrationError as error:
                 raise RegistrationError(f"{scanner} on {scanners[0]}: {error}") from error
-            maps.append(found)
+            maps.append(registration)
         masks = [
             tissue_mask(reader, source_mpp=mpp, **settings.tissue) for reader, mpp in zip(readers, source, strict=True)
         ]
@@ -176,22 +179,22 @@ def read_overviews(
     return [read_overview(reader, (step_um / mpp[0], step_um / mpp[1])) for reader, mpp in pairs], step_um
 
 
-def check_registration(found: Registration, settings: MatchSettings) -> None:
+def check_registration(registration: Registration, settings: MatchSettings) -> None:
     """Refuse a registration that the tiles could not be trusted with.
 
     Raises:
         RegistrationError: error, rotation or scale is beyond what the settings allow.
     """
-    if found.error_um > settings.max_error_um:
-        raise RegistrationError(f"error {found.error_um:.1f} µm, at most {settings.max_error_um:g} are allowed")
-    if abs(found.rotation_degrees) > settings.max_rotation_degrees:
+    if registration.error_um > settings.max_error_um:
+        raise RegistrationError(f"error {registration.error_um:.1f} µm, at most {settings.max_error_um:g} are allowed")
+    if abs(registration.rotation_degrees) > settings.max_rotation_degrees:
         raise RegistrationError(
-            f"turned by {found.rotation_degrees:.1f}°, at most {settings.max_rotation_degrees:g}° are allowed, because "
+            f"turned by {registration.rotation_degrees:.1f}°, at most {settings.max_rotation_degrees:g}° are allowed, because "
             "tiles are read upright"
         )
-    if abs(found.scale - 1) > settings.max_scale_error:
+    if abs(registration.scale - 1) > settings.max_scale_error:
         raise RegistrationError(
-            f"its scale is {found.scale:.3f} where 1 is expected: the mpp of one of the scans is wrong"
+            f"its scale is {registration.scale:.3f} where 1 is expected: the mpp of one of the scans is wrong"
         )
 
 
@@ -212,7 +215,7 @@ def place_fields(
         masks[0], readers[0].level_dimensions[0], size, min_tissue=settings.min_tissue, grid_um=side, seed=settings.seed
     )
     fixed = corners * mpp[0] + side / 2
-    centres = np.stack([fixed, *(one.apply(fixed) for one in maps)])
+    centres = np.stack([fixed, *(registration.apply(fixed) for registration in maps)])
     keep = np.ones(len(fixed), dtype=bool)
     for scan, (reader, mask) in enumerate(zip(readers, masks, strict=True)):
         extent = np.array(reader.level_dimensions[0]) * mpp[scan]

@@ -22,22 +22,29 @@ def registration_overlay(
     Returns:
         uint8 [h, 2 w, 3].
     """
-    to_moving = np.diag([1 / step_um, 1 / step_um, 1.0]) @ registration.matrix @ np.diag([step_um, step_um, 1.0])
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # warp counts from pixel centres, the map from corners
-    inverse_map = ProjectiveTransform(np.linalg.inv(half) @ to_moving @ half)
-    white = np.percentile(moving, 99, axis=(0, 1))
     height, width = fixed.shape[:2]
-    brought = np.stack(
-        [
-            warp(moving[..., c].astype(np.float64), inverse_map, output_shape=(height, width), cval=white[c], order=1)
-            for c in range(3)
-        ],
-        axis=-1,
-    )
+    aligned = _warp_to_fixed(moving, (height, width), step_um, registration)
     side = max(2, round(max(height, width) / 8))
     rows, columns = np.indices((height, width)) // side
-    board = np.where(((rows + columns) % 2 == 0)[..., None], fixed, brought)
-    first, second = (1 - tissue_signal(picture) for picture in (fixed, brought))
+    even = (rows + columns) % 2 == 0
+    board = np.where(even[..., None], fixed, aligned)
     # Density of the fixed scan takes green and blue away: red.
-    colours = 255 * np.stack([second, first, first], axis=-1)
+    of_fixed, of_moving = 1 - tissue_signal(fixed), 1 - tissue_signal(aligned)
+    colours = 255 * np.stack([of_moving, of_fixed, of_fixed], axis=-1)
     return np.concatenate([board, colours], axis=1).clip(0, 255).astype(np.uint8)
+
+
+def _warp_to_fixed(
+    moving: np.ndarray, shape: tuple[int, int], step_um: float, registration: Registration
+) -> np.ndarray:
+    """The moving overview as it lies on the fixed one of `shape` (h, w), float64; white where it has no pixel."""
+    to_um = np.diag([step_um, step_um, 1.0])
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])  # warp counts from pixel centres, the map from corners
+    to_moving = np.linalg.inv(to_um) @ registration.matrix @ to_um
+    inverse_map = ProjectiveTransform(np.linalg.inv(half) @ to_moving @ half)
+    white = np.percentile(moving, 99, axis=(0, 1))
+    channels = []
+    for channel in range(3):
+        values = moving[..., channel].astype(np.float64)
+        channels.append(warp(values, inverse_map, output_shape=shape, cval=white[channel], order=1))
+    return np.stack(channels, axis=-1)

@@ -67,11 +67,11 @@ def results_table(content: Mapping[str, Any]) -> pd.DataFrame:
 def compare_encoders(results: Mapping[str, Any]) -> list[str]:
     """Sentences on what differs between the encoders' features, so that a reader knows what does not compare."""
     warnings = []
-    for what, describe in DIFFERENCES.items():
+    for difference, describe in DIFFERENCES.items():
         names_of: dict[str, list[str]] = {}
         for name, result in results.items():
             names_of.setdefault(describe(result), []).append(name)
         if len(names_of) > 1:
             details = "; ".join(f"{value}: {', '.join(names)}" for value, names in names_of.items())
-            warnings.append(f"The encoders have {what}. {details}.")
+            warnings.append(f"The encoders have {difference}. {details}.")
     return warnings

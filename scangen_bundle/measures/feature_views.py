@@ -153,8 +153,9 @@ class FeatureViews:
         """slide_id by specimen and paired scanner, and the patient [M] of each specimen, numbered from 0."""
         scanners = self.paired_scanners
         if len(scanners) < 2:
-            one = self.manifest["scanner"].nunique() < 2
-            raise UndefinedMeasure("one scanner only" if one else "no specimen was scanned on two scanners")
+            if self.manifest["scanner"].nunique() < 2:
+                raise UndefinedMeasure("one scanner only")
+            raise UndefinedMeasure("no specimen was scanned on two scanners")
         scans = self.manifest[self.manifest["scanner"].isin(scanners)].drop_duplicates(["specimen_id", "scanner"])
         table = scans.pivot(index="specimen_id", columns="scanner", values="slide_id")
         table = table.reindex(columns=scanners).dropna()
@@ -203,13 +204,13 @@ class FeatureViews:
         except InputError as error:  # patients with several classes can leave a training part without one of them
             raise UndefinedMeasure("the patients of a class are too few for folds") from error
 
-    def _tile_points(self, each: int | None) -> Points:
-        """At most `each` tiles of each scan; None: all."""
+    def _tile_points(self, most: int | None) -> Points:
+        """At most `most` tiles of each scan; None: all."""
         generator = self.generator()
         values, owners = [], []
         for position, slide_id in enumerate(self.manifest["slide_id"]):
             tiles = self.tiles[slide_id]
-            rows = sample_rows(len(tiles), each or len(tiles), generator)
+            rows = sample_rows(len(tiles), most or len(tiles), generator)
             values.append(tiles[rows])
             owners.append(np.full(len(rows), position))
         return self._points(np.concatenate(values), np.concatenate(owners))
@@ -226,10 +227,10 @@ class FeatureViews:
 
 def _tile_places(rows: Sequence[Sequence[np.ndarray]], patient: np.ndarray, scanners: Sequence[str]) -> Places:
     """Places of specimens, each a list of its scans' corresponding tiles."""
-    each = max(1, MOST_PLACES // len(rows))
+    most = max(1, MOST_PLACES // len(rows))
     values, owners = [], []
     for scans, owner in zip(rows, patient, strict=True):
-        chosen = np.unique(np.linspace(0, len(scans[0]) - 1, each).astype(int))
+        chosen = np.unique(np.linspace(0, len(scans[0]) - 1, most).astype(int))
         values.append(np.stack([tiles[chosen] for tiles in scans], axis=1))
         owners.append(np.full(len(chosen), owner))
     codes = np.unique(np.concatenate(owners), return_inverse=True)[1]

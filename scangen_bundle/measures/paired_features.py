@@ -125,15 +125,15 @@ def retrieval_hits(
         not_further[1] += torch.ge(block, below[None], out=truth).sum(dim=0).long()
     hits = np.zeros((places, len(ks)))
     lowest, highest = below.cpu().numpy()[:, None], above.cpu().numpy()[:, None]
-    for direction, own in enumerate((own_a, own_b)):
+    for direction, cosines in enumerate((own_a, own_b)):
         # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
-        greater = closer[direction].cpu().numpy() + (own > highest).sum(axis=1)
-        at_least = not_further[direction].cpu().numpy() + (own >= lowest).sum(axis=1)
-        hits += _share_of_hits(greater, at_least - greater, ks) / 2
+        greater = closer[direction].cpu().numpy() + (cosines > highest).sum(axis=1)
+        at_least = not_further[direction].cpu().numpy() + (cosines >= lowest).sum(axis=1)
+        hits += share_of_hits(greater, at_least - greater, ks) / 2
     return hits
 
 
-def _share_of_hits(greater: np.ndarray, ties: np.ndarray, ks: Sequence[int]) -> np.ndarray:
+def share_of_hits(greater: np.ndarray, ties: np.ndarray, ks: Sequence[int]) -> np.ndarray:
     """Probability [n, len(ks)] of being among the first k, with `greater` [n] rows closer and `ties` [n] as close."""
     places_left = np.asarray(ks) - greater[:, None]
     return np.clip(places_left / (ties[:, None] + 1), 0, 1)

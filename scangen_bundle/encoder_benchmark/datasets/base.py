@@ -1,4 +1,4 @@
-"""A public set's folder as a manifest: names say which specimen and scanner a scan is; what is missing is said."""
+"""A public set's folder as a manifest: names say which specimen and scanner a scan is; what is missing is listed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SHOWN = 10  # missing parts that an error lists
 
 
 class PublicSet(Protocol):
-    """A set that the benchmark knows.
+    """A data set that the benchmark reads.
 
     Attributes:
         name: of the set.
         expected: one line for people: what has to be where.
-        get: where the set is to be had.
+        get: where to get the data set.
         licence: its owner's terms.
     """
 
@@ -58,9 +58,9 @@ class Layout:
         name, expected, get, licence: see `PublicSet`.
         pattern: of a scan's path below the folder, with `/`; its named groups are handed to `row`.
         row: `specimen_id, patient_id, scanner` and any further columns, of the pattern's groups.
-        specimens, scanners: of the whole set, where they are known: every specimen is on every scanner. Where only the
+        specimens, scanners: of the whole set, where they are listed: every specimen is on every scanner. Where only the
             scanners are, every specimen that occurs is on all of them; where neither is, see `complete`.
-        count: of the specimens of the whole set; 0 where it is not known.
+        count: of the specimens of the whole set; 0 where it is not published.
         complete: every specimen that occurs is on every scanner that occurs.
         features: the files are features, not slides.
     """
@@ -78,27 +78,28 @@ class Layout:
     licence: str = ""
 
     def table(self, folder: Path) -> pd.DataFrame:
+        column = "features_path" if self.features else "slide_path"
         rows = []
         for path in sorted(folder.rglob("*")):
-            found = self.pattern.fullmatch(path.relative_to(folder).as_posix())
-            if found and not is_apple_double(path):
+            match = self.pattern.fullmatch(path.relative_to(folder).as_posix())
+            if match and not is_apple_double(path):
                 scan = path.parent if path.name == "features.npy" else path
-                where = {"features_path" if self.features else "slide_path": str(scan)}
-                rows.append({"slide_id": scan.stem, "label": "", **self.row(found.groupdict()), **where})
+                rows.append({"slide_id": scan.stem, "label": "", **self.row(match.groupdict()), column: str(scan)})
         return pd.DataFrame(rows)
 
     def missing(self, table: pd.DataFrame) -> list[str]:
-        if not self.complete:
-            gone = sorted(set(self.specimens) - set(table["specimen_id"]))
-        else:
+        if self.complete:
             specimens = self.specimens or sorted(set(table["specimen_id"]))
             scanners = self.scanners or sorted(set(table["scanner"]))
-            there = set(zip(table["specimen_id"], table["scanner"], strict=True))
-            gone = [
-                f"{one} on {scanner}" for one, scanner in product(specimens, scanners) if (one, scanner) not in there
-            ]
+            present = set(zip(table["specimen_id"], table["scanner"], strict=True))
+            absent = [pair for pair in product(specimens, scanners) if pair not in present]
+            missing = [f"{specimen} on {scanner}" for specimen, scanner in absent]
+        else:
+            missing = sorted(set(self.specimens) - set(table["specimen_id"]))
         short = self.count - table["specimen_id"].nunique()
-        return gone + ([f"{short} of {self.count} specimens altogether"] if short > 0 else [])
+        if short > 0:
+            missing.append(f"{short} of {self.count} specimens altogether")
+        return missing
 
 
 def scan_table(dataset: PublicSet, folder: str | os.PathLike[str]) -> pd.DataFrame:

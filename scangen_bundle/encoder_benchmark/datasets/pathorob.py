@@ -46,23 +46,21 @@ class PatchSet:
         if not path.is_file():
             return pd.DataFrame()
         patches = pd.read_csv(path, dtype=str, keep_default_na=False)
-        lacking = [name for name in COLUMNS if name not in patches.columns]
-        if lacking:
-            raise InputError(path, f"it lacks the columns {', '.join(lacking)}", f"expected {self.expected}")
+        missing = [name for name in COLUMNS if name not in patches.columns]
+        if missing:
+            raise InputError(path, f"the columns {', '.join(missing)} are missing", f"expected {self.expected}")
         patches = patches.drop_duplicates(["slide_id", "patch_id"])  # TCGA lists a patch once for each of its subsets
         classes = sorted(set(patches["biological_class"]))
         rows = []
-        of_scan = ["slide_id", "biological_class", "medical_center"]
-        for names, group in patches.groupby(of_scan):
-            slide, kind, centre = (str(name) for name in names)
-            name = re.sub(r"[^A-Za-z0-9._-]", "_", f"{slide}.{kind}")
+        for (slide, label, centre), group in patches.groupby(["slide_id", "biological_class", "medical_center"]):
+            name = _plain_name(f"{slide}.{label}")
             rows.append(
                 {
                     "slide_id": name,
                     "specimen_id": name,
-                    "patient_id": re.sub(r"[^A-Za-z0-9._-]", "_", slide),
+                    "patient_id": _plain_name(slide),
                     "scanner": centre,
-                    "label": classes.index(kind),
+                    "label": classes.index(label),
                     "features_path": str(path),
                     PATCHES: " ".join(f"{slide}-{patch}" for patch in group["patch_id"]),
                 }
@@ -70,8 +68,13 @@ class PatchSet:
         return pd.DataFrame(rows)
 
     def missing(self, table: pd.DataFrame) -> list[str]:
-        """[]: what the feature files lack `read_patches` says."""
+        """[]: `read_patches` says what the feature files lack."""
         return []
+
+
+def _plain_name(text: str) -> str:
+    """A name that is safe as a file's."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)
 
 
 CAMELYON = PatchSet("camelyon", "CC0")
@@ -96,14 +99,16 @@ def read_patches(manifest: pd.DataFrame, folder: Path) -> tuple[dict[str, np.nda
     for path in files:
         with np.load(path, allow_pickle=False) as file:
             vectors.update({key: file[key] for key in file.files})
-    tiles, left_out, missing, patches = {}, {}, 0, 0
+    tiles, left_out = {}, {}
+    missing = patches = 0
     for row in manifest.itertuples():
-        names = str(getattr(row, PATCHES)).split(" ")
-        found = [vectors[name] for name in names if name in vectors]
-        missing, patches = missing + len(names) - len(found), patches + len(names)
-        if not found:
-            left_out[str(row.slide_id)] = f"none of its {len(names)} patches is in the feature files"
-            continue
-        tiles[str(row.slide_id)] = np.stack(found).astype(np.float32)
+        slide_id, names = str(row.slide_id), str(getattr(row, PATCHES)).split(" ")
+        present = [vectors[name] for name in names if name in vectors]
+        patches += len(names)
+        missing += len(names) - len(present)
+        if present:
+            tiles[slide_id] = np.stack(present).astype(np.float32)
+        else:
+            left_out[slide_id] = f"none of its {len(names)} patches is in the feature files"
     warnings = [f"{missing:,} of {patches:,} patches of the metadata are not in the feature files."] if missing else []
     return tiles, left_out, warnings

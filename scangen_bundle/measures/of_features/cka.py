@@ -72,13 +72,13 @@ class Cka:
         place = weights[:, self._patient].T.astype(np.float64)  # [P, R]
         total = place.sum(axis=0)
         along = [rows @ weights.T for rows in self._rows]
-        whole = [(place * values).sum(axis=0) for values in along]
+        totals = [(place * values).sum(axis=0) for values in along]
         hsic = {}
         for (a, b), both in self._both.items():
             hsic[a, b] = (
                 np.einsum("ru,ru->r", weights @ both, weights)
                 - 2 / total * (place * along[a] * along[b]).sum(axis=0)
-                + whole[a] * whole[b] / total**2
+                + totals[a] * totals[b] / total**2
             )
         pairs = [pair for pair in hsic if pair[0] != pair[1]]
         return {(a, b): ratio(hsic[a, b], np.sqrt(np.maximum(hsic[a, a] * hsic[b, b], 0))) for a, b in pairs}
@@ -93,10 +93,13 @@ def linear_cka(a: np.ndarray, b: np.ndarray) -> float:
     S. Kornblith et al., "Similarity of Neural Network Representations Revisited", ICML 2019. With fewer rows than columns
     it is near 1 even for unrelated arrays: show this of shuffled rows beside it.
     """
-    a, b = (np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64) for x in (a, b))
-    if len(a) > a.shape[1]:
-        cross, own = float(np.linalg.norm(b.T @ a) ** 2), np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
+    first = np.asarray(a, dtype=np.float64) - np.mean(a, axis=0, dtype=np.float64)
+    second = np.asarray(b, dtype=np.float64) - np.mean(b, axis=0, dtype=np.float64)
+    if len(first) > first.shape[1]:
+        cross = float(np.linalg.norm(second.T @ first) ** 2)
+        norms = np.linalg.norm(first.T @ first) * np.linalg.norm(second.T @ second)
     else:  # the same by Gram matrices, smaller here
-        gram_a, gram_b = a @ a.T, b @ b.T
-        cross, own = float((gram_a * gram_b).sum()), np.linalg.norm(gram_a) * np.linalg.norm(gram_b)
-    return float(cross / own) if own > 0 else float("nan")
+        gram_a, gram_b = first @ first.T, second @ second.T
+        cross = float((gram_a * gram_b).sum())
+        norms = np.linalg.norm(gram_a) * np.linalg.norm(gram_b)
+    return float(cross / norms) if norms > 0 else float("nan")

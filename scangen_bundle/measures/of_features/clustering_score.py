@@ -146,11 +146,11 @@ def _clusterings(unit: np.ndarray, most_clusters: int, repeats: int, seed: int) 
         value = silhouette_score(unit, assigned)
         if value > best:
             best, clusters = value, k
-    found = [
-        KMeans(clusters, init="random", n_init=5, random_state=seed + repeat).fit_predict(unit)
-        for repeat in range(repeats)
-    ]
-    return np.stack(found).astype(np.int64), clusters
+    assigned = []
+    for repeat in range(repeats):
+        model = KMeans(clusters, init="random", n_init=5, random_state=seed + repeat)
+        assigned.append(model.fit_predict(unit))
+    return np.stack(assigned).astype(np.int64), clusters
 
 
 def full_cells(label: np.ndarray, scanner: np.ndarray) -> list[np.ndarray]:

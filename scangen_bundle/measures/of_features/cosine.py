@@ -96,5 +96,5 @@ class CosineGap:
             of_two_patients = np.einsum("ru,ru->r", weights @ gram, weights) - weights**2 @ np.diag(gram)
             of_one_patient = weights @ (np.diag(gram) - squares)
             cosines.append(ratio(of_two_patients + of_one_patient, pairs))
-        other = np.mean(cosines, axis=0)
-        return {SAME: same, OTHER: other, GAP: same - other}
+        different = np.mean(cosines, axis=0)
+        return {SAME: same, OTHER: different, GAP: same - different}

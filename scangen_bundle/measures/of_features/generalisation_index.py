@@ -44,7 +44,7 @@ def generalisation_index(counts: NeighbourCounts) -> float:
     This is the share of same-label neighbours among those of other scanners, SO / (SO + OO), over the same share among those
     of the own scanner, SS / (SS + OS): 1 where a neighbour from another scanner is worth as much as one from the own.
     """
-    ss, so, os, oo = (float(part.sum()) for part in (counts.ss, counts.so, counts.os, counts.oo))
+    ss, so, os, oo = (float(count.sum()) for count in (counts.ss, counts.so, counts.os, counts.oo))
     below = ss * so + ss * oo
     return (ss * so + so * os) / below if below > 0 else float("nan")
 

@@ -49,7 +49,8 @@ def retrieval(features: FeatureViews) -> Measured:
 def pair_hits(places: Places, ks: tuple[int, ...], device: str = "cpu") -> dict[tuple[int, int], np.ndarray]:
     """Hits [P, len(ks)], 0 to 1, of each pair of scanners, see `retrieval_hits`."""
     arrays = [np.ascontiguousarray(places.unit[:, scanner]) for scanner in range(len(places.scanners))]
-    own = [own_neighbours(array, max(ks), device=device) for array in arrays]
-    return {
-        (a, b): retrieval_hits(arrays[a], arrays[b], own[a], own[b], ks, device=device) for a, b in places.pair_names
-    }
+    neighbours = [own_neighbours(array, max(ks), device=device) for array in arrays]
+    hits = {}
+    for a, b in places.pair_names:
+        hits[a, b] = retrieval_hits(arrays[a], arrays[b], neighbours[a], neighbours[b], ks, device=device)
+    return hits

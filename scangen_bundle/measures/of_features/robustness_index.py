@@ -46,5 +46,5 @@ def robustness_index(counts: NeighbourCounts) -> float:
     1: neighbours follow the label, 0: the scanner. What random neighbours give is the index of `all_other_counts`.
     J. Kömen et al., "Towards robust foundation models for digital pathology", 2025; github.com/bifold-pathomics/PathoROB.
     """
-    same, other = float(counts.so.sum()), float(counts.os.sum())
-    return same / (same + other) if same + other > 0 else float("nan")
+    so, os = float(counts.so.sum()), float(counts.os.sum())
+    return so / (so + os) if so + os > 0 else float("nan")

@@ -94,8 +94,9 @@ def silhouette_values(embeddings: np.ndarray, cluster: np.ndarray) -> np.ndarray
     similarity = unit @ sums.T  # [N, clusters]
     rows = np.arange(len(unit))
     distance = 1 - similarity / sizes
-    own = sizes[cluster]
-    a = ratio(own - similarity[rows, cluster], own - 1)  # the scan itself is at distance 0 and in both terms
+    size = sizes[cluster]
+    inside = ratio(size - similarity[rows, cluster], size - 1)  # the scan itself is at distance 0 and in both terms
     distance[rows, cluster] = np.inf
-    b = distance.min(axis=1)
-    return np.where(own > 1, np.nan_to_num(ratio(b - a, np.maximum(a, b))), 0.0)
+    nearest = distance.min(axis=1)
+    values = ratio(nearest - inside, np.maximum(inside, nearest))
+    return np.where(size > 1, np.nan_to_num(values), 0.0)

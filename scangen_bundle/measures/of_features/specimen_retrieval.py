@@ -12,6 +12,7 @@ from scangen_bundle.measures.feature_views import FeatureViews
 from scangen_bundle.measures.mean_of_ratios import MeanOfRatios
 from scangen_bundle.measures.measure import UndefinedMeasure
 from scangen_bundle.measures.neighbours import BLOCK_ELEMENTS, finite_unit_rows, run_cells
+from scangen_bundle.measures.paired_features import share_of_hits
 
 KEY = "specimen_retrieval/top{}"
 KS = (1, 5, 10)
@@ -33,15 +34,15 @@ def _measure(k: int) -> FeatureMeasure:
 @feature_measure(*(_measure(k) for k in KS))
 def retrieval(features: FeatureViews) -> Measured:
     scans = features.scans
-    found = specimen_retrieval(scans.values, scans.specimen, scans.scanner, KS)
-    if not len(found.query):
+    search = specimen_retrieval(scans.values, scans.specimen, scans.scanner, KS)
+    if not len(search.query):
         raise UndefinedMeasure("no specimen was scanned on two scanners")
-    patient, ones = scans.patient[found.query], np.ones(len(found.query))
+    patient, ones = scans.patient[search.query], np.ones(len(search.query))
     statistics, baselines = [], {}
     for column, k in enumerate(KS):
         key = KEY.format(k)
-        statistics.append(MeanOfRatios(key, found.hit[:, column], ones, patient, scans.patients, share=True))
-        baselines[key] = float(found.chance[:, column].mean())
+        statistics.append(MeanOfRatios(key, search.hit[:, column], ones, patient, scans.patients, share=True))
+        baselines[key] = float(search.chance[:, column].mean())
     return Measured(statistics, scans.patients, rows=len(patient), baselines=baselines)
 
 
@@ -77,42 +78,47 @@ def specimen_retrieval(
         specimen, scanner: [N] int64 from 0.
         ks: numbers of scans looked at.
     """
-    import torch
-
     unit = finite_unit_rows(embeddings)
     specimen, scanner = np.asarray(specimen), np.asarray(scanner)
-    queries, targets, hits, chances = [], [], [], []
-    steps = np.asarray(ks, dtype=np.float64)
+    parts = []
     for target in np.unique(scanner):
         pool = np.flatnonzero(scanner == target)
         pool = pool[np.argsort(specimen[pool], kind="stable")]  # scans of a specimen side by side
         first = np.searchsorted(specimen[pool], specimen, "left")
         last = np.searchsorted(specimen[pool], specimen, "right")
         query = np.flatnonzero((scanner != target) & (last > first))
-        candidates = torch.from_numpy(unit[pool]).T.contiguous()
-        rows = max(1, BLOCK_ELEMENTS // len(pool))
-        memory = torch.empty((min(rows, len(query)), len(pool)))
-        for start in range(0, len(query), rows):
-            some = query[start : start + rows]
-            block = torch.mm(torch.from_numpy(unit[some]), candidates, out=memory[: len(some)]).numpy()
-            mates_found = last[some] - first[some]
-            starts = np.cumsum(mates_found) - mates_found
-            row, column = run_cells(first[some], last[some])
-            best = np.maximum.reduceat(block[row, column], starts)[:, None]
-            block[row, column] = -np.inf  # mates do not compete
-            # counted by NumPy: ten times as fast as PyTorch sums truth values
-            nearer = np.count_nonzero(block > best, axis=1)
-            ties = np.count_nonzero(block == best, axis=1)
-            queries.append(some)
-            targets.append(np.full(len(some), target))
-            hits.append(np.clip((steps - nearer[:, None]) / (ties[:, None] + 1), 0, 1))
-            chances.append(_chance(len(pool), mates_found, ks))
-    if not queries:
-        nothing = np.zeros((0, len(steps)))
-        return Retrieval(np.zeros(0, int), np.zeros(0, int), nothing, nothing, tuple(ks))
-    return Retrieval(
-        np.concatenate(queries), np.concatenate(targets), np.concatenate(hits), np.concatenate(chances), tuple(ks)
-    )
+        hit = _hits(unit, pool, query, first, last, ks)
+        chance = _chance(len(pool), last[query] - first[query], ks)
+        parts.append((query, np.full(len(query), target), hit, chance))
+    query, searched, hit, chance = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Retrieval(query, searched, hit, chance, tuple(ks))
+
+
+def _hits(
+    unit: np.ndarray, pool: np.ndarray, query: np.ndarray, first: np.ndarray, last: np.ndarray, ks: Sequence[int]
+) -> np.ndarray:
+    """Hits [Q, K] of the rows `query` among the rows `pool`.
+
+    Scans of row i's specimen are pool[first[i]] to pool[last[i] - 1].
+    """
+    import torch
+
+    candidates = torch.from_numpy(unit[pool]).T.contiguous()
+    rows = max(1, BLOCK_ELEMENTS // len(pool))
+    memory = torch.empty((min(rows, len(query)), len(pool)))
+    hits = np.empty((len(query), len(ks)))
+    for start in range(0, len(query), rows):
+        block = query[start : start + rows]
+        similarity = torch.mm(torch.from_numpy(unit[block]), candidates, out=memory[: len(block)]).numpy()
+        mates = last[block] - first[block]
+        row, column = run_cells(first[block], last[block])
+        best = np.maximum.reduceat(similarity[row, column], np.cumsum(mates) - mates)[:, None]
+        similarity[row, column] = -np.inf  # mates do not compete
+        # Counted by NumPy: ten times as fast as PyTorch sums truth values.
+        nearer = np.count_nonzero(similarity > best, axis=1)
+        ties = np.count_nonzero(similarity == best, axis=1)
+        hits[start : start + rows] = share_of_hits(nearer, ties, ks)
+    return hits
 
 
 def _chance(pool: int, mates: np.ndarray, ks: Sequence[int]) -> np.ndarray:

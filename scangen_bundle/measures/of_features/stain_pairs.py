@@ -102,7 +102,7 @@ def slide_pairs(
 ) -> pd.DataFrame:
     """One row per pair of slides: `stain_a, stain_b, scanner_a, scanner_b, group, cosine, top1, top3, top5, top10`.
 
-    A slide's own neighbours are found once and serve all of its pairs.
+    The neighbours of a slide's places on the slide itself are found once and serve all of its pairs.
 
     Args:
         slides: each [P, D], row i of all from one place.
@@ -110,13 +110,13 @@ def slide_pairs(
         device: for the products.
     """
     ks = tuple(k for k in RETRIEVAL_KS if k < len(slides[0]))
-    own = [own_neighbours(unit_rows(slide), max(ks), device=device) for slide in slides]
+    cosines = [own_neighbours(unit_rows(slide), max(ks), device=device) for slide in slides]
     rows = []
     for a in with_bar(range(len(slides)), "pairs of slides"):
         first = unit_rows(slides[a])
         for b in range(a + 1, len(slides)):
             second = unit_rows(slides[b])
-            hits = retrieval_hits(first, second, own[a], own[b], ks, device=device).mean(axis=0)
+            hits = retrieval_hits(first, second, cosines[a], cosines[b], ks, device=device).mean(axis=0)
             rows.append(
                 {
                     "stain_a": stain[a],

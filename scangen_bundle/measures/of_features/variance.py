@@ -56,8 +56,8 @@ def variance(features: FeatureViews) -> Measured:
 
 
 def _shares(values: np.ndarray, patient: np.ndarray) -> dict[str, float]:
-    found = Variance(values, patient)(np.ones((1, int(patient.max()) + 1), dtype=np.int32))
-    return {key: float(value[0]) for key, value in found.items()}
+    everyone = np.ones((1, int(patient.max()) + 1), dtype=np.int32)
+    return {key: float(value[0]) for key, value in Variance(values, patient)(everyone).items()}
 
 
 class Variance:
@@ -96,8 +96,8 @@ class Variance:
         ss_places = scanners * (of_places - places * mean_square)
         ss_scanner = places * ((by_scanner - mean[:, None]) ** 2).sum(axis=(1, 2))
         ss_rest = of_all - places * scanners * mean_square - ss_places - ss_scanner
-        rest = ratio(ss_rest, (places - 1) * (scanners - 1))
-        tissue = np.maximum(ratio(ss_places, places - 1) - rest, 0) / scanners
-        scanner = np.maximum(ss_scanner / (scanners - 1) - rest, 0) / places
-        total = np.stack([tissue, scanner, rest]).sum(axis=0)
-        return {TISSUE: ratio(tissue, total), SCANNER: ratio(scanner, total), INTERACTION: ratio(rest, total)}
+        interaction = ratio(ss_rest, (places - 1) * (scanners - 1))
+        tissue = np.maximum(ratio(ss_places, places - 1) - interaction, 0) / scanners
+        scanner = np.maximum(ss_scanner / (scanners - 1) - interaction, 0) / places
+        total = np.stack([tissue, scanner, interaction]).sum(axis=0)
+        return {TISSUE: ratio(tissue, total), SCANNER: ratio(scanner, total), INTERACTION: ratio(interaction, total)}

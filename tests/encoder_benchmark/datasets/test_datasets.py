@@ -133,7 +133,7 @@ def test_patches_that_a_feature_file_lacks_are_said(tmp_path):
     assert found.left_out["S-03.normal"] == "none of its 5 patches is in the feature files"
     assert found.warnings == ["11 of 120 patches of the metadata are not in the feature files."]
     (tmp_path / "metadata" / "tcga.csv").write_text("slide_id,patch_id\na,b\n")
-    with pytest.raises(InputError, match="lacks the columns biological_class, medical_center"):
+    with pytest.raises(InputError, match="columns biological_class, medical_center are missing"):
         scan_table(DATASETS["pathorob-tcga"], tmp_path)
 
 
