@@ -13,7 +13,7 @@ from fire.parser import DefaultParseValue
 from scangen_bundle.settings import load_config, options_of, unknown_settings
 from tests.conftest import ROOT
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "configs").rglob("*.yaml")], key=str)
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").rglob("*.yaml")], key=str)
 
 
 def commands(page: Path) -> list[list[str]]:
