@@ -10,7 +10,7 @@ from scangen_bundle.encoder_benchmark.head import HeadSettings
 from scangen_bundle.encoder_benchmark.matching import MatchSettings
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import InputError, check_known
-from scangen_bundle.extraction.tiling import check_options
+from scangen_bundle.extraction.work import check_options
 
 # Options of a registration; the rest of its settings are the benchmark's own.
 REGISTRATION = sorted(

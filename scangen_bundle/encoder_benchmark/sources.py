@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from scangen_bundle.encoder_benchmark.matching import Matching, MatchSettings
 from scangen_bundle.encoder_benchmark.pictures import ARCHIVE, Tile, is_picture, picture_tiles
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import InputError
+from scangen_bundle.extraction import SlideTask, TilingSettings
+from scangen_bundle.extraction.read_slide import read_slide
 from scangen_bundle.files import write_atomically
-from scangen_bundle.slides import TileReader, open_slide, tile_grid, tissue_mask
-from scangen_bundle.slides.resolution import resolve_mpp
 
 BATCH = 64
 MPP_TOLERANCE = 0.01
@@ -79,22 +79,30 @@ def encode_slides(
         for specimen in matching.specimens
         for scan, slide_id in enumerate(specimen.slide_ids)
     }
+    tiling = TilingSettings(
+        mpp=encoder.mpp,
+        tile_px=encoder.tile_px,
+        batch_size=BATCH,
+        allow_upsampling=allow_upsampling,
+        tissue=settings.tissue,
+        tiling={"min_tissue": settings.min_tissue, "max_tiles": settings.max_places, "seed": settings.seed},
+    )
     tiles, left_out = {}, {}
-    seconds, count = 0.0, 0
+    clock = _EncodingClock(encoder)
+    row: Any
     for row in tqdm(list(manifest.itertuples()), desc=encoder.name, leave=False):
         try:
             if is_picture(row.slide_path):
                 tile = Tile(encoder.tile_px, encoder.mpp)
                 pictures = picture_tiles(row.slide_path, row.mpp, tile, max_tiles, allow_upsampling)
+                batches: Iterable[np.ndarray] = [
+                    pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)
+                ]
             else:
-                pictures = _read(row, centres.get(row.slide_id), settings, encoder, allow_upsampling)
+                batches = _read(row, centres.get(row.slide_id), tiling)
+            tiles[row.slide_id] = np.concatenate([clock.encode(batch) for batch in batches])
         except InputError as error:
             left_out[row.slide_id] = str(error)
-            continue
-        started = time.perf_counter()
-        parts = [encoder.encode(pictures[start : start + BATCH]) for start in range(0, len(pictures), BATCH)]
-        seconds, count = seconds + time.perf_counter() - started, count + len(pictures)
-        tiles[row.slide_id] = np.concatenate(parts)
     corresponding = {
         specimen.specimen_id for specimen in matching.specimens if all(name in tiles for name in specimen.slide_ids)
     }
@@ -109,36 +117,38 @@ def encode_slides(
         **{key: getattr(encoder, key) for key in ("name", "revision", "pooling", "dim", "tile_px", "mpp", "licence")},
         "parameters": encoder.spec.parameters,
         "domain": encoder.domain,
-        "tiles_per_second": count / seconds if count else float("nan"),
+        "tiles_per_second": clock.tiles_per_second,
     }
     return EncoderFeatures(tiles, corresponding, facts, left_out, one_frame=one_frame)
 
 
-def _read(
-    row: Any, centres: np.ndarray | None, settings: MatchSettings, encoder: Encoder, allow_upsampling: bool
-) -> np.ndarray:
-    """Tiles uint8 [T, tile_px, tile_px, 3] of one scan."""
+class _EncodingClock:
+    """Encodes tiles and measures how fast the encoder is, without the reading."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder, self._seconds, self._tiles = encoder, 0.0, 0
+
+    def encode(self, tiles: np.ndarray) -> np.ndarray:
+        start = time.perf_counter()
+        vectors = self._encoder.encode(tiles)
+        self._seconds += time.perf_counter() - start
+        self._tiles += len(tiles)
+        return vectors
+
+    @property
+    def tiles_per_second(self) -> float:
+        """NaN where nothing was encoded."""
+        return self._tiles / self._seconds if self._tiles else float("nan")
+
+
+def _read(row: Any, centres: np.ndarray | None, tiling: TilingSettings) -> Iterator[np.ndarray]:
+    """Tiles uint8 [n, tile_px, tile_px, 3] of one scan, batch by batch."""
     if not row.slide_path:
         raise InputError(row.slide_id, "the manifest has no slide file for it", "give slide_path, or a features folder")
-    side = encoder.mpp * encoder.tile_px
-    with open_slide(row.slide_path) as slide:
-        source = resolve_mpp(slide.mpp, encoder.mpp, row.mpp, row.slide_path)
-        reader = TileReader(slide, encoder.mpp, encoder.tile_px, source, allow_upsampling)
-        if centres is not None:
-            return reader.read(np.rint((centres - side / 2) / np.array(source)).astype(np.int64))
-        coords = tile_grid(
-            tissue_mask(slide, source_mpp=source, **settings.tissue),
-            slide.level_dimensions[0],
-            reader.plan.tile_size_level0,
-            min_tissue=settings.min_tissue,
-            max_tiles=settings.max_places,
-            seed=settings.seed,
-            grid_um=side,
-        )
-        if not len(coords):
-            remedy = "look at the slide, or leave it out; for smears and cytospins add configs/tissue/smear.yaml"
-            raise InputError(row.slide_path, "no tile of it holds enough tissue", remedy)
-        return reader.read(coords)
+    task = SlideTask(row.slide_id, row.slide_path, row.mpp, centres_um=centres)
+    for part in read_slide(task, tiling):
+        if isinstance(part, np.ndarray):
+            yield part
 
 
 def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles: int | None = None) -> EncoderFeatures:

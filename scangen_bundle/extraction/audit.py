@@ -29,7 +29,7 @@ from scangen_bundle.cohort import load_manifest
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.extraction.from_slide import complete_from_slide
 from scangen_bundle.extraction.tables import bag_row, write_table
-from scangen_bundle.extraction.tiling import check_options
+from scangen_bundle.extraction.work import check_options
 from scangen_bundle.progress import with_bar
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any
 
 from scangen_bundle.bags.bag import NO_COORDS, REGISTERED_PX, FeatureBag
 from scangen_bundle.errors import InputError
-from scangen_bundle.extraction.tiling import SHARPNESS_TILES
+from scangen_bundle.extraction.read_slide import SHARPNESS_TILES
 from scangen_bundle.slides import (
     SlideReader,
     TileReader,

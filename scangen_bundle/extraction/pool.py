@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scangen_bundle.errors import InputError
-from scangen_bundle.extraction.tiling import SlideFacts, SlideTask, TilingSettings, read_slide
+from scangen_bundle.extraction.read_slide import read_slide
+from scangen_bundle.extraction.work import SlideEnd, SlidePart, SlideTask, TilingSettings
 from scangen_bundle.processes import begin_worker, fresh_processes
 
 
@@ -29,13 +29,7 @@ class Failure(NamedTuple):
     trace: str
 
 
-class SlideEnd(NamedTuple):
-    """A slide was read to its end."""
-
-    sharpness: float
-
-
-Message = bytes | SlideFacts | np.ndarray | SlideEnd | Failure
+Message = SlidePart | Failure
 
 
 def serve(pipe: Connection, settings: TilingSettings) -> None:
@@ -53,8 +47,7 @@ def serve(pipe: Connection, settings: TilingSettings) -> None:
             except (BrokenPipeError, ConnectionResetError):
                 raise
             except Exception as error:
-                problem = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-                pipe.send(Failure(problem, traceback.format_exc()))
+                pipe.send(Failure(str(error), traceback.format_exc()))
 
 
 def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> None:
@@ -63,7 +56,7 @@ def _send_slide(pipe: Connection, task: SlideTask, settings: TilingSettings) -> 
             pipe.send(len(part))
             _send_array(pipe, part)
         else:
-            pipe.send(SlideEnd(part) if isinstance(part, float) else part)
+            pipe.send(part)
 
 
 def _send_array(pipe: Connection, array: np.ndarray) -> None:
@@ -87,6 +80,7 @@ class ReaderProcess:
     """One reader process, from the job's side."""
 
     def __init__(self, settings: TilingSettings) -> None:
+        assert settings.tile_px is not None
         self._settings = settings
         self._buffer = np.empty((settings.batch_size, settings.tile_px, settings.tile_px, 3), np.uint8)
         self.task: SlideTask | None = None

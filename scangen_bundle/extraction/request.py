@@ -17,7 +17,7 @@ from scangen_bundle import __version__
 from scangen_bundle.bags.attributes import BagAttributes
 from scangen_bundle.bags.bag import FeatureBag
 from scangen_bundle.encoders import Encoder
-from scangen_bundle.extraction.tiling import OPTIONS, SlideFacts, SlideTask, TilingSettings, option_defaults
+from scangen_bundle.extraction.work import OPTIONS, SlideFacts, SlideTask, TilingSettings, option_defaults
 
 # Bump when a change of the code changes which tiles are cut or what their pixels are.
 EXTRACTION_VERSION = 1

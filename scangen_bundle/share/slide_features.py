@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from scangen_bundle.bags import FeatureBag, open_bag, open_writer
+from scangen_bundle.bags import FeatureBag, open_bag
 from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError
-from scangen_bundle.extraction.request import ExtractionRequest
-from scangen_bundle.extraction.tiling import SlideTask, TilingSettings, read_slide
+from scangen_bundle.extraction import ExtractionRequest, SlideTask, TilingSettings, extract_slide
 from scangen_bundle.share.statement import ENCODER_FIELDS
 
 
@@ -70,14 +67,7 @@ class SlideFeatures:
         """
         if self._request is None:
             self._request = self._make_request()
-        request = self._request
-        task = SlideTask("slide", os.fspath(slide), stated_mpp)
-        parts = _read(task, request.tiling)
-        facts: Any = next(parts)
-        with open_writer(path, facts.coords, request.attributes(task, facts), request.dtype) as writer:
-            for part in parts:
-                if isinstance(part, np.ndarray):  # the last part is the slide's sharpness
-                    writer.append(request.encoder.encode(part))
+        extract_slide(SlideTask("slide", os.fspath(slide), stated_mpp, bag=os.fspath(path)), self._request)
         return open_bag(path)
 
     def _make_request(self) -> ExtractionRequest:
@@ -98,14 +88,3 @@ class SlideFeatures:
             problem = f"cuts slides as {request.settings}, the model was trained on {self.features['settings']}"
             raise InputError("this version", problem, "use the code that was packed with the model")
         return request
-
-
-def _read(task: SlideTask, tiling: TilingSettings) -> Iterator[Any]:
-    """The parts of `read_slide`; damaged slides fail in the decoders' own ways."""
-    try:
-        yield from read_slide(task, tiling)
-    except InputError:
-        raise
-    except Exception as error:
-        problem = f"cannot be read ({type(error).__name__})"
-        raise InputError(Path(task.path).name, problem, "send the slide again") from error

@@ -9,7 +9,7 @@ import pytest
 from monai.bundle import ConfigParser
 from scipy import ndimage
 
-from scangen_bundle.extraction.tiling import check_options
+from scangen_bundle.extraction.work import check_options
 from scangen_bundle.slides.tissue import find_tissue
 from tests.conftest import ROOT
 

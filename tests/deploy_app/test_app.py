@@ -119,7 +119,7 @@ def test_slide_has_the_probability_of_extraction_and_bundle(app_run, packed_mode
     }
     manifest = pd.DataFrame([{**row, "features_path": "", "mpp": 0.5, "split": ""}])
     encoder = create_encoder("efficientnet-lite0")
-    ExtractionJob(manifest, tmp_path, encoder, workers=1, tiling={"min_tissue": 0.5}, progress=False).run()
+    ExtractionJob(manifest, tmp_path, encoder, workers=1, progress=False).run()
     network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
     network.load_state_dict(read_checkpoint(packed_model[1] / "models" / "best.pt")["network"])
     result = json.loads((app_run[1] / "aperio" / "result.json").read_text())

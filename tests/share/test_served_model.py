@@ -137,7 +137,7 @@ def test_a_slide_has_the_answer_of_extraction_and_network(server, slide, trained
     }
     manifest = pd.DataFrame([{**row, "features_path": "", "mpp": float("nan"), "split": ""}])
     encoder = create_encoder("efficientnet-lite0")
-    ExtractionJob(manifest, tmp_path, encoder, workers=1, tiling={"min_tissue": 0.5}, progress=False).run()
+    ExtractionJob(manifest, tmp_path, encoder, workers=1, progress=False).run()
     network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
     network.load_state_dict(read_checkpoint(trained_run[0] / "models" / "best.pt")["network"])
     bag = open_bag(tmp_path / "x.h5")

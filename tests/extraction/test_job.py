@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +18,40 @@ import pytest
 
 from scangen_bundle.bags import open_bag
 from scangen_bundle.errors import InputError
-from scangen_bundle.extraction import ExtractionJob
-from scangen_bundle.extraction.tiling import SlideTask, TilingSettings, read_slide
+from scangen_bundle.extraction import ExtractionJob, TilingSettings
+from scangen_bundle.extraction.read_slide import read_slide
+from scangen_bundle.extraction.work import SlideTask
 from tests.extraction.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest, make_slide
 
 NOBODY = 65534
 JOB_SCRIPT = """
 import sys
 from pathlib import Path
-from scangen_bundle.extraction import ExtractionJob
+from scangen_bundle.extraction import ExtractionJob, TilingSettings
 from tests.extraction.fakes import FakeEncoder, FakeSlide, make_manifest
 
 if __name__ == "__main__":
     folder, count, seconds = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     manifest = make_manifest(folder / "slides", {f"s{i}": {} for i in range(count)})
-    job = ExtractionJob(manifest, folder / "bags", FakeEncoder(seconds), FakeSlide, batch_size=8, workers=1)
+    tiles = TilingSettings(reader=FakeSlide, batch_size=8)
+    job = ExtractionJob(manifest, folder / "bags", FakeEncoder(seconds), tiles, workers=1)
     summary = job.extract()
     print(len(summary.made), len(summary.kept), len(summary.elsewhere))
 """
 
 
-def make_job(folder, slides, encoder=None, **options):
+CUTTING = {field.name for field in fields(TilingSettings)}
+
+
+def job_of(manifest, folder, encoder=None, **options):
+    """A job with options of the job and of the tiles side by side."""
     options = {"reader": FakeSlide, "workers": 1, "progress": False, **options}
-    return ExtractionJob(make_manifest(folder / "slides", slides), folder / "bags", encoder or FakeEncoder(), **options)
+    tiles = TilingSettings(**{name: options.pop(name) for name in CUTTING & options.keys()})
+    return ExtractionJob(manifest, folder, encoder or FakeEncoder(), tiles, **options)
+
+
+def make_job(folder, slides, encoder=None, **options):
+    return job_of(make_manifest(folder / "slides", slides), folder / "bags", encoder, **options)
 
 
 def start(folder, count, seconds):
@@ -50,7 +62,7 @@ def start(folder, count, seconds):
 def start_at_work(folder, count, seconds):
     """A job that has shown itself to others."""
     job = start(folder, count, seconds)
-    while not list((folder / "bags" / ".locks").glob("*.job")):
+    while not list((folder / "bags" / ".locks" / "jobs").glob("*.job")):
         assert job.poll() is None, job.communicate()
         time.sleep(0.01)
     return job
@@ -184,13 +196,13 @@ def test_a_changed_mpp_of_the_manifest_and_a_damaged_bag_are_refused(tmp_path):
 
 
 def test_a_run_with_nothing_to_do_opens_each_bag_once_and_leaves_the_tables_as_they_were(tmp_path, monkeypatch):
-    from scangen_bundle.extraction import extract
+    from scangen_bundle.extraction import job as module
 
     make_job(tmp_path, {"a": {}, "b": {}}).run()
     bags, opened = tmp_path / "bags", []
     before = (bags / "slides.csv").read_bytes()
     (bags / "slides.csv").unlink()
-    monkeypatch.setattr(extract, "open_bag", lambda path: opened.append(path.name) or open_bag(path))
+    monkeypatch.setattr(module, "open_bag", lambda path: opened.append(path.name) or open_bag(path))
     assert make_job(tmp_path, {"a": {}, "b": {}}).run().kept == ["a", "b"]
     assert opened == ["a.h5", "b.h5"]
     assert (bags / "slides.csv").read_bytes() == before
@@ -199,7 +211,7 @@ def test_a_run_with_nothing_to_do_opens_each_bag_once_and_leaves_the_tables_as_t
 def test_scans_that_have_features_already_are_passed_over(tmp_path):
     manifest = make_manifest(tmp_path / "slides", {"a": {}, "b": {}})
     manifest.loc[1, ["slide_path", "features_path"]] = ["", "b.h5"]
-    summary = ExtractionJob(manifest, tmp_path / "bags", FakeEncoder(), FakeSlide, workers=1, progress=False).run()
+    summary = job_of(manifest, tmp_path / "bags").run()
     assert summary.made == ["a"]
 
 
@@ -264,9 +276,8 @@ def test_two_scans_of_one_slide_file_are_refused_unless_masks_tell_them_apart(tm
     link = tmp_path / "link.fake"
     link.symlink_to(manifest.slide_path[0])
     manifest["slide_path"] = [manifest.slide_path[0], str(link)]
-    options = {"reader": FakeSlide, "workers": 1, "progress": False}
     with pytest.raises(InputError, match=r"b and a have one slide file, .*link\.fake -> .*masks_dir"):
-        ExtractionJob(manifest, tmp_path / "bags", FakeEncoder(), **options).run()
+        job_of(manifest, tmp_path / "bags").run()
     assert not (tmp_path / "bags").exists()
     masks = tmp_path / "masks"
     masks.mkdir()
@@ -274,7 +285,7 @@ def test_two_scans_of_one_slide_file_are_refused_unless_masks_tell_them_apart(tm
         pixels = np.zeros((16, 16), np.uint8)
         pixels[rows, :8] = 255
         Image.fromarray(pixels).save(masks / f"{name}.png")
-    ExtractionJob(manifest, tmp_path / "bags", FakeEncoder(), masks_dir=masks, **options).run()
+    job_of(manifest, tmp_path / "bags", masks_dir=masks).run()
     heights = [open_bag(tmp_path / "bags" / f"{name}.h5").coords[:, 1].max() // TILE_PX for name in "ab"]
     assert heights == [3, 7]
 
@@ -360,7 +371,7 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(tmp_path):
     assert f"InputError: {tmp_path / 'bags'}: cannot be written" in done.stderr
     assert "File too large" in done.stderr
     bags = tmp_path / "bags"
-    assert [path for path in bags.rglob("*") if path.is_file() and path.parent != bags / ".locks"] == []
+    assert [path for path in bags.rglob("*") if path.is_file() and ".locks" not in path.parts] == []
 
 
 SMALL_DISK = 'mount -t tmpfs -o size=180k tmpfs "$0" && exec "$@"'
@@ -387,7 +398,7 @@ def test_on_a_disk_that_fills_up_the_finished_bags_are_whole_and_nothing_else_is
         files = sorted(path for path in (folder / "bags").iterdir() if path.is_file())
         print(*(path.name for path in files))
         print(*(len(open_bag(path)) for path in files if path.suffix == ".h5"))""",
-    ).replace("import ExtractionJob", "import ExtractionJob, open_bag")
+    ).replace("from pathlib", "from scangen_bundle.bags import open_bag\nfrom pathlib")
     command = [*small_disk(tmp_path / "bags"), sys.executable, "-c", seen_inside, str(tmp_path), "3", "0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -420,7 +431,7 @@ def test_a_folder_that_this_user_may_not_write_is_named(tmp_path):
         bags = Path(folder) / "bags"
         bags.mkdir(mode=0o555)
         manifest = make_manifest(tmp_path / "slides", {"a": {}})
-        job = ExtractionJob(manifest, bags, FakeEncoder(), FakeSlide, workers=1, progress=False)
+        job = job_of(manifest, bags)
         with without_root(), pytest.raises(InputError, match=r"bags: cannot be written: .*Permission denied") as error:
             job.run()
         assert str(bags) in str(error.value)
