@@ -27,6 +27,7 @@ from scangen_bundle.measures import (
     robustness_index,
     specimen_retrieval,
 )
+from scangen_bundle.processes import usable_cores
 from scangen_bundle.statistics import PatientBootstrap
 
 SHARE = 20  # resamples that scikit-learn computes, too
@@ -148,7 +149,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=1536)
     options = parser.parse_args()
 
-    print(f"{os.cpu_count()} processors; one minute's load {os.getloadavg()[0]:.1f}")
+    print(f"{usable_cores()} processors; one minute's load {os.getloadavg()[0]:.1f}")
     print(f"{'what':<95}{'found':>12}{'wanted':>12}")
     for part in (all_figures, auroc_beside_scikit_learn, embeddings):
         with multiprocessing.get_context("spawn").Pool(1) as pool:

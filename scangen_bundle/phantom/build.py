@@ -24,7 +24,7 @@ from scangen_bundle.phantom.preview import write_preview
 from scangen_bundle.phantom.render import RENDER_MPP, render_specimen
 from scangen_bundle.phantom.scanners import MAX_SHIFT_UM, SCANNERS, Scanner
 from scangen_bundle.phantom.slide_file import write_slide
-from scangen_bundle.processes import process_pool
+from scangen_bundle.processes import process_pool, usable_cores
 
 RECIPE = 2  # raise it when the pictures change, so that old and new slides are not mixed
 MARGIN_UM = 40.0
@@ -79,7 +79,7 @@ def make_phantom_cohort(
     total = len(plan) * len(SCANNERS)
     done = total - len(open_tasks) * len(SCANNERS)
     with tqdm(total=total, initial=done, unit="slide", desc="phantom", disable=not progress) as bar:
-        for made in _run(open_tasks, workers or os.cpu_count() or 1):
+        for made in _run(open_tasks, workers or usable_cores()):
             bar.update(made)
     manifest = folder / "manifest.csv"
     write_manifest(_manifest(plan, folder), manifest)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from tqdm import tqdm
 from scangen_bundle.errors import some
 from scangen_bundle.files import check_writable
 from scangen_bundle.networks import named_submodule, unwrap
-from scangen_bundle.processes import process_pool
+from scangen_bundle.processes import process_pool, usable_cores
 
 if TYPE_CHECKING:
     from scangen_bundle.report.attention_files import AttendedScan
@@ -69,7 +68,7 @@ class AttentionMapHandler:
         self.records = {record["slide_id"]: record for record in records}
         self.folder = Path(folder)
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
-        self.workers = workers or min(4, os.cpu_count() or 1)
+        self.workers = workers or min(4, usable_cores())
         self._module = named_submodule(unwrap(network), attention)
         self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records)
