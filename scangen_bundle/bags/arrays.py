@@ -8,7 +8,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from scangen_bundle.bags.reading import open_hdf5, reading
+from scangen_bundle.bags.hdf5 import open_hdf5
+from scangen_bundle.bags.reading import reading
 
 
 class DatasetRows:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from scangen_bundle.bags.digest import HEADER_DIGEST, header_digest
 from scangen_bundle.errors import InputError
 
 FORMAT_VERSION = 1
@@ -27,12 +28,15 @@ class BagAttributes:
         scanner: as identified from the file's own metadata, "" where it does not tell.
         slide_width, slide_height: size of level 0 in px; 0 where it is not known.
         slide_bytes: size of the slide file, 0 where it is not known.
+        slide_digest: of the slide file's size and some of its content, "" where it is not known.
         mask: digest of the mask that the user gave for this slide, "" for none.
         tissue_mm2: area of the tissue.
         sharpness: median variance of the Laplacian over tiles, NaN where it was not measured.
         overlap: fraction of a tile that it shares with the next one.
         settings: JSON of everything else that decides the vectors (tissue, tiling, code version).
         versions: JSON of the software that made the bag.
+        digest: of coordinates and features (`digest.RowsDigest`), "" in bags of earlier versions.
+        header_digest: of all other attributes, "" in bags of earlier versions.
         format_version: of this layout.
 
     Raises:
@@ -55,12 +59,15 @@ class BagAttributes:
     slide_width: int = 0
     slide_height: int = 0
     slide_bytes: int = 0
+    slide_digest: str = ""
     mask: str = ""
     tissue_mm2: float = math.nan
     sharpness: float = math.nan
     overlap: float = 0.0
     settings: str = "{}"
     versions: str = "{}"
+    digest: str = ""
+    header_digest: str = ""
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -85,15 +92,19 @@ def stored_attributes(path: object, stored: dict[str, Any]) -> dict[str, Any]:
     """Attributes as read from a file, in Python's own types.
 
     Raises:
-        InputError: one is missing or makes no sense, or the format is newer than this code.
+        InputError: one is missing, damaged or makes no sense, or the format is newer than this code.
     """
     plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in stored.items()}
     version = plain.get("format_version")
     if version != FORMAT_VERSION:
         remedy = "update this package" if isinstance(version, int) and version > FORMAT_VERSION else "extract it again"
         raise InputError(path, f"the bag has format version {version}, expected {FORMAT_VERSION}", remedy)
-    known = {name: value for name, value in plain.items() if name in BagAttributes.__dataclass_fields__}
     try:
-        return BagAttributes(**known).as_dict()
+        if plain.get(HEADER_DIGEST, "") not in ("", header_digest(plain)):
+            raise InputError(path, "its attributes are damaged: they do not match their digest", "extract it again")
+        ours = {name: value for name, value in plain.items() if name in BagAttributes.__dataclass_fields__}
+        return BagAttributes(**ours).as_dict()
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(path, f"its attributes are not a feature bag's: {error}", "extract it again") from error

@@ -11,9 +11,11 @@ import numpy as np
 
 from scangen_bundle.bags.arrays import dataset_rows
 from scangen_bundle.bags.attributes import stored_attributes
+from scangen_bundle.bags.digest import ROWS_DIGEST, RowsDigest
 from scangen_bundle.errors import InputError
 
 TOOL = "scangen_bundle"
+BLOCK_ROWS = 4096
 
 # What `coords` count in. All are (x, y) of the tile's top-left corner, except the centres.
 LEVEL0_PX = "level0_px"
@@ -149,11 +151,54 @@ class FeatureBag:
         """Rows `index` (all by default) as float32 [n, D], checked.
 
         Raises:
-            InputError: one of them has a NaN or an infinite number.
+            InputError: one of them has a NaN or an infinite number, or all of them do not match the bag's digest.
         """
-        picked = np.asarray(self.features[:] if index is None else self.features[index], dtype=np.float32)
+        rows = np.asarray(self.features[:] if index is None else self.features[index])
+        picked = rows.astype(np.float32, copy=False)
         check_finite(self.path, picked)
+        if index is None:
+            self.check_digest(rows)
         return picked
+
+    def check_digest(self, features: np.ndarray | None = None) -> None:
+        """Compare coordinates and features with the digest that the bag states; files without one pass.
+
+        Args:
+            features: all rows [N, D] where they have been read; None reads them, in blocks.
+
+        Raises:
+            InputError: they do not match: the file is damaged.
+        """
+        if not self._stated_digest:
+            return
+        features = self.features if features is None else features
+        digest = RowsDigest(self.coords)
+        for start in range(0, len(self), BLOCK_ROWS):
+            digest.update(features[start : start + BLOCK_ROWS])
+        self._compare(digest)
+
+    def check_rows(self) -> None:
+        """Read all rows once.
+
+        Raises:
+            InputError: one has a NaN or an infinite number, or they do not match the bag's digest.
+        """
+        digest = RowsDigest(self.coords)
+        for start in range(0, len(self), BLOCK_ROWS):
+            block = np.asarray(self.features[start : start + BLOCK_ROWS])
+            check_finite(self.path, block)
+            digest.update(block)
+        self._compare(digest)
+
+    @property
+    def _stated_digest(self) -> str:
+        """ "" in bags of earlier versions and in files of other tools."""
+        return self.attributes.get(ROWS_DIGEST, "") if self.tool == TOOL else ""
+
+    def _compare(self, digest: RowsDigest) -> None:
+        if self._stated_digest and digest.hexdigest() != self._stated_digest:
+            problem = "its features or coordinates are damaged: they do not match their digest"
+            raise InputError(self.path, problem, "extract or copy it again")
 
 
 def check_finite(path: object, features: np.ndarray) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import h5py
 import numpy as np
 
 from scangen_bundle.errors import InputError
@@ -22,6 +22,7 @@ DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError),
 )
 REMEDY = "extract or copy it again"
+MAX_ARRAY_BYTES = 2**34
 
 
 @contextmanager
@@ -39,11 +40,6 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(path, f"cannot be read: {error}", REMEDY) from error
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """Open a file for reading without HDF5's own lock, which some network shares refuse: bags never change in place."""
-    return h5py.File(path, "r", locking=False)
-
-
 def read_archive(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an .npz file by name.
 
@@ -51,11 +47,33 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
         InputError: damaged, not such a file, or with Python objects in it.
     """
     with reading(path):
+        _check_archive(path)
         content = np.load(path, allow_pickle=False)
         if not isinstance(content, np.lib.npyio.NpzFile):
             raise InputError(path, "is a single array, expected an .npz archive", REMEDY)
         with content:
             return {name: content[name] for name in content.files}
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an .npz file whose arrays are declared larger than what is stored of them, or than may be read."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            with archive.open(entry) as file:
+                shape, _, dtype = _read_header(file)
+            size = math.prod(shape) * dtype.itemsize
+            if size > min(entry.file_size, MAX_ARRAY_BYTES) and not dtype.hasobject:
+                problem = f"its {entry.filename!r} declares {size:,} bytes, it holds {entry.file_size:,}"
+                raise InputError(path, problem, REMEDY)
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, order and type that an .npy file declares."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(file)
 
 
 def read_json(path: Path) -> dict[str, Any]:

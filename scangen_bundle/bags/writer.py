@@ -14,6 +14,7 @@ import numpy as np
 
 from scangen_bundle.bags.attributes import BagAttributes
 from scangen_bundle.bags.bag import check_finite
+from scangen_bundle.bags.digest import HEADER_DIGEST, ROWS_DIGEST, RowsDigest, header_digest
 from scangen_bundle.errors import InputError
 from scangen_bundle.file_systems import reserve
 from scangen_bundle.files import write_atomically
@@ -25,10 +26,11 @@ DTYPES = ("float16", "float32")
 class BagWriter:
     """Rows of a bag in the making; from `open_writer`."""
 
-    def __init__(self, path: Path, file: FileIO, shape: tuple[int, int], dtype: str) -> None:
+    def __init__(self, path: Path, file: FileIO, shape: tuple[int, int], dtype: str, digest: RowsDigest) -> None:
         self.path, self.shape, self.dtype = path, shape, dtype
         self.written = 0
         self.sharpness: float | None = None
+        self.digest = digest
         self._file = file
 
     def append(self, features: np.ndarray) -> None:
@@ -45,6 +47,7 @@ class BagWriter:
         with np.errstate(over="ignore"):
             stored = np.ascontiguousarray(features, dtype=self.dtype)
         check_finite(self.path, stored)
+        self.digest.update(stored)
         left = stored.reshape(-1).view(np.uint8).data
         while len(left):  # an unbuffered file may take less than it is given
             left = left[self._file.write(left) :]
@@ -75,11 +78,12 @@ def open_writer(
         raise ValueError(f"dtype {dtype!r} of a bag, expected one of {DTYPES}")
     if coords.ndim != 2 or coords.shape[1] != 2 or coords.dtype.kind not in "iu":
         raise InputError(path, f"coordinates are {coords.dtype} {list(coords.shape)}, expected whole numbers [N, 2]")
+    coords = coords.astype(np.int64)
     shape = len(coords), attributes.dim
     with write_atomically(path) as temporary:
         _probe_space(temporary, len(coords) * (16 + attributes.dim * np.dtype(dtype).itemsize) + HEADER_BYTES)
         try:
-            offset = _lay_out(temporary, coords.astype(np.int64), shape, dtype, attributes)
+            offset = _lay_out(temporary, coords, shape, dtype, attributes)
         except RuntimeError as error:  # how HDF5 reports what goes wrong on closing
             raise OSError(errno.EIO, str(error), str(path)) from error
         # HDF5 describes the rows, plain writes fill them: these report a full disk properly and at once.
@@ -87,13 +91,11 @@ def open_writer(
             if offset is not None:
                 reserve(file.fileno(), offset, shape[0] * shape[1] * np.dtype(dtype).itemsize)
                 file.seek(offset)
-            writer = BagWriter(path, file, shape, dtype)
+            writer = BagWriter(path, file, shape, dtype, RowsDigest(coords))
             yield writer
         if writer.written != shape[0]:
             raise InputError(path, f"{writer.written} rows of features but {shape[0]} coordinates", "extract it again")
-        if writer.sharpness is not None:
-            with h5py.File(temporary, "r+", locking=False) as bag:
-                bag.attrs.modify("sharpness", float(writer.sharpness))
+        _seal(temporary, attributes, writer)
 
 
 def _probe_space(path: Path, size: int) -> None:
@@ -115,6 +117,7 @@ def _lay_out(
             file.attrs[name] = value
         file.create_dataset("coords", data=coords)
         layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_obj_track_times(False)  # the same input gives the same bytes
         layout.set_layout(h5py.h5d.CONTIGUOUS)
         layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
@@ -122,6 +125,18 @@ def _lay_out(
         kind = h5py.h5t.py_create(np.dtype(dtype))
         dataset = h5py.h5d.create(file.id, b"features", kind, space, layout)
         return dataset.get_offset() if shape[0] else None
+
+
+def _seal(path: Path, attributes: BagAttributes, writer: BagWriter) -> None:
+    """Put into the file what is known at the end: sharpness and digests."""
+    about = attributes.as_dict()
+    if writer.sharpness is not None:
+        about["sharpness"] = float(writer.sharpness)
+    about[ROWS_DIGEST] = writer.digest.hexdigest()
+    about[HEADER_DIGEST] = header_digest(about)
+    with h5py.File(path, "r+", locking=False) as file:
+        for name in ("sharpness", ROWS_DIGEST, HEADER_DIGEST):
+            file.attrs.modify(name, about[name])
 
 
 def write_bag(

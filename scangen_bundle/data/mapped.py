@@ -13,7 +13,7 @@ import torch
 
 from scangen_bundle.bags import FeatureBag, open_bag
 from scangen_bundle.bags.arrays import dataset_rows
-from scangen_bundle.bags.reading import open_hdf5
+from scangen_bundle.bags.hdf5 import open_hdf5
 
 MOST_MAPS = 24576  # bags of a reader; training has two readers, and Linux lets a process have 65,530 maps
 
@@ -110,6 +110,8 @@ class BagReader:
         if mapped is None or not mapped.unchanged():
             self._mapped.pop(path, None)
             bag = open_bag(path)
+            if choose(len(bag)) is None:  # all rows are read, so that looking for damage costs little
+                bag.check_rows()
             mapped = map_bag(bag)
             if mapped is None:
                 rows = choose(len(bag))

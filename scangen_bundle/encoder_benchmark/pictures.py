@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 from PIL import Image
 
+from scangen_bundle.bags.hdf5 import open_hdf5
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import SlideReader, TileReader
 from scangen_bundle.slides.resolution import resolve_mpp
@@ -118,7 +119,7 @@ def _pictures(path: str | os.PathLike[str], most: int | None) -> Iterator[np.nda
             with Image.open(path) as picture:
                 yield np.asarray(picture.convert("RGB"))
             return
-        with h5py.File(path, "r", locking=False) as archive:
+        with open_hdf5(path) as archive:
             for name in archive_names(archive, path, most):
                 yield np.asarray(archive[name])
     except OSError as error:

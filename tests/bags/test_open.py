@@ -100,6 +100,7 @@ def test_damage_that_only_reading_the_rows_meets_names_the_file(tmp_path):
 def test_attributes_that_make_no_sense(bag_path, name, value, match):
     with h5py.File(bag_path, "r+") as file:
         del file.attrs[name]
+        file.attrs["header_digest"] = ""
         if value is not None:
             file.attrs[name] = value
     refused(bag_path, match)

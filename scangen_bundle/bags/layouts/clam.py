@@ -15,8 +15,9 @@ import h5py
 import numpy as np
 
 from scangen_bundle.bags.bag import FeatureBag
+from scangen_bundle.bags.hdf5 import open_hdf5
 from scangen_bundle.bags.layouts.common import attributes_of, hdf5_dataset, hdf5_rows, imported, number
-from scangen_bundle.bags.reading import open_hdf5, reading
+from scangen_bundle.bags.reading import reading
 
 TOOL = "CLAM"
 
