@@ -15,6 +15,7 @@ import pandas as pd
 from scangen_bundle.bags import FeatureBag, open_bag
 from scangen_bundle.bags.bag import TOOL
 from scangen_bundle.cohort.manifest import UNLABELLED
+from scangen_bundle.encoders.identity import contradiction
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.extraction import AuditThresholds
 from scangen_bundle.methods import scanner_key
@@ -33,6 +34,7 @@ def make_records(
     *,
     num_features: int,
     num_classes: int,
+    encoder: str = "",
 ) -> list[dict[str, Any]]:
     """One dictionary per scan, in the order of the manifest, after every bag was opened and checked.
 
@@ -45,6 +47,7 @@ def make_records(
         split: take this split's rows only; None takes all.
         num_features: D that the network expects.
         num_classes: C; labels are -1 (unknown) to C - 1.
+        encoder: name of the encoder as the user typed it, compared with what the files say; "" compares nothing.
 
     Returns:
         Dictionaries with `slide_id, specimen_id, patient_id, scanner_name` (str), `specimen, scanner, label, num_tiles`
@@ -92,6 +95,7 @@ def make_records(
     for record, stated_mpp in with_bar(list(zip(records, rows["mpp"], strict=True)), f"checking {split or 'all'} bags"):
         bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
         check_bag(bag, record["slide_id"], num_features, first)
+        _check_encoder(bag, encoder)
         record["num_tiles"] = len(bag)
         record["made_by"] = {name: bag.attributes[name] for name in MADE_BY if bag.attributes.get(name) is not None}
         if mpp := bag.tile_mpp(None if math.isnan(stated_mpp) else (stated_mpp, stated_mpp)):
@@ -173,6 +177,15 @@ def check_bag(bag: FeatureBag, slide_id: str, num_features: int, first: dict[str
         if ours != theirs:
             problem = f"its {name} is {ours!r}, that of {where} is {theirs!r}"
             raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
+
+
+def _check_encoder(bag: FeatureBag, encoder: str) -> None:
+    """Refuse vectors of another encoder than the one that is named: its licence would be recorded for them."""
+    stated = bag.attributes.get("encoder")
+    problem = contradiction(encoder, stated, bag.dim) if encoder else ""
+    if problem:
+        remedy = f"set --encoder_name {stated}" if stated else "set --encoder_name to the encoder that made them"
+        raise InputError(bag.path, problem, f"{remedy}, or use the matching features")
 
 
 def _compare_resolutions(tile_mpp: dict[str, list[float]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scangen_bundle.encoders import ENCODERS
+from scangen_bundle.encoders.identity import contradiction
 from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.errors import InputError
 
@@ -11,15 +12,20 @@ from scangen_bundle.errors import InputError
 PERMISSIVE = ("Apache-2.0", "MIT", "BSD-3-Clause")
 
 
-def check_redistribution(encoder: str) -> EncoderSpec:
+def check_redistribution(encoder: str, stated: str | None, dim: int) -> EncoderSpec:
     """The spec of an encoder whose licence lets a network trained on its vectors be shared.
 
     Args:
-        encoder: a registered name.
+        encoder: a registered name, as the training was told.
+        stated: the encoder that the feature files of the training state, None where they state none.
+        dim: D of the features.
 
     Raises:
-        InputError: the encoder is unknown, or its licence is not one of `PERMISSIVE`; it names the licence.
+        InputError: the encoder is unknown, the features are not its vectors, or its licence is not one of `PERMISSIVE`; it
+            names the licence.
     """
+    if problem := contradiction(encoder, stated, dim):
+        raise InputError("the run's features", problem, "train again with the --encoder_name of the features")
     spec = ENCODERS[encoder].spec
     if spec.licence not in PERMISSIVE:
         where = f" ({spec.url})" if spec.url else ""

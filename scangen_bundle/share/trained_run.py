@@ -104,7 +104,9 @@ def read_trained_run(folder: Path) -> TrainedRun:
         raise InputError(
             path, f"does not say its {', '.join(missing)}", "train with configs/train.yaml of this version"
         )
-    encoder = check_redistribution(str(meta["encoder"]))
+    encoder = check_redistribution(
+        str(meta["encoder"]), meta.get("features", {}).get("encoder"), int(meta["num_features"])
+    )
     evaluated = read_evaluated_run(folder)
     if evaluated.metrics["figures"].get("auroc/mean", {}).get("value") is None:
         raise InputError(folder / "metrics.json", "has no AUROC of held-out patients", "run evaluating on a test split")
@@ -155,7 +157,9 @@ def validate_again(run: TrainedRun, network: MaskedMILModel, features_dir: str) 
     """
     table = run.validation.assign(split="val", features_path="", slide_path="", mpp=math.nan)
     classes = len(run.meta["class_names"])
-    records = make_records(table, features_dir, num_features=run.meta["num_features"], num_classes=classes)
+    records = make_records(
+        table, features_dir, num_features=run.meta["num_features"], num_classes=classes, encoder=run.meta["encoder"]
+    )
     model = SlideClassifier(network)
     probabilities, embeddings, identified = [], [], []
     dataset = BagDataset(records)

@@ -38,6 +38,7 @@ class FeatureRuns:
             *("-m", "monai.bundle", "run", job, "--config_file", config),
             *("--dataset_dir", str(self.data), "--output_dir", str(self.outputs), "--run_name", name),
             *("--num_features", str(FEATURES), "--num_tiles", "16", "--specimens_per_batch", "4"),
+            *("--encoder_name", "fake"),
             *("--val_interval", "1"),
             *options,
         ]

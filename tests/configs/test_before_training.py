@@ -20,7 +20,13 @@ def refusal(cohort, outputs, **settings):
     workflow = ConfigWorkflow(
         str(ROOT / "configs" / "train.yaml"),
         logging_file=False,
-        **{"dataset_dir": str(cohort), "output_dir": str(outputs), "num_features": FEATURES, **settings},
+        **{
+            "dataset_dir": str(cohort),
+            "output_dir": str(outputs),
+            "num_features": FEATURES,
+            "encoder_name": "fake",
+            **settings,
+        },
     )
     found = None
     try:

@@ -133,6 +133,19 @@ def test_the_bag_of_another_scan_under_this_scans_name_is_refused(manifest, tmp_
         make_records(manifest.head(1).assign(features_path=""), str(tmp_path), **SIZES)
 
 
+def test_features_of_another_encoder_than_the_named_one_are_refused(manifest, tmp_path):
+    table = manifest.head(1)
+    assert make_records(table, "", **SIZES, encoder="fake")
+    problem = "of the encoder 'fake', but 'efficientnet-lite0' is named -> set --encoder_name fake"
+    with pytest.raises(InputError, match=problem):
+        make_records(table, "", **SIZES, encoder="efficientnet-lite0")
+    table = table.assign(features_path=str(disk.clam(tmp_path)[0]))  # which states no encoder
+    with pytest.raises(
+        InputError, match=rf"D = {disk.D}, but those of the named encoder 'virchow' have D = 1280 or 2560"
+    ):
+        make_records(table, "", num_features=disk.D, num_classes=2, encoder="virchow")
+
+
 def test_scanners_whose_tiles_differ_in_resolution_are_named(manifest, tmp_path, caplog):
     table = manifest.head(3).assign(mpp=[0.25, 0.25, 0.264])
     paths = [disk.trident(tmp_path / str(scan)) for scan in range(3)]  # each tile is 512 px of level 0 at 256 px
