@@ -85,18 +85,13 @@ def _mask(slide: SlideReader, task: SlideTask, source_mpp: tuple[float, float], 
 
 def _tissue_coords(slide: SlideReader, mask: TissueMask, tiles: TileReader, settings: TilingSettings) -> np.ndarray:
     """Corners int64 [N, 2] of the grid's tiles that hold tissue."""
-    assert settings.mpp is not None
-    assert settings.tile_px is not None
     size = slide.level_dimensions[0]
-    side_um = settings.mpp * settings.tile_px
-    return tile_grid(mask, size, tiles.plan.tile_size_level0, grid_um=side_um, **settings.tiling)
+    return tile_grid(mask, size, tiles.plan.tile_size_level0, grid_um=settings.side_um, **settings.tiling)
 
 
 def _corners(centres_um: np.ndarray, tiles: TileReader, settings: TilingSettings) -> np.ndarray:
     """Corners int64 [N, 2] of the tiles around centres [N, 2]."""
-    assert settings.mpp is not None
-    assert settings.tile_px is not None
-    corners_um = centres_um - settings.mpp * settings.tile_px / 2
+    corners_um = centres_um - settings.side_um / 2
     return np.rint(corners_um / np.array(tiles.plan.source_mpp)).astype(np.int64)
 
 

@@ -46,8 +46,8 @@ class ExtractionRequest:
             "revision": str(self.encoder.revision),
             "pooling": self.encoder.pooling,
             "dim": self.encoder.dim,
-            "tile_px": self.tiling.tile_px,
-            "mpp": float(self.tiling.mpp),
+            "tile_px": self.tiling.tile_px or self.encoder.tile_px,
+            "mpp": float(self.tiling.mpp or self.encoder.mpp),
             "settings": self.settings,
         }
 

@@ -92,6 +92,13 @@ class TilingSettings:
             problem = f"is {self.mpp:g} µm/px, expected a positive number"
             raise InputError("option mpp", problem, "null takes the encoder's")
 
+    @property
+    def side_um(self) -> float:
+        """Side of a tile, µm."""
+        assert self.mpp is not None
+        assert self.tile_px is not None
+        return self.mpp * self.tile_px
+
     def for_encoder(self, tile_px: int, mpp: float) -> TilingSettings:
         """These settings with the encoder's side and resolution of a tile where none are given."""
         return replace(self, tile_px=self.tile_px or tile_px, mpp=float(self.mpp or mpp))
