@@ -24,8 +24,6 @@ def check_redistribution(encoder: str, stated: str | None, dim: int) -> EncoderS
         InputError: the encoder is unknown, the features are not its vectors, or its licence is not one of `PERMISSIVE`; it
             names the licence.
     """
-    if problem := contradiction(encoder, stated, dim):
-        raise InputError("the run's features", problem, "train again with the --encoder_name of the features")
     spec = ENCODERS[encoder].spec
     if spec.licence not in PERMISSIVE:
         where = f" ({spec.url})" if spec.url else ""
@@ -34,4 +32,6 @@ def check_redistribution(encoder: str, stated: str | None, dim: int) -> EncoderS
             f"its licence is {spec.licence!r}{where}, which may not allow to share weights trained on its vectors",
             f"train on the features of an encoder under {', '.join(PERMISSIVE)} (`scripts/doctor.py` lists them)",
         )
+    if problem := contradiction(encoder, stated, dim):
+        raise InputError("the run's features", problem, "train again with the --encoder_name of the features")
     return spec
