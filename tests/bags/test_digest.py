@@ -9,7 +9,7 @@ import pytest
 
 from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.errors import InputError
-from tests.bags.bags import make_attributes, make_bag_arrays
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 
 
 @pytest.fixture

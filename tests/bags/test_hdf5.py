@@ -12,7 +12,7 @@ from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.bags.hdf5 import open_hdf5
 from scangen_bundle.encoder_benchmark.pictures import Tile, picture_tiles
 from scangen_bundle.errors import InputError
-from tests.bags.bags import make_attributes, make_bag_arrays
+from scangen_bundle.testing import make_attributes, make_bag_arrays
 from tests.conftest import ROOT
 
 SECONDS = 30  # a file that is waited for ends the test, not the session
