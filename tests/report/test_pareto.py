@@ -1,3 +1,5 @@
+"""The figure of two qualities with its Pareto front."""
+
 from __future__ import annotations
 
 import numpy as np
