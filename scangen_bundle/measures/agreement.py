@@ -108,10 +108,10 @@ class _Sums:
     def __init__(self, specimen_patient: np.ndarray, patients: int) -> None:
         self._patient, self._patients = specimen_patient, patients
         self._columns: list[np.ndarray] = []
-        self._slices: dict[tuple, slice] = {}
+        self._slices: dict[tuple[str | int, ...], slice] = {}
         self._width = 0
 
-    def add(self, key: tuple, rows: np.ndarray, *values: np.ndarray) -> None:
+    def add(self, key: tuple[str | int, ...], rows: np.ndarray, *values: np.ndarray) -> None:
         """Add the count of the specimens marked in `rows` [M] and the sums of each of `values` [M] or [M, K] over them."""
         chosen = np.flatnonzero(rows)
         columns = np.column_stack([np.ones(len(chosen)), *(value[chosen] for value in values)])
@@ -119,7 +119,7 @@ class _Sums:
         self._slices[key] = slice(self._width, self._width + columns.shape[1])
         self._width += columns.shape[1]
 
-    def weighted(self, weights: np.ndarray) -> dict[tuple, np.ndarray]:
+    def weighted(self, weights: np.ndarray) -> dict[tuple[str | int, ...], np.ndarray]:
         """[columns, R] of each key for weights [R, P]."""
         totals = (weights @ np.concatenate(self._columns, axis=1)).T
         return {key: totals[columns] for key, columns in self._slices.items()}
@@ -266,7 +266,7 @@ class Agreement:
             figures[f"cohen_kappa/{pair}"] = _kappa(ratio(same, count), ratio((first * second).sum(axis=0), count**2))
         return {key: value for key, value in figures.items() if key.partition("/")[0] in self.wanted}
 
-    def _score_figures(self, totals: dict[tuple, np.ndarray], c: int) -> dict[str, np.ndarray]:
+    def _score_figures(self, totals: dict[tuple[str | int, ...], np.ndarray], c: int) -> dict[str, np.ndarray]:
         figures = {}
         for name in SPECIMEN_FIGURES:
             if (name, c) in totals:
