@@ -171,7 +171,7 @@ class TestRefusals:
         self.refuse(checkout, run, trained_run[1], "'uni'.*'CC-BY-NC-ND-4.0'", tmp_path)
 
     def test_a_file_that_is_too_large_for_the_zoo(self, checkout, trained_run, tmp_path, monkeypatch):
-        monkeypatch.setattr("scangen_bundle.share.package.LARGE", 200_000)
+        monkeypatch.setattr("scangen_bundle.share.package.LARGE", 400_000)
         self.refuse(checkout, *trained_run, "models/.*over 25 MB", tmp_path)
 
     def test_a_name_that_is_no_name(self, checkout, trained_run, tmp_path):
