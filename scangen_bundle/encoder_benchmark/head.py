@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,10 @@ import pandas as pd
 import torch
 
 from scangen_bundle.data import class_weights, collate_bags
+from scangen_bundle.methods import Method
 from scangen_bundle.networks import MaskedMILModel
-from scangen_bundle.tasks import MaskedCrossEntropy
+from scangen_bundle.tasks import Classification
+from scangen_bundle.training.fit import train_network
 
 
 @dataclass(frozen=True)
@@ -99,57 +101,80 @@ def deal_folds(label: np.ndarray, patient: np.ndarray, folds: int, seed: int = 0
     return fold[patient]
 
 
-class Head(torch.nn.Module):
-    """`networks.MaskedMILModel` on standardised features: encoders differ in scale, and the head should not care.
+class ScaledFeatures(Method):
+    """Features with mean 0 and standard deviation 1: encoders differ in scale, and the head should not care.
 
     Args:
-        mean, spread: [D] of the training tiles.
-        classes: C.
-        width: of projector and attention.
+        mean, deviation: [D] of the training tiles, whatever the scanner.
     """
 
-    mean: torch.Tensor
-    spread: torch.Tensor
+    name = "scaled features"
 
-    def __init__(self, mean: torch.Tensor, spread: torch.Tensor, classes: int, width: int) -> None:
+    def __init__(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         super().__init__()
+        self.mean: torch.Tensor
+        self.deviation: torch.Tensor
         self.register_buffer("mean", mean)
-        self.register_buffer("spread", spread)
-        self.network = MaskedMILModel(
-            classes, len(mean), "gated_att", projector_width=width, projector_depth=1, attention_width=width
-        )
+        self.register_buffer("deviation", deviation)
 
-    def forward(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Logits [B, C] of image [B, N, D] and mask [B, N]."""
-        return self.network((image - self.mean) / self.spread, mask)
+    @classmethod
+    def of(cls, items: Sequence[dict[str, Any]]) -> ScaledFeatures:
+        """The method for these training items; a feature that does not vary stays near 0."""
+        sizes = torch.tensor([len(item["image"]) for item in items], dtype=torch.float64)
+        mean = torch.stack([item["image"].sum(dim=0, dtype=torch.float64) for item in items]).sum(dim=0) / sizes.sum()
+        squares = [((item["image"] - mean.float()) ** 2).sum(dim=0, dtype=torch.float64) for item in items]
+        deviation = (torch.stack(squares).sum(dim=0) / sizes.sum()).sqrt()
+        deviation[deviation < 1e-6 * deviation.max().clamp_min(1e-12)] = 1.0
+        return cls(mean.float(), deviation.float())
+
+    def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
+        return (x - self.mean) / self.deviation
+
+
+class DrawnBatches:
+    """Batches of an epoch: the items in a new order each time, at most so many tiles drawn of each.
+
+    Args:
+        items: as `data.BagDataset` gives them.
+        batch_size: items of a batch.
+        num_tiles: tiles drawn of an item.
+        seed: of orders and draws.
+    """
+
+    def __init__(self, items: Sequence[dict[str, Any]], batch_size: int, num_tiles: int, seed: int) -> None:
+        self.items, self.batch_size, self.num_tiles = items, batch_size, num_tiles
+        self.generator = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return -(-len(self.items) // self.batch_size)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        order = self.generator.permutation(len(self.items))
+        for start in range(0, len(order), self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            yield collate_bags([_drawn(self.items[index], self.num_tiles, self.generator) for index in chosen])
 
 
 def train_head(
     items: Sequence[dict[str, Any]], classes: int, settings: HeadSettings, seed: int = 0, device: str = "cpu"
-) -> Head:
+) -> MaskedMILModel:
     """Train a head on items as `data.BagDataset` gives them. The global random state is left as it was."""
-    sizes = torch.tensor([len(item["image"]) for item in items], dtype=torch.float64)
-    mean = torch.stack([item["image"].sum(dim=0, dtype=torch.float64) for item in items]).sum(dim=0) / sizes.sum()
-    squares = torch.stack([((item["image"] - mean.float()) ** 2).sum(dim=0, dtype=torch.float64) for item in items])
-    spread = (squares.sum(dim=0) / sizes.sum()).sqrt()
-    spread[spread < 1e-6 * spread.max().clamp_min(1e-12)] = 1.0  # a feature that does not vary stays near 0
-    loss_function = MaskedCrossEntropy(class_weights(list(items), classes)).to(device)
-    generator = np.random.default_rng(seed)
+    scaled = ScaledFeatures.of(items)
+    loss = Classification().loss(class_weights(list(items), classes)).to(device)
+    batches = DrawnBatches(items, settings.batch_size, settings.num_tiles, seed)
+    width = settings.width
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        head = Head(mean.float(), spread.float(), classes, settings.width).to(device).train()
+        head = MaskedMILModel(
+            classes,
+            len(scaled.mean),
+            projector_width=width,
+            projector_depth=1,
+            attention_width=width,
+            method=scaled,
+        ).to(device)
         optimizer = torch.optim.AdamW(head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        for _ in range(settings.max_epochs):
-            order = generator.permutation(len(items))
-            for start in range(0, len(order), settings.batch_size):
-                chosen = [
-                    _drawn(items[i], settings.num_tiles, generator) for i in order[start : start + settings.batch_size]
-                ]
-                batch = collate_bags(chosen)
-                logits = head(batch["image"].to(device), batch["mask"].to(device))
-                optimizer.zero_grad()
-                loss_function(logits, batch["label"].to(device)).backward()
-                optimizer.step()
+        train_network(head, batches, loss, optimizer, settings.max_epochs, device)
     return head.eval()
 
 
@@ -163,11 +188,11 @@ def _drawn(item: dict[str, Any], most: int, generator: np.random.Generator) -> d
 
 
 @torch.inference_mode()
-def _predict(head: Head, items: Sequence[dict[str, Any]], batch_size: int, device: str) -> np.ndarray:
+def _predict(head: MaskedMILModel, items: Sequence[dict[str, Any]], batch_size: int, device: str) -> np.ndarray:
     """Probabilities [N, C]."""
     parts = []
     for start in range(0, len(items), batch_size):
         batch = collate_bags(items[start : start + batch_size])
         logits = head(batch["image"].to(device), batch["mask"].to(device))
-        parts.append(logits.double().softmax(dim=1).cpu().numpy())
+        parts.append(Classification().activation(logits).cpu().numpy())
     return np.concatenate(parts)
