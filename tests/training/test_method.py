@@ -13,6 +13,7 @@ from scangen_bundle.data import PrepareBagBatch, collate_bags
 from scangen_bundle.errors import InputError
 from scangen_bundle.methods.scangen import ScanGen
 from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.runs import RunFolder, read_checkpoint
 from scangen_bundle.tasks import MaskedCrossEntropy
 from scangen_bundle.training import CheckpointHandler, FiniteLossHandler, MethodHandler
 
@@ -245,7 +246,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_slides_and_keeps_the_c
     with pytest.raises(InputError, match=r"epoch 2, iteration 4") as error:
         train(handlers, network, data, max_epochs=3, lr=0.1)
     assert "p2s0, p2s1, p3s0, p3s1" in str(error.value)
-    kept = torch.load(tmp_path / "last.pt", weights_only=True)
+    kept = read_checkpoint(RunFolder(tmp_path).last)
     assert kept["engine"]["iteration"] == 2
     assert all(torch.isfinite(value).all() for value in kept["network"].values())
     assert all(torch.isfinite(value).all() for value in network.state_dict().values())
