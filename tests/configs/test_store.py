@@ -20,9 +20,12 @@ def test_every_job_tracks_into_the_store_of_the_output_folder(file, tmp_path, mo
         }
     parser = ConfigParser({**config, **inputs, "output_dir": str(tmp_path)})
     made = parser.get_parsed_content(TRACKERS[file])
-    tracker = made._tracker("benchmark", None) if file == "benchmark.yaml" else made
+    if file == "benchmark.yaml":
+        tracker = made.tracking.start_run(made.output_dir, "benchmark", {})
+    else:
+        tracker = made
+        tracker.start()
     assert tracker.uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracker.start()
     assert [path.name for path in tmp_path.glob("**/*.db")] == ["mlflow.db"]
 
 
