@@ -57,5 +57,16 @@ def small(runs: FeatureRuns, text: str, files: dict[str, str]) -> list[str]:
         text = text.replace(name, path)
     words = shlex.split(text.replace("\\\n", " "))
     words[words.index("--dataset_dir") + 1] = str(runs.data)
-    options = ("--num_features", str(FEATURES), "--num_tiles", "16", "--specimens_per_batch", "4", "--max_epochs", "2")
+    options = (
+        "--encoder_name",
+        "fake",
+        "--num_features",
+        str(FEATURES),
+        "--num_tiles",
+        "16",
+        "--specimens_per_batch",
+        "4",
+        "--max_epochs",
+        "2",
+    )
     return [sys.executable, *words[1:], "--output_dir", str(runs.outputs), "--val_interval", "1", *options]
