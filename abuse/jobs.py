@@ -87,7 +87,7 @@ def _remove(*names: str) -> Callable[[Path], None]:
 
 
 RUN = ["--output_dir", "{out}", "--run_name", "run", "--max_epochs", EPOCHS]
-EVALUATE = "['configs/train.yaml','configs/evaluate.yaml']"
+STORED = ["--run_dir", "{out}/run"]  # the training's folder
 JOBS = (
     Job("phantom", _phantom, lambda folder: files(folder / "data" / "slides", "*.tif"), _remove("data")),
     Job(
@@ -99,13 +99,13 @@ JOBS = (
     Job("training", _step(["training", "--config_file", "configs/train.yaml", *RUN]), _weights, _remove("outputs")),
     Job(
         "evaluating",
-        _step(["evaluating", "--config_file", EVALUATE, *RUN, "--resamples", "200"]),
+        _step(["evaluating", "--config_file", "configs/evaluate.yaml", *STORED, "--resamples", "200"]),
         _evaluation,
         _remove("outputs/run/predictions.csv", "outputs/run/metrics.json", "outputs/run/report.html"),
     ),
     Job(
         "inferring",
-        _step(["inferring", "--config_file", "configs/inference.yaml", "--output_dir", "{out}", "--run_name", "run"]),
+        _step(["inferring", "--config_file", "configs/inference.yaml", *STORED]),
         lambda folder: files(folder / "outputs" / "run" / "inference", "predictions.csv"),
         _remove("outputs/run/inference"),
     ),

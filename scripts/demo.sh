@@ -7,16 +7,16 @@ cd "$(dirname "$0")/.."
 data=data/phantom
 out=outputs/demo
 unseen="['scanner-6']"
-run() { .venv/bin/python -W ignore -m monai.bundle run "$@" --dataset_dir "$data" --logging_file configs/logging.conf; }
+run() { .venv/bin/python -W ignore -m monai.bundle run "$@" --logging_file configs/logging.conf; }
 
 .venv/bin/python scripts/make_phantom_cohort.py --output "$data"
-run extracting --config_file configs/extract_features.yaml
+run extracting --config_file configs/extract_features.yaml --dataset_dir "$data"
 for name in without_scangen with_scangen; do
-  options=(--output_dir "$out" --run_name "$name" --unseen_scanners "$unseen")
+  options=(--dataset_dir "$data" --output_dir "$out" --run_name "$name" --unseen_scanners "$unseen")
   [ "$name" = with_scangen ] || options+=(--method plain)
   run training --config_file configs/train.yaml "${options[@]}"
   if [ "$out/$name/metrics.json" -nt "$out/$name/models/best.pt" ]; then continue; fi
-  run evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml']" "${options[@]}"
+  run evaluating --config_file configs/evaluate.yaml --run_dir "$out/$name"
 done
 .venv/bin/python scripts/compare_runs.py "$out/without_scangen" "$out/with_scangen" --output "$out/comparison"
 

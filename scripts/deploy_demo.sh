@@ -8,7 +8,7 @@ run=outputs/demo/with_scangen
 features=data/phantom/features/efficientnet-lite0
 [ -e "$run/metrics.json" ] || { echo "error: $run is not there; run 'make demo' first" >&2; exit 1; }
 env=$(bash scripts/make_deploy_env.sh)
-packed=$(.venv/bin/python -W ignore scripts/package_bundle.py --run "$run" --features_dir "$features" \
+packed=$(.venv/bin/python -W ignore scripts/package_bundle.py --run_dir "$run" \
   --data_source "synthetic slides of scripts/make_phantom_cohort.py: no tissue, no patients")
 echo "$packed"
 

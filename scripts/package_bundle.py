@@ -1,8 +1,7 @@
 #!/usr/bin/env python
 """Pack a training run as a bundle for the model zoo, and its network as TorchScript. See docs/sharing.md.
 
-python scripts/package_bundle.py --run outputs/scangen --features_dir data/phantom/features/efficientnet-lite0 \\
-    --data_source "synthetic slides of scripts/make_phantom_cohort.py"
+python scripts/package_bundle.py --run_dir outputs/scangen --data_source "synthetic slides of scripts/make_phantom_cohort.py"
 """
 
 from __future__ import annotations
@@ -24,8 +23,12 @@ from scangen_bundle.errors import report_input_errors  # noqa: E402
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", required=True, help="folder of an evaluated training run, or its MLflow run id")
-    parser.add_argument("--features_dir", required=True, help="feature bags of the run's validation patients")
+    run = parser.add_mutually_exclusive_group(required=True)
+    run.add_argument("--run_dir", type=Path, help="folder of an evaluated training")
+    run.add_argument("--run_id", help="MLflow run of an evaluated training, whose files are taken from the store")
+    parser.add_argument(
+        "--features_dir", help="feature bags of the run's validation patients (default: the training's)"
+    )
     parser.add_argument("--task", default="egfr", help="what the classes tell; names the bundle scangen_<task>")
     parser.add_argument(
         "--data_source",
@@ -44,13 +47,12 @@ def main() -> None:
     from scangen_bundle.share.register import log_served_model
     from scangen_bundle.share.trained_run import fetch_run
 
-    is_folder = Path(args.run).is_dir()
-    outputs = args.outputs or (Path(args.run).resolve().parent if is_folder else ROOT / "outputs")
+    outputs = args.outputs or (args.run_dir.resolve().parent if args.run_dir else ROOT / "outputs")
     store = os.environ.get("MLFLOW_TRACKING_URI") or local_store(outputs)
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(args.run) if is_folder else fetch_run(args.run, store, Path(folder))
+        run_dir = args.run_dir or fetch_run(args.run_id, store, Path(folder))
         out = args.out or ROOT / "dist"
-        packed = package_bundle(ROOT, run, args.features_dir, args.task, out, args.level, args.data_source)
+        packed = package_bundle(ROOT, run_dir, args.features_dir, args.task, out, args.level, args.data_source)
     print(packed.archive, packed.network, sep="\n")
     if args.register:
         print(log_served_model(packed.network, store, args.register))

@@ -40,7 +40,8 @@ def make(folder: Path, reused: Path | None = None) -> None:
     data, out = folder / "phantom", folder / "outputs"
     if reused:
         data.symlink_to(reused / "phantom")
-    where = ["--dataset_dir", str(data), "--logging_file", "configs/logging.conf"]
+    logging = ["--logging_file", "configs/logging.conf"]
+    where = ["--dataset_dir", str(data), *logging]
     training = [
         "--output_dir",
         str(out),
@@ -57,7 +58,7 @@ def make(folder: Path, reused: Path | None = None) -> None:
         [sys.executable, "scripts/make_phantom_cohort.py", "--output", str(data), "--specimens", "12"],
         [*RUN, "extracting", "--config_file", "configs/extract_features.yaml", *where],
         [*RUN, "training", "--config_file", "configs/train.yaml", *where, *training],
-        [*RUN, "evaluating", "--config_file", "['configs/train.yaml','configs/evaluate.yaml']", *where, *training],
+        [*RUN, "evaluating", "--config_file", "configs/evaluate.yaml", *logging, "--run_dir", str(out / "reference")],
         [*RUN, "benchmarking", "--config_file", "configs/benchmark.yaml", *where, *benchmark],
     ]
     for command in commands[2:] if reused else commands:

@@ -9,20 +9,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
 from scangen_bundle.cohort.manifest import SPLITS, UNLABELLED
-from scangen_bundle.errors import InputError, listed, some
-from scangen_bundle.files import write_atomically
+from scangen_bundle.errors import InputError, listed
 
 logger = logging.getLogger(__name__)
-
-FILE_COLUMNS = ["slide_id", "specimen_id", "patient_id", "scanner", "label", "split"]
 
 
 def split_patients(manifest: pd.DataFrame, fractions: Sequence[float] = (0.6, 0.2, 0.2), seed: int = 0) -> pd.DataFrame:
@@ -164,7 +159,6 @@ def resolve_splits(
     unseen_scanner: str | Sequence[str] | None = None,
     fractions: Sequence[float] = (0.6, 0.2, 0.2),
     seed: int = 0,
-    path: str | os.PathLike[str] | None = None,
     fold: int | None = None,
     folds: int | None = None,
     seen_scanners_in_test: bool = True,
@@ -176,8 +170,6 @@ def resolve_splits(
         unseen_scanner: scanner(s) to hold out, see `hold_out_scanner`.
         fractions: shares of train, val and test. With folds, the ratio of the first two is kept for train and val.
         seed: of a new split.
-        path: the `splits.csv` to write. A file that is already there has to say the same: the splits that a model was
-            trained with do not change under it, or test patients of today may have been trained on yesterday.
         fold: which fold of a cross-validation, from 0.
         folds: number of folds.
         seen_scanners_in_test: keep test patients' scans on the other scanners, which agreement between scanners needs.
@@ -186,8 +178,8 @@ def resolve_splits(
         The manifest with its column `split` filled and checked.
 
     Raises:
-        InputError: a split that leaks, is filled only in part or contradicts an option or the file at `path`; an
-            unknown scanner; a fold that is not there.
+        InputError: a split that leaks, is filled only in part or contradicts an option; an unknown scanner; a fold that does
+            not exist.
     """
     _check_fractions(fractions)
     if (fold is None) != (folds is None):
@@ -209,8 +201,6 @@ def resolve_splits(
         result = hold_out_scanner(result, unseen, seen_scanners_in_test)
         check_splits(result, unseen)
     _warn_of_absent_classes(result)
-    if path is not None:
-        _keep_or_write(result, Path(path))
     return result
 
 
@@ -271,25 +261,3 @@ def _warn_of_absent_classes(manifest: pd.DataFrame) -> None:
         absent = sorted(classes - set(manifest.loc[manifest["split"] == split, "label"]))
         if absent:
             logger.warning("the split %s has no scan with label %s; its AUROC will be undefined", split, absent)
-
-
-def _keep_or_write(manifest: pd.DataFrame, path: Path) -> None:
-    """Write the splits, or check that the file already says the same."""
-    table = manifest[FILE_COLUMNS].sort_values(["patient_id", "slide_id"])
-    if not path.exists():
-        with write_atomically(path) as temporary:
-            table.to_csv(temporary, index=False)
-        return
-    try:
-        before = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("slide_id")["split"].to_dict()
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(path, "this is not a file of splits", "remove it or give another output folder") from error
-    now = table.set_index("slide_id")["split"].to_dict()
-    changed = sorted(str(slide) for slide in before.keys() | now.keys() if before.get(slide) != now.get(slide))
-    if changed:
-        raise InputError(
-            path,
-            f"the splits have changed for {len(changed)} scans ({some(changed)}); a model trained with the file may have seen "
-            "scans that are now test scans",
-            "give another output folder, or remove this one to train anew; or undo the change of seed or manifest",
-        )

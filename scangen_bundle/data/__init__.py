@@ -2,6 +2,7 @@
 
 from scangen_bundle.data.augment import FeatureNoise
 from scangen_bundle.data.bags import BagDataset
+from scangen_bundle.data.cohort_scans import CohortScans, Records, manifest_scans, training_cohort
 from scangen_bundle.data.collate import collate_bags
 from scangen_bundle.data.loader import PrefetchLoader
 from scangen_bundle.data.prepare import PrepareBagBatch
@@ -11,10 +12,12 @@ from scangen_bundle.data.scans import admit_scanners, check_needs, scans_of, tra
 
 __all__ = [
     "BagDataset",
+    "CohortScans",
     "FeatureNoise",
     "LengthBucketSampler",
     "PrefetchLoader",
     "PrepareBagBatch",
+    "Records",
     "SpecimenScannerSampler",
     "admit_scanners",
     "check_needs",
@@ -22,7 +25,9 @@ __all__ = [
     "collate_bags",
     "feature_identity",
     "make_records",
+    "manifest_scans",
     "scans_of",
+    "training_cohort",
     "training_scans",
     "with_reading_bar",
 ]

@@ -45,7 +45,7 @@ class BagDataset(Dataset):
     ) -> None:
         if num_instances is not None and num_instances < 1:
             raise ValueError(f"expected num_instances of at least 1, got {num_instances}")
-        self.data = list(data)
+        self.data = data
         self.num_instances = num_instances
         self.seed = seed
         self.transform = transform

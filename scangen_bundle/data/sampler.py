@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch.distributed as dist
 from torch.utils.data import Sampler
 
 logger = logging.getLogger(__name__)
+
+
+def _place(rank: int | None, num_replicas: int | None) -> tuple[int, int]:
+    """This process and the number of processes, where they are not given."""
+    running = dist.is_available() and dist.is_initialized()
+    return (
+        rank if rank is not None else (dist.get_rank() if running else 0),
+        num_replicas if num_replicas is not None else (dist.get_world_size() if running else 1),
+    )
 
 
 class SpecimenScannerSampler(Sampler[list[int]]):
@@ -30,7 +41,7 @@ class SpecimenScannerSampler(Sampler[list[int]]):
         specimens_per_batch: P, over all processes.
         scanners_per_specimen: K.
         seed: of the order.
-        rank, num_replicas: this process and how many there are; P must be divisible by the latter.
+        rank, num_replicas: this process and the number of processes, by which P must be divisible; None asks torch.
     """
 
     def __init__(
@@ -39,29 +50,48 @@ class SpecimenScannerSampler(Sampler[list[int]]):
         specimens_per_batch: int = 6,
         scanners_per_specimen: int = 3,
         seed: int = 0,
-        rank: int = 0,
-        num_replicas: int = 1,
+        rank: int | None = None,
+        num_replicas: int | None = None,
     ) -> None:
+        rank, num_replicas = _place(rank, num_replicas)
         if specimens_per_batch < 1 or scanners_per_specimen < 1:
             raise ValueError(f"expected positive sizes, got P = {specimens_per_batch}, K = {scanners_per_specimen}")
         if specimens_per_batch % num_replicas or not 0 <= rank < num_replicas:
             raise ValueError(f"{num_replicas} processes cannot share {specimens_per_batch} specimens (rank {rank})")
         self.groups_per_batch, self.group_size = specimens_per_batch, scanners_per_specimen
         self.seed, self.rank, self.num_replicas, self.epoch = seed, rank, num_replicas, 0
-        self.scanner = [record["scanner"] for record in records]
-        self.scans: dict[int, list[int]] = {}
-        self.label: dict[int, int] = {}
-        for index, record in enumerate(records):
-            self.scans.setdefault(record["specimen"], []).append(index)
-            # an unlabelled scan of a labelled specimen does not make the specimen unlabelled
-            self.label[record["specimen"]] = max(record["label"], self.label.get(record["specimen"], -1))
-        alone = sum(len({self.scanner[i] for i in scans}) == 1 for scans in self.scans.values())
-        if alone:
+        self.records = records
+
+    @cached_property
+    def scanner(self) -> list[int]:
+        """The scanner of each scan."""
+        return [record["scanner"] for record in self.records]
+
+    @cached_property
+    def scans(self) -> dict[int, list[int]]:
+        """The scans of each specimen."""
+        scans: dict[int, list[int]] = {}
+        for index, record in enumerate(self.records):
+            scans.setdefault(record["specimen"], []).append(index)
+        self._name_unpaired(scans)
+        return scans
+
+    @cached_property
+    def label(self) -> dict[int, int]:
+        """The label of each specimen; an unlabelled scan of a labelled specimen does not make the specimen unlabelled."""
+        labels: dict[int, int] = {}
+        for record in self.records:
+            labels[record["specimen"]] = max(record["label"], labels.get(record["specimen"], -1))
+        return labels
+
+    def _name_unpaired(self, scans: Mapping[int, Sequence[int]]) -> None:
+        unpaired = sum(len({self.scanner[i] for i in indices}) == 1 for indices in scans.values())
+        if unpaired:
             logger.warning(
                 "%d of %d specimens were scanned on one scanner only: they have no pair that ScanGen could attract%s",
-                alone,
-                len(self.scans),
-                "; training only repels" if alone == len(self.scans) else "",
+                unpaired,
+                len(scans),
+                "; training only repels" if unpaired == len(scans) else "",
             )
 
     def set_epoch(self, epoch: int) -> None:
@@ -128,21 +158,31 @@ class LengthBucketSampler(Sampler[list[int]]):
     Args:
         records: dictionaries with `num_tiles`.
         max_tiles: largest number of tiles of a padded batch; a longer bag comes alone.
-        rank, num_replicas: this process and how many there are.
+        rank, num_replicas: this process and the number of processes; None asks torch.
     """
 
     def __init__(
-        self, records: Sequence[dict[str, Any]], max_tiles: int = 65536, rank: int = 0, num_replicas: int = 1
+        self,
+        records: Sequence[dict[str, Any]],
+        max_tiles: int = 65536,
+        rank: int | None = None,
+        num_replicas: int | None = None,
     ) -> None:
-        self.rank, self.num_replicas = rank, num_replicas
-        lengths = [record["num_tiles"] for record in records]
-        self.batches: list[list[int]] = []
+        self.records, self.max_tiles = records, max_tiles
+        self.rank, self.num_replicas = _place(rank, num_replicas)
+
+    @cached_property
+    def batches(self) -> list[list[int]]:
+        """Indices of the bags of each batch."""
+        lengths = [record["num_tiles"] for record in self.records]
+        batches: list[list[int]] = []
         for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-            batch = self.batches[-1] if self.batches else []
-            if batch and lengths[batch[0]] * (len(batch) + 1) <= max_tiles:
+            batch = batches[-1] if batches else []
+            if batch and lengths[batch[0]] * (len(batch) + 1) <= self.max_tiles:
                 batch.append(index)
             else:
-                self.batches.append([index])
+                batches.append([index])
+        return batches
 
     def __len__(self) -> int:
         return -(-len(self.batches) // self.num_replicas)

@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scangen_bundle.runs.checkpoint import load_weights, read_checkpoint, save_checkpoint
     from scangen_bundle.runs.evaluated import EvaluatedRun, read_evaluated_run
+    from scangen_bundle.runs.evaluation import evaluate_run
+    from scangen_bundle.runs.features import keep_feature_facts
     from scangen_bundle.runs.folder import RunFolder
     from scangen_bundle.runs.predictions import read_predictions, write_predictions
+    from scangen_bundle.runs.settings import RunSettings
+    from scangen_bundle.runs.stored import StoredRun
     from scangen_bundle.runs.tracking import RunTracker
 
 __all__ = [
     "EvaluatedRun",
     "RunFolder",
+    "RunSettings",
     "RunTracker",
+    "StoredRun",
+    "evaluate_run",
+    "keep_feature_facts",
     "load_weights",
     "read_checkpoint",
     "read_evaluated_run",
@@ -26,13 +34,21 @@ __all__ = [
     "write_predictions",
 ]
 
-_MODULES = ("folder", "predictions", "evaluated", "checkpoint", "tracking")  # those that are quick to import first
+_MODULES = {
+    "checkpoint": ("load_weights", "read_checkpoint", "save_checkpoint"),
+    "evaluated": ("EvaluatedRun", "read_evaluated_run"),
+    "evaluation": ("evaluate_run",),
+    "features": ("keep_feature_facts",),
+    "folder": ("RunFolder",),
+    "predictions": ("read_predictions", "write_predictions"),
+    "settings": ("RunSettings",),
+    "stored": ("StoredRun",),
+    "tracking": ("RunTracker",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for module_name in _MODULES:
-            module = import_module(f"{__name__}.{module_name}")
-            if getattr(getattr(module, name, None), "__module__", "") == module.__name__:
-                return getattr(module, name)
+    for module_name, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module_name}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

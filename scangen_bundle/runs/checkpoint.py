@@ -84,11 +84,10 @@ def _take_method(network: MaskedMILModel, meta: Mapping[str, Any]) -> Method | N
 
     Where that method only had terms of the loss, it is not needed any more, and None is given.
     """
-    settings = meta.get("settings", {})
-    name = settings.get("method", network.method.name)
+    name = meta.get("method", network.method.name)
     if network.method.name != name:
         is_needed = meta.get("method_transforms", True)
-        method = create_method(name, settings.get("method_options")) if is_needed else Plain()
+        method = create_method(name, meta.get("method_options")) if is_needed else Plain()
         network.set_method(method)
         network.to(network.myfc.weight.device)
         return method if is_needed else None

@@ -21,6 +21,7 @@ class RunFolder:
         val_predictions: predictions of the validation scans by the network of `best`.
         predictions: predictions of the test scans.
         embeddings: slide embeddings of the test scans.
+        colours: mean colour of the test scans, where colours were extracted.
         audit: resolution and tiles of the test scans' features, a row per scanner.
         report: the page.
         metrics: metrics of the test scans; written last, so that it stands for a finished evaluation.
@@ -38,6 +39,7 @@ class RunFolder:
         self.val_predictions = self.path / "val_predictions.csv"
         self.predictions = self.path / "predictions.csv"
         self.embeddings = self.path / "embeddings.npz"
+        self.colours = self.path / "colours.npz"
         self.audit = self.path / "audit.csv"
         self.report = self.path / "report.html"
         self.metrics = self.path / "metrics.json"
@@ -51,3 +53,14 @@ class RunFolder:
     def name(self) -> str:
         """Of the folder, also where the path is `.`."""
         return self.path.resolve().name
+
+    def remove_results(self) -> None:
+        """Remove what a training and its evaluation left.
+
+        `last` goes first, so that an interruption never leaves it with another training's files.
+        """
+        trained = (self.last, self.best, self.settings, self.splits, self.history, self.val_predictions)
+        evaluated = (self.metrics, self.report, self.predictions, self.embeddings, self.colours, self.audit)
+        tables = (self.val_predictions.with_suffix(".parquet"), self.predictions.with_suffix(".parquet"))
+        for path in (*trained, *evaluated, *tables):
+            path.unlink(missing_ok=True)

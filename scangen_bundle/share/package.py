@@ -18,7 +18,7 @@ from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.networks import MaskedMILModel
-from scangen_bundle.runs import RunFolder, load_weights
+from scangen_bundle.runs import RunFolder, RunSettings, load_weights
 from scangen_bundle.share.archive import write_archive
 from scangen_bundle.share.card import model_card
 from scangen_bundle.share.export import DESCRIPTION, export_torchscript
@@ -42,7 +42,7 @@ class Package:
 def package_bundle(
     root: Path,
     run_folder: Path,
-    features_dir: str,
+    features_dir: str | None,
     task: str,
     out: Path,
     level: float = 0.9,
@@ -53,7 +53,7 @@ def package_bundle(
     Args:
         root: the bundle's git checkout.
         run_folder: of a training that was evaluated.
-        features_dir: bags of the validation patients, for the numbers that come with each result.
+        features_dir: bags of the validation patients, for the numbers that come with each result; None takes the run's.
         task: names the bundle, `scangen_<task>`.
         out: folder to write to.
         level: of the prediction sets.
@@ -68,8 +68,9 @@ def package_bundle(
     if not 0 < level < 1:
         raise InputError("level", f"of the prediction sets is {level:g}, expected a share between 0 and 1", "give 0.9")
     source, run = read_source(root), read_trained_run(run_folder)
+    features_dir = features_dir or run.settings["features_dir"]
     name = f"scangen_{task}"
-    config = packed_config((root / "configs" / "inference.yaml").read_text("utf-8"), run.meta)
+    config = packed_config((root / "configs" / "inference.yaml").read_text("utf-8"), run)
     network = build_network(config, run)
     validation, features = validate_again(run, network, features_dir)
     scanner_names = names_of_scanners(run, network.method, features_dir)
@@ -120,23 +121,34 @@ def unambiguous_names(scanner_names: Mapping[str, Sequence[str]]) -> dict[str, s
     return {name: scanners[0] for name, scanners in owners.items() if len(scanners) == 1}
 
 
-def packed_config(text: str, meta: dict[str, Any]) -> str:
-    """`configs/inference.yaml` with the run's own values and the packed checkpoint as defaults, comments kept."""
-    values = {
-        "encoder_name": meta["encoder"],
-        "num_features": meta["num_features"],
-        "class_names": json.dumps(meta["class_names"]),
-        "method": "plain",
-        "method_options": "{}",
+def packed_config(text: str, run: TrainedRun) -> str:
+    """`configs/inference.yaml` with the run's own values in place of its questions to the run folder, comments kept.
+
+    Args:
+        text: of the config.
+        run: whose values; a method that only had terms of the loss is not needed any more, and is packed as plain.
+    """
+    settings = run.settings
+    if not run.meta.get("method_transforms"):
+        settings = RunSettings({**settings.config, "method": "plain", "method_options": {}})
+    entries: dict[str, Any] = {
+        "dataset_dir": "$@bundle_root + '/data'",
+        "plugins": [],
+        "encoder_name": settings["encoder_name"],
+        "num_features": settings["num_features"],
+        "class_names": list(settings["class_names"]),
+        "task": settings["task"],
+        "manifest_path": "$@dataset_dir + '/manifest.csv'",
+        "features_dir": "$@dataset_dir + '/features/' + @encoder_name",
+        "allow_outside": False,
         "checkpoint": "$@bundle_root + '/models/checkpoint.pt'",
+        "network_def": settings.definition("network_def"),
     }
-    settings = meta.get("settings", {})
-    if meta.get("method_transforms") and "method" in settings:  # one that only had terms of the loss is not needed
-        values.update(method=settings["method"], method_options=json.dumps(settings["method_options"]))
-    for key, value in values.items():
-        text, count = re.subn(rf"(?m)^{key}: .*$", lambda _, line=f"{key}: {value}": line, text)  # type: ignore[misc]
+    written = {name: yaml.safe_dump({name: entry}, sort_keys=False, width=120) for name, entry in entries.items()}
+    for name, entry in {**written, "stored": ""}.items():
+        text, count = re.subn(rf"(?m)^{name}: .*\n", lambda _, entry=entry: entry, text)  # type: ignore[misc]
         if count != 1:
-            raise InputError("configs/inference.yaml", f"has {count} lines '{key}: ...', expected one", "put it back")
+            raise InputError("configs/inference.yaml", f"has {count} lines '{name}: ...', expected one", "put it back")
     return text
 
 

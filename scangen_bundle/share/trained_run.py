@@ -20,7 +20,7 @@ from scangen_bundle.measures.predictions import probability_columns
 from scangen_bundle.methods import Method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.progress import with_bar
-from scangen_bundle.runs import RunFolder, read_checkpoint, read_evaluated_run, read_predictions
+from scangen_bundle.runs import RunFolder, RunSettings, read_checkpoint, read_evaluated_run, read_predictions
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.licences import check_redistribution
 from scangen_bundle.share.reference import Validation
@@ -38,6 +38,7 @@ class TrainedRun:
         folder: of the run.
         weights: state of the network.
         meta: the checkpoint's description: encoder, num_features, class_names, training_scanners, epoch.
+        settings: what it was trained with.
         metrics: content of `metrics.json`.
         validation: predictions of the validation scans.
         encoder: of the features.
@@ -46,6 +47,7 @@ class TrainedRun:
     folder: Path
     weights: dict[str, torch.Tensor]
     meta: dict[str, Any]
+    settings: RunSettings
     metrics: dict[str, Any]
     validation: pd.DataFrame
     encoder: EncoderSpec
@@ -80,7 +82,7 @@ def fetch_run(run_id: str, tracking_uri: str, folder: Path) -> Path:
     except MlflowException as error:
         remedy = "give the run's folder or its id, and the store with MLFLOW_TRACKING_URI or --outputs"
         raise InputError(run_id, f"is no folder, and MLflow at {tracking_uri} knows no such run", remedy) from error
-    for name in ("models", "splits.csv", "val_predictions.csv", "predictions.csv", "metrics.json"):
+    for name in ("models", "settings.yaml", "splits.csv", "val_predictions.csv", "predictions.csv", "metrics.json"):
         try:
             client.download_artifacts(run_id, name, str(folder))
         except (MlflowException, OSError) as error:
@@ -96,6 +98,7 @@ def read_trained_run(folder: Path) -> TrainedRun:
             misses something, or an encoder whose licence does not allow to share the weights.
     """
 
+    settings = RunSettings.read(RunFolder(folder).settings)
     path = RunFolder(folder).best
     content = read_checkpoint(path)
     meta = dict(content.get("meta", {}))
@@ -116,7 +119,7 @@ def read_trained_run(folder: Path) -> TrainedRun:
         problem = f"{len(leaked)} patients were also trained on or validated on, for example {leaked[0]}"
         raise InputError(folder / "predictions.csv", problem, "evaluate on the test split")
     validation = read_predictions(folder / "val_predictions.csv")
-    return TrainedRun(folder, content["network"], meta, evaluated.metrics, validation, encoder)
+    return TrainedRun(folder, content["network"], meta, settings, evaluated.metrics, validation, encoder)
 
 
 def names_of_scanners(run: TrainedRun, method: Method, features_dir: str) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from scangen_bundle.training.attention import AttentionMapHandler
 from scangen_bundle.training.checkpoint import CheckpointHandler, WeightsLoader
 from scangen_bundle.training.early_stop import EarlyStopHandler
+from scangen_bundle.training.embeddings import EmbeddingsHandler
 from scangen_bundle.training.epoch import EpochSeedHandler
 from scangen_bundle.training.finite import FiniteLossHandler
 from scangen_bundle.training.gradient_clip import GradientClipHandler
@@ -10,8 +11,8 @@ from scangen_bundle.training.handlers import HandlerList
 from scangen_bundle.training.method import MethodHandler
 from scangen_bundle.training.per_scanner import ModelChoiceMetric, PerScannerMetrics, is_better
 from scangen_bundle.training.predictions import PredictionsHandler
+from scangen_bundle.training.processes import default_device, end_processes, place_network, start_processes
 from scangen_bundle.training.progress import ProgressHandler
-from scangen_bundle.training.report import EvaluationHandler
 from scangen_bundle.training.tracking import TrainingTracker
 from scangen_bundle.training.validation import ValidationHandler
 
@@ -19,8 +20,8 @@ __all__ = [
     "AttentionMapHandler",
     "CheckpointHandler",
     "EarlyStopHandler",
+    "EmbeddingsHandler",
     "EpochSeedHandler",
-    "EvaluationHandler",
     "FiniteLossHandler",
     "GradientClipHandler",
     "HandlerList",
@@ -32,5 +33,9 @@ __all__ = [
     "TrainingTracker",
     "ValidationHandler",
     "WeightsLoader",
+    "default_device",
+    "end_processes",
     "is_better",
+    "place_network",
+    "start_processes",
 ]

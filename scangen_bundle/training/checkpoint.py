@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
+import pandas as pd
 import torch
 from ignite.engine import Engine, Events
 
 from scangen_bundle.data import admit_scanners
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, some
 from scangen_bundle.methods import Method, overrides
 from scangen_bundle.networks import unwrap
 from scangen_bundle.runs.checkpoint import load_weights, read_checkpoint, save_checkpoint
 from scangen_bundle.runs.folder import RunFolder
+from scangen_bundle.runs.settings import RunSettings
+from scangen_bundle.runs.splits import check_same_splits, write_splits
 
 logger = logging.getLogger(__name__)
 
@@ -26,18 +29,22 @@ class CheckpointHandler:
     """Save the run after every epoch (`last.pt`) and the network whenever validation chose it (`best.pt`); resume by itself.
 
     Attach it to the trainer after the handlers that validate and that step the learning rate, so that it sees the epoch's
-    final state. When training starts and `last.pt` is there, everything is restored and training goes on after that epoch:
-    on the CPU to the bit, on a GPU as far as its kernels repeat themselves.
+    final state. When training starts and `last.pt` exists, everything is restored and training resumes after that epoch: on
+    the CPU to the bit, on a GPU as far as its kernels repeat themselves.
+
+    Settings and splits are written with the first checkpoint and not before, so that a training that fails earlier leaves
+    nothing that its next start would have to agree with.
 
     Args:
-        run_dir: the run folder; both files go to its `models/`.
+        run_dir: the run folder.
         network: the network in training.
         state: further objects with `state_dict`/`load_state_dict` (optimizer, scheduler, early stopping, ...).
         evaluator: the validation engine, whose `state.best_metric_epoch` says which epoch is best; None: no `best.pt`.
         meta: plain values that describe the network and its features; they travel in both files.
-        settings: plain values that the network is trained with. They travel as the entry `settings` of `meta`, and a run is
-            gone on with only under the same ones: half of a schedule with another half makes no training that has a name.
-        resume: False starts anew and replaces what is there.
+        settings: what the network is trained with. A run resumes only under the same settings: mixing two schedules in one
+            run would make its result meaningless.
+        splits: the split of every scan, see `runs.splits`; a run resumes only with the same.
+        resume: False starts anew and replaces what an earlier training and its evaluation left in the folder.
     """
 
     def __init__(
@@ -47,7 +54,8 @@ class CheckpointHandler:
         state: Mapping[str, Any],
         evaluator: Engine | None = None,
         meta: Mapping[str, Any] | None = None,
-        settings: Mapping[str, Any] | None = None,
+        settings: RunSettings | None = None,
+        splits: pd.DataFrame | None = None,
         resume: bool = True,
     ) -> None:
         self.folder = RunFolder(run_dir)
@@ -55,33 +63,36 @@ class CheckpointHandler:
         self.state = dict(state)
         self.evaluator = evaluator
         self.meta = dict(meta or {})
-        self.settings = dict(settings or {})
+        self.settings, self.splits = settings, splits
         self.resume = resume
 
     def attach(self, engine: Engine) -> None:
         engine.add_event_handler(Events.STARTED, self.restore)
+        engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self.clear)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
-        engine.add_event_handler(Events.COMPLETED, self.tell)
+        engine.add_event_handler(Events.COMPLETED, self.report)
 
     def restore(self, engine: Engine) -> None:
-        """Go on where `last.pt` ended, or start anew where there is none."""
+        """Resume where `last.pt` ended, or start anew where there is none."""
         path = self.folder.last
-        if not self._found(path):
+        if not self._resumes(path):
             return
         content = read_checkpoint(path)
-        self._check_settings(path, content.get("meta", {}).get("settings", {}))
+        self._check_settings(path)
+        if self.splits is not None:
+            check_same_splits(self.splits, self.folder.splits)
         if content["run"].keys() != self.state.keys():
             raise InputError(
                 path,
                 f"holds the state of {sorted(content['run'])}, this configuration has {sorted(self.state)}",
-                "go on with the same configuration, or start anew with --resume False or another --run_name",
+                "resume with the same configuration, or start anew with --resume False or another --run_name",
             )
         load_weights(self.network, path, expected=self.meta)
         for name, item in self.state.items():
             item.load_state_dict(content["run"][name])
         max_epochs = engine.state.max_epochs
         engine.load_state_dict(content["engine"])
-        engine.state.max_epochs = max_epochs  # without `settings`, a resumed run may be asked for more epochs
+        engine.state.max_epochs = max_epochs  # without `settings`, a resumed run may get more epochs
         scaler = getattr(engine, "scaler", None)
         if scaler is not None and content.get("scaler"):
             scaler.load_state_dict(content["scaler"])
@@ -93,36 +104,33 @@ class CheckpointHandler:
             logger.info("that run had stopped early; nothing is left to train")
             engine.terminate()
 
-    def _found(self, path: Path) -> bool:
-        """Whether there is a run to go on with; every process has to find the same."""
-        found = [seen for (seen,) in idist.all_gather((self.resume and path.is_file(),))]
-        if len(set(found)) > 1:
-            raise InputError(
-                path,
-                f"is seen by {sum(found)} of {len(found)} processes",
-                "give an output_dir that all machines share",
-            )
-        return found[0]
+    def _resumes(self, path: Path) -> bool:
+        """Whether there is a run to resume; every process has to see the same."""
+        exists = [part for (part,) in idist.all_gather((self.resume and path.is_file(),))]
+        if len(set(exists)) > 1:
+            problem = f"is seen by {sum(exists)} of {len(exists)} processes"
+            raise InputError(path, problem, "give an output_dir that all machines share")
+        return exists[0]
 
-    def _check_settings(self, path: Path, before: Mapping[str, Any]) -> None:
-        changed = [
-            f"{name} {before[name]!r} (now {now!r})"
-            for name, now in self.settings.items()
-            if name in before and before[name] != now
-        ]
-        if changed:
+    def _check_settings(self, path: Path) -> None:
+        if self.settings is None:
+            return
+        changes = self.settings.changes(RunSettings.read(self.folder.settings))
+        if changes:
             raise InputError(
                 path,
-                f"was trained with {', '.join(changed)}",
-                "give the same settings to go on, another --run_name for another training, or --resume False to replace it",
+                f"was trained with {some(changes, 20)}",
+                "give the same settings to resume, another --run_name for another training, or --resume False to replace it",
             )
 
     def save(self, engine: Engine) -> None:
         """Write `last.pt`, and before it `best.pt` where this epoch is the best so far."""
         if idist.get_rank() != 0:
             return
+        if not self.folder.last.is_file():
+            self._write_settings()
         weights = {name: value.detach().cpu() for name, value in unwrap(self.network).state_dict().items()}
-        meta = {**self.meta, "settings": self.settings, "epoch": engine.state.epoch}
+        meta = {**self.meta, "epoch": engine.state.epoch}
         if isinstance(method := getattr(unwrap(self.network), "method", None), Method):
             meta["method_transforms"] = overrides(method, "transform")
         whole = {"network": weights, "meta": meta}
@@ -145,7 +153,18 @@ class CheckpointHandler:
             },
         )
 
-    def tell(self, engine: Engine) -> None:
+    def clear(self, engine: Engine) -> None:
+        """Remove what an earlier training left, once this one has done a first iteration and before it is validated."""
+        if idist.get_rank() == 0:
+            self.folder.remove_results()
+
+    def _write_settings(self) -> None:
+        if self.settings is not None:
+            self.settings.write(self.folder.settings)
+        if self.splits is not None:
+            write_splits(self.splits, self.folder.splits)
+
+    def report(self, engine: Engine) -> None:
         """Say where the networks are."""
         if idist.get_rank() != 0:
             return

@@ -1,4 +1,4 @@
-"""Log the epochs of a training to its MLflow run."""
+"""Keep the metrics of every epoch: in the run's `history.csv`, and in its MLflow run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import torch
 from ignite.engine import Engine, Events
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.runs.folder import RunFolder
+from scangen_bundle.runs.history import add_epoch
 from scangen_bundle.runs.tracking import RunTracker
 
 
@@ -49,20 +51,28 @@ class TrainingTracker:
         self._count += 1
 
     def log_epoch(self, engine: Engine) -> None:
-        sums = idist.all_gather(
-            (self._count, {key: float(total) for key, total in self._sums.items()})
-        )  # of every process
-        count = sum(part for part, _ in sums)
-        metrics = {f"train/{key}": sum(part[key] for _, part in sums) / count for key in self._sums}
-        metrics.update({f"train/{name}": value for name, value in engine.state.metrics.items() if _is_number(value)})
+        """Write and log the epoch."""
+        metrics = {**self._mean_losses(), **self._numbers("train", engine)}
         optimizer = getattr(engine, "optimizer", None)
         if optimizer is not None:
             metrics["train/learning_rate"] = optimizer.param_groups[0]["lr"]
         if self.evaluator is not None and self.evaluator.state.epoch == engine.state.epoch:
-            validated = self.evaluator.state.metrics
-            metrics.update({f"val/{name}": value for name, value in validated.items() if _is_number(value)})
-        self._sums, self._count = {}, 0
+            metrics.update(self._numbers("val", self.evaluator))
+        if idist.get_rank() == 0:
+            add_epoch(RunFolder(self.tracker.run_dir).history, engine.state.epoch, metrics)
         self.tracker.log_metrics(metrics, step=engine.state.epoch)
+
+    def _mean_losses(self) -> dict[str, float]:
+        """Means over the iterations of all processes since the last call."""
+        parts = idist.all_gather((self._count, {key: float(total) for key, total in self._sums.items()}))
+        count = sum(part for part, _ in parts)
+        means = {f"train/{key}": sum(sums[key] for _, sums in parts) / count for key in self._sums}
+        self._sums, self._count = {}, 0
+        return means
+
+    @staticmethod
+    def _numbers(prefix: str, engine: Engine) -> dict[str, float]:
+        return {f"{prefix}/{name}": value for name, value in engine.state.metrics.items() if _is_number(value)}
 
     def fail(self, engine: Engine, error: BaseException) -> None:
         with contextlib.suppress(InputError):  # a store that fails as well must not hide this error

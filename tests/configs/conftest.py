@@ -27,7 +27,7 @@ class Bundle:
     ) -> subprocess.CompletedProcess[str]:
         """`python -m monai.bundle run`, as the README shows it; `fresh`: in an interpreter of its own."""
         command = [sys.executable, "-m", "monai.bundle", "run", run_id, "--config_file", config]
-        if "--dataset_dir" not in options:
+        if not {"--dataset_dir", "--run_dir"} & set(options):
             command += ["--dataset_dir", str(self.data)]
         ended = commands.run([*command, *options], cwd=self.root, fresh=fresh)
         assert (ended.returncode != 0) == fails, ended.stdout + ended.stderr

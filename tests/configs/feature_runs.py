@@ -13,7 +13,7 @@ import torch
 from ..data.cohort import FEATURES, write_cohort
 
 TRAIN = "configs/train.yaml"
-MULTI = "['configs/train.yaml','configs/multi_gpu_train.yaml']"
+EVALUATE = "configs/evaluate.yaml"
 
 
 @dataclass(frozen=True)
@@ -30,18 +30,22 @@ class FeatureRuns:
         write_cohort(folder / "cohort", specimens=16)
         return cls(root, folder / "cohort", folder / "outputs")
 
-    def command(
-        self, name: str, *options: str, launcher: tuple[str, ...] = (), config: str = TRAIN, job: str = "training"
-    ) -> list[str]:
+    def command(self, name: str, *options: str, launcher: tuple[str, ...] = ()) -> list[str]:
+        """A training."""
         return [
             *(launcher or (sys.executable,)),
-            *("-m", "monai.bundle", "run", job, "--config_file", config),
+            *("-m", "monai.bundle", "run", "training", "--config_file", TRAIN),
             *("--dataset_dir", str(self.data), "--output_dir", str(self.outputs), "--run_name", name),
             *("--num_features", str(FEATURES), "--num_tiles", "16", "--specimens_per_batch", "4"),
             *("--encoder_name", "fake"),
             *("--val_interval", "1"),
             *options,
         ]
+
+    def evaluation(self, name: str, *options: str, launcher: tuple[str, ...] = ()) -> list[str]:
+        """The evaluation of a training."""
+        step = ("-m", "monai.bundle", "run", "evaluating", "--config_file", EVALUATE)
+        return [*(launcher or (sys.executable,)), *step, "--run_dir", str(self.outputs / name), *options]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -95,8 +95,11 @@ def test_a_checkpoint_of_another_architecture_is_refused(trained, tmp_path):
     ended = trained.run(
         "inferring",
         "configs/inference.yaml",
-        *("--output_dir", str(trained.outputs), "--run_name", "scangen", "--prediction_dir", str(tmp_path)),
-        *("--network_def#mil_mode", "att"),
+        *("--run_dir", str(trained.outputs / "scangen"), "--prediction_dir", str(tmp_path)),
+        *(
+            "--network_def",
+            "{'_target_': 'scangen_bundle.networks.MaskedMILModel', 'num_features': 1280, 'mil_mode': 'att'}",
+        ),
         fails=True,
     )
     assert "best.pt" in message(ended)

@@ -66,7 +66,7 @@ def test_a_method_or_task_that_is_unknown_or_whose_needs_are_not_met(cohort, tmp
     assert refusal(cohort, tmp_path, **settings).startswith(said)
 
 
-@pytest.mark.parametrize("file", ["multi_gpu_train.yaml", "inference.yaml"])
+@pytest.mark.parametrize("file", ["train.yaml", "inference.yaml"])
 def test_every_start_of_a_network_looks_at_it(file):
     steps = (ROOT / "configs" / file).read_text(encoding="utf-8")
     assert "  - $scangen_bundle.networks.check_takes_mask(@network_def)" in steps

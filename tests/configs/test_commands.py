@@ -15,9 +15,8 @@ from .conftest import UNSEEN
 def evaluated(trained):
     trained.run(
         "evaluating",
-        "['configs/train.yaml','configs/evaluate.yaml']",
-        *("--output_dir", str(trained.outputs), "--run_name", "scangen", "--unseen_scanners", f"['{UNSEEN}']"),
-        *("--resamples", "100"),
+        "configs/evaluate.yaml",
+        *("--run_dir", str(trained.outputs / "scangen"), "--resamples", "100"),
     )
     return trained.outputs / "scangen"
 
@@ -93,7 +92,7 @@ def test_inference_writes_probabilities_and_attention_with_its_physical_size(tra
         "configs/inference.yaml",
         *("--dataset_dir", str(tmp_path), "--allow_outside", "True"),
         *("--features_dir", str(trained.data / "features" / "efficientnet-lite0")),
-        *("--output_dir", str(trained.outputs), "--run_name", "scangen", "--prediction_dir", str(tmp_path / "out")),
+        *("--run_dir", str(trained.outputs / "scangen"), "--prediction_dir", str(tmp_path / "out")),
     )
     predictions = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert predictions.slide_id.tolist() == sorted(manifest.slide_id)
@@ -106,10 +105,9 @@ def test_inference_writes_probabilities_and_attention_with_its_physical_size(tra
 
 
 def test_a_network_takes_its_method_along_unasked(bundle, tmp_path):
-    where = ("--output_dir", str(bundle.outputs), "--run_name", "standardised")
+    where = ("--run_dir", str(bundle.outputs / "standardised"))
     bundle.train("standardised", "--unseen_scanners", f"['{UNSEEN}']", "--method", "standardise+scangen")
-    configs = "['configs/train.yaml','configs/evaluate.yaml']"
-    ended = bundle.run("evaluating", configs, *where, "--unseen_scanners", f"['{UNSEEN}']", "--resamples", "100")
+    ended = bundle.run("evaluating", "configs/evaluate.yaml", *where, "--resamples", "100")
     assert "* not seen in training, though some methods were fitted on training patients' scans of it" in ended.stdout
     bundle.run("inferring", "configs/inference.yaml", *where, "--prediction_dir", str(tmp_path))
     evaluated, inferred = (pd.read_csv(f / "predictions.csv") for f in (bundle.outputs / "standardised", tmp_path))
@@ -131,20 +129,24 @@ def test_a_network_takes_its_method_along_unasked(bundle, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "configs"),
-    [("train", ["train.yaml"]), ("train", ["train.yaml", "evaluate.yaml"]), ("infer", ["inference.yaml"])],
+    ("kind", "config", "without"),
+    [
+        ("train", "train.yaml", []),
+        ("infer", "evaluate.yaml", ["preprocessing", "key_metric"]),  # metrics need the whole cohort
+        ("infer", "inference.yaml", ["key_metric"]),  # there are no labels to compute one from
+    ],
 )
-def test_every_property_of_monais_workflows_resolves(trained, kind, configs, monkeypatch):
+def test_every_property_of_monais_workflows_resolves(trained, kind, config, without, monkeypatch):
     monkeypatch.chdir(trained.root)
     workflow = create_workflow(
-        config_file=[str(trained.root / "configs" / name) for name in configs],
+        config_file=str(trained.root / "configs" / config),
         workflow_type=kind,
         meta_file=str(trained.root / "configs" / "metadata.json"),
         dataset_dir=str(trained.data),
         output_dir=str(trained.outputs),
-        unseen_scanners=[UNSEEN],
+        **({"unseen_scanners": [UNSEEN]} if kind == "train" else {}),
     )
     assert workflow.check_properties() == []
     missing = [name for name in workflow.properties if getattr(workflow, name, None) is None]
-    assert missing == (["key_metric"] if kind == "infer" else [])  # there are no labels to compute one from
+    assert missing == without
     workflow.finalize()

@@ -22,17 +22,15 @@ def test_the_recipe_for_a_method_trains_with_its_term(runs, tmp_path):
     ended = subprocess.run(command, cwd=runs.root, env=runs.environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     meta = runs.last("logit_spread")["meta"]
-    assert meta["settings"]["method"] == "logit-spread"
+    assert meta["method"] == "logit-spread"
     assert meta["method_transforms"] is False
     client = MlflowClient(f"sqlite:///{runs.outputs / 'mlflow.db'}")
     (run,) = client.search_runs([client.get_experiment_by_name("scangen").experiment_id])
     assert run.data.metrics["train/loss_logit_spread"] > 0
     assert run.data.metrics["train/loss"] > run.data.metrics["train/loss_task"]
-    evaluated = runs.command("logit_spread", job="evaluating", config="['configs/train.yaml','configs/evaluate.yaml']")
-    ended = subprocess.run(
-        [*evaluated, "--resamples", "20"], cwd=runs.root, env=runs.environment, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr  # the weights alone need no plugin
+    evaluated = runs.evaluation("logit_spread", "--resamples", "20")
+    ended = subprocess.run(evaluated, cwd=runs.root, env=runs.environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr  # the run knows its plugin
     assert "method logit-spread" in (runs.outputs / "logit_spread" / "report.html").read_text()
 
 

@@ -9,11 +9,9 @@ import torch
 
 from tests import commands
 
-from .feature_runs import MULTI, FeatureRuns
+from .feature_runs import FeatureRuns
 
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-EVALUATE = ("configs/train.yaml", "configs/evaluate.yaml")
-EVALUATE_MULTI = ("configs/train.yaml", "configs/multi_gpu_train.yaml", "configs/evaluate.yaml")
 SAME = ("--max_epochs", "3", "--network_def#projector_dropout", "0.0")
 
 
@@ -30,7 +28,7 @@ def run(runs, command):
 
 def test_two_processes_on_gloo_equal_one_on_the_same_global_batch(runs):
     run(runs, runs.command("one", *SAME))
-    run(runs, runs.command("two", *SAME, launcher=TORCHRUN, config=MULTI))
+    run(runs, runs.command("two", *SAME, launcher=TORCHRUN))
     one, two = runs.last("one"), runs.last("two")
     assert one["engine"]["iteration"] == two["engine"]["iteration"]
     for name, value in one["network"].items():
@@ -46,9 +44,8 @@ def test_two_processes_on_gloo_equal_one_on_the_same_global_batch(runs):
 def test_two_processes_evaluate_as_one_does(runs):
     run(runs, runs.command("evaluated", *SAME))
     figures = []
-    for config, launcher in ((EVALUATE, ()), (EVALUATE_MULTI, TORCHRUN)):
-        options = (*SAME, "--resamples", "50")
-        run(runs, runs.command("evaluated", *options, launcher=launcher, config=str(list(config)), job="evaluating"))
+    for launcher in ((), TORCHRUN):
+        run(runs, runs.evaluation("evaluated", "--resamples", "50", launcher=launcher))
         metrics = json.loads((runs.outputs / "evaluated" / "metrics.json").read_text())
         figures.append({**metrics["figures"], **{f"embedding/{k}": v for k, v in metrics["embedding"].items()}})
     assert figures[0].keys() == figures[1].keys()

@@ -5,14 +5,14 @@ from monai.bundle import ConfigParser
 
 from tests.conftest import ROOT
 
-TRACKERS = {"train.yaml": "tracker", "audit.yaml": "tracker", "benchmark.yaml": "job"}
+TRACKERS = {"train.yaml": "tracker", "evaluate.yaml": "tracker", "audit.yaml": "tracker", "benchmark.yaml": "job"}
 
 
 @pytest.mark.parametrize("file", TRACKERS)
 def test_every_job_tracks_into_the_store_of_the_output_folder(file, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     config = ConfigParser.load_config_file(ROOT / "configs" / file)
-    inputs = dict.fromkeys(("cohort", "training_settings"), None)
+    inputs = {"cohort": None}
     if file == "benchmark.yaml":
         inputs |= {
             "cohort": "$__import__('pandas').DataFrame({'specimen_id': [], 'scanner': []})",

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from scangen_bundle.plugins import load_plugins
+from scangen_bundle.runs import RunSettings
 from scangen_bundle.tasks import create_task
 from tests.recipes import recipe, write_recipe
 
@@ -20,13 +21,11 @@ def runs(bundle_root, tmp_path_factory):
 def test_the_recipe_for_a_task_trains_and_its_report_names_it(runs, tmp_path):
     plugin = write_recipe("a task", tmp_path / "my_task.py")
     command = small(runs, recipe("a task", "bash"), {"my_task.py": str(plugin)})
-    evaluating = [*command, "--resamples", "20"]
-    evaluating[evaluating.index("training")] = "evaluating"
-    evaluating[evaluating.index("configs/train.yaml")] = "['configs/train.yaml','configs/evaluate.yaml']"
+    evaluating = runs.evaluation("focal", "--resamples", "20")
     for step in (command, evaluating):
         ended = subprocess.run(step, cwd=runs.root, env=runs.environment, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert runs.last("focal")["meta"]["settings"]["task"] == "focal"
+    assert RunSettings.read(runs.outputs / "focal" / "settings.yaml")["task"] == "focal"
     assert "task focal" in (runs.outputs / "focal" / "report.html").read_text()
 
 

@@ -14,14 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from monai.bundle import ConfigParser
 
 from scangen_bundle.data import collate_bags
 from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.measures import evaluate_predictions
 from scangen_bundle.networks import MaskedMILModel
-from scangen_bundle.runs.checkpoint import save_checkpoint
+from scangen_bundle.runs import RunSettings, save_checkpoint
 from scangen_bundle.share.source import PACKED
 from scangen_bundle.testing import make_bag
+from tests.conftest import ROOT
 
 DIM = 1280
 ENCODER = ENCODERS["efficientnet-lite0"].spec
@@ -70,6 +72,14 @@ def make_run(folder: Path, encoder: str = "efficientnet-lite0") -> tuple[Path, P
         "training_scanners": list(SCANNERS),
         "epoch": 1,
     }
+    config = ConfigParser.load_config_file(ROOT / "configs" / "train.yaml")
+    places = {
+        "dataset_dir": str(folder),
+        "features_dir": str(features),
+        "output_dir": str(folder),
+        "run_name": run.name,
+    }
+    RunSettings({**config, **places, "encoder_name": encoder, "num_features": DIM}).write(run / "settings.yaml")
     save_checkpoint(run / "models" / "best.pt", {"network": network.state_dict(), "meta": meta})
     return run, features
 
@@ -112,7 +122,7 @@ def track_run(run: Path, store: str) -> str:
     from scangen_bundle.runs import RunTracker
 
     tracker = RunTracker(run.parent, run.parent / "tracked", tracking_uri=store)
-    for name in ("predictions.csv", "val_predictions.csv", "metrics.json", "splits.csv"):
+    for name in ("predictions.csv", "val_predictions.csv", "metrics.json", "splits.csv", "settings.yaml"):
         tracker.log_artifact(run / name)
     tracker.log_artifact(run / "models" / "best.pt", "models")
     tracker.finish()
@@ -129,7 +139,8 @@ def run_python(*arguments, cwd, **environment):
 
 def pack(checkout, run, features, out, *options, **environment):
     script = checkout / "scripts" / "package_bundle.py"
-    arguments = ["--run", run, "--features_dir", features, "--out", out, "--data_source", DATA_SOURCE, *options]
+    named = "--run_dir" if Path(run).is_dir() else "--run_id"
+    arguments = [named, run, "--features_dir", features, "--out", out, "--data_source", DATA_SOURCE, *options]
     return run_python(script, *arguments, cwd=out.parent, **environment)
 
 

@@ -11,7 +11,7 @@ from monai.handlers import ValidationHandler
 from scangen_bundle.errors import InputError
 from scangen_bundle.methods import create_method, fit_method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel
-from scangen_bundle.runs import RunFolder, load_weights, read_checkpoint
+from scangen_bundle.runs import RunFolder, RunSettings, load_weights, read_checkpoint
 from scangen_bundle.runs.checkpoint import save_checkpoint
 from scangen_bundle.training.checkpoint import CheckpointHandler, WeightsLoader
 from scangen_bundle.training.early_stop import EarlyStopHandler
@@ -19,6 +19,7 @@ from scangen_bundle.training.epoch import EpochSeedHandler
 from scangen_bundle.training.per_scanner import is_better
 
 from ..methods.scans import random_scans
+from ..runs.finished_run import scans
 from ..two_processes import in_two_processes
 from .engines import Network, make_evaluator, make_trainer
 
@@ -139,8 +140,7 @@ def fitted_network(name="standardise"):
 
 def test_what_a_method_fitted_travels_with_the_network(tmp_path):
     network, image = fitted_network(), torch.randn(3, 5, 4)
-    settings = {"method": "standardise", "method_options": {}}
-    save_network(tmp_path / "a.pt", network, settings=settings, method_transforms=True)
+    save_network(tmp_path / "a.pt", network, method="standardise", method_transforms=True)
     keys = scanner_keys(["a", "b", "c"])
     for loaded in (MaskedMILModel(2, 4), MaskedMILModel(2, 4, method=create_method("standardise"))):
         load_weights(loaded, tmp_path / "a.pt")
@@ -150,13 +150,13 @@ def test_what_a_method_fitted_travels_with_the_network(tmp_path):
 def test_a_method_that_only_had_terms_is_not_needed_to_use_its_network(tmp_path):
     network = MaskedMILModel(2, 4)
     network.method.register_buffer("of_training", torch.ones(2))
-    settings = {"method": "of a plugin that is not here", "method_options": {}}
-    save_network(tmp_path / "a.pt", network, settings=settings, method_transforms=False)
+    described = {"method": "of a plugin that is not here", "method_options": {}}
+    save_network(tmp_path / "a.pt", network, **described, method_transforms=False)
     loaded = MaskedMILModel(2, 4, method=create_method("standardise"))
     load_weights(loaded, tmp_path / "a.pt")
     assert loaded.method.name == "plain"
     assert torch.equal(loaded.myfc.weight, network.myfc.weight)
-    save_network(tmp_path / "b.pt", network, settings=settings, method_transforms=True)
+    save_network(tmp_path / "b.pt", network, **described, method_transforms=True)
     with pytest.raises(InputError, match="method 'of a plugin that is not here'"):
         load_weights(loaded, tmp_path / "b.pt")
 
@@ -193,8 +193,7 @@ def records_on(*scanners):
 
 
 def test_scans_of_scanners_that_the_method_does_not_know_are_refused_before_the_first(tmp_path):
-    settings = {"method": "standardise", "method_options": {}}
-    save_network(tmp_path / "a.pt", fitted_network(), settings=settings, training_scanners=["a", "b"])
+    save_network(tmp_path / "a.pt", fitted_network(), method="standardise", training_scanners=["a", "b"])
     evaluator = make_evaluator(MaskedMILModel(2, 4))
     WeightsLoader(tmp_path / "a.pt", evaluator.network, records=records_on("a", "c"))(evaluator)
     with pytest.raises(
@@ -219,17 +218,63 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path):
         read_checkpoint(tmp_path / "code.pt")
 
 
-def test_a_run_is_gone_on_with_only_under_the_settings_that_it_began_with(tmp_path):
-    settings = {"weight": 100.0, "lr": 0.1, "unseen": ["A"]}
-    train(tmp_path, 2, settings=settings)
-    assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["settings"] == settings
-    train(tmp_path, 2, settings=dict(settings))
+def settings(**changes):
+    return RunSettings({"weight": 100.0, "lr": 0.1, "unseen": ["A"], "network_def": 1, **changes})
+
+
+def test_a_run_resumes_only_under_the_settings_that_it_began_with(tmp_path):
+    train(tmp_path, 2, settings=settings())
+    assert RunSettings.read(RunFolder(tmp_path).settings).config == settings().config
+    train(tmp_path, 2, settings=settings())
     with pytest.raises(
         InputError, match=r"trained with weight 100\.0 \(now 0\.0\), lr 0\.1 \(now 0\.5\) -> .*--run_name"
     ):
-        train(tmp_path, 2, settings={**settings, "weight": 0.0, "lr": 0.5})
-    train(tmp_path, 2, settings={**settings, "lr": 0.5}, resume=False)
-    assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["settings"]["lr"] == 0.5
+        train(tmp_path, 2, settings=settings(weight=0.0, lr=0.5))
+    train(tmp_path, 2, settings=settings(lr=0.5), resume=False)
+    assert RunSettings.read(RunFolder(tmp_path).settings)["lr"] == 0.5
+
+
+def splits(first):
+    return scans(2).assign(split=[first, first, "test", "test"])
+
+
+def test_a_run_resumes_only_with_the_splits_that_it_began_with(tmp_path):
+    train(tmp_path, 1, splits=splits("train"))
+    train(tmp_path, 2, splits=splits("train"))
+    with pytest.raises(InputError, match="the splits have changed for 2 scans"):
+        train(tmp_path, 3, splits=splits("val"))
+
+
+class Fail:
+    """Ends a training in its first epoch."""
+
+    def attach(self, engine):
+        engine.add_event_handler(Events.ITERATION_COMPLETED(once=2), self)
+
+    def __call__(self, engine):
+        raise RuntimeError("memory is full")
+
+
+def test_a_training_that_fails_in_its_first_epoch_leaves_nothing_that_the_next_must_agree_with(tmp_path):
+    network = Network()
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    checkpoint = CheckpointHandler(tmp_path, network, {}, settings=settings(), splits=splits("val"))
+    with pytest.raises(RuntimeError, match="memory is full"):
+        make_trainer(network, optimizer, [checkpoint, Fail()]).run()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    train(tmp_path, 1, settings=settings(lr=9.0), splits=splits("train"))
+
+
+def test_a_training_that_starts_anew_leaves_no_result_of_the_earlier_one(tmp_path):
+    train(tmp_path, 2, settings=settings())
+    folder = RunFolder(tmp_path)
+    stale = (folder.best, folder.metrics, folder.report, folder.predictions, folder.val_predictions, folder.history)
+    for path in stale:
+        path.write_text("of the earlier training")
+    train(tmp_path, 2, settings=settings())  # finished: nothing is trained, and nothing removed
+    assert all(path.exists() for path in stale)
+    train(tmp_path, 1, settings=settings(lr=0.5), resume=False)
+    assert not any(path.exists() for path in stale)
 
 
 class MixedPrecision:
