@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fire.parser import DefaultParseValue
 
-from scangen_bundle.settings import load_config, options_of, unknown_settings
+from scangen_bundle.settings.command_line import load_config, options_of, unknown_settings
 from tests.conftest import ROOT
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").rglob("*.yaml")], key=str)

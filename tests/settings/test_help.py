@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from scangen_bundle.settings import check_command_line
-from scangen_bundle.settings_help import help_text
+from scangen_bundle.settings.help import help_text
 from tests import commands
 from tests.conftest import ROOT
 
