@@ -49,13 +49,20 @@ class CohortScans:
         features_dir: where a scan's bag is, if the table does not say.
         num_features: D that every bag must have.
         num_classes: C.
+        encoder: of the features, as the user names it; see `make_records`.
     """
 
     def __init__(
-        self, read: Callable[[], pd.DataFrame], features_dir: str, num_features: int, num_classes: int
+        self,
+        read: Callable[[], pd.DataFrame],
+        features_dir: str,
+        num_features: int,
+        num_classes: int,
+        encoder: str = "",
     ) -> None:
         self._read = read
-        self.features_dir, self.num_features, self.num_classes = features_dir, num_features, num_classes
+        self.features_dir, self.encoder = features_dir, encoder
+        self.num_features, self.num_classes = num_features, num_classes
         self._records: dict[str | None, Records] = {}
 
     @cached_property
