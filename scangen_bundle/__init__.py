@@ -16,4 +16,11 @@ def _name_user() -> None:
         os.environ["USER"] = f"uid{os.getuid()}"
 
 
+def _decline_telemetry() -> None:
+    """Switch off what MLflow and ONNX Runtime report of their use, unless the user has said otherwise."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 _name_user()
+_decline_telemetry()

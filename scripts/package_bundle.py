@@ -42,7 +42,7 @@ def main() -> None:
     args = parser.parse_args()
     report_input_errors()
 
-    from scangen_bundle.runs.tracking import local_store
+    from scangen_bundle.runs.store import local_store
     from scangen_bundle.share.package import package_bundle
     from scangen_bundle.share.register import log_served_model
     from scangen_bundle.share.trained_run import fetch_run

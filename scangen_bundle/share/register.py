@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from scangen_bundle.runs.store import connect, experiment_id
 from scangen_bundle.share.export import load_exported
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -24,8 +25,9 @@ def log_served_model(network: str | os.PathLike[str], tracking_uri: str, name: s
         The model's address, for `mlflow models serve -m`.
 
     Raises:
-        InputError: the file is no exported network.
+        InputError: the file is no exported network, or the store fails.
     """
+    client = connect(tracking_uri)
     import mlflow
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -35,12 +37,7 @@ def log_served_model(network: str | os.PathLike[str], tracking_uri: str, name: s
         [ColSpec(DataType.string, "path", required=False), ColSpec(DataType.binary, "content", required=False)]
     )
     mlflow.set_tracking_uri(tracking_uri)
-    if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-        database = tracking_uri.removeprefix("sqlite:///")
-        # A database keeps no files: without a place beside it they would go to the folder that the command runs in.
-        beside = None if database == tracking_uri else (Path(database).resolve().parent / "mlartifacts").as_uri()
-        mlflow.create_experiment(EXPERIMENT, artifact_location=beside)
-    mlflow.set_experiment(EXPERIMENT)
+    mlflow.set_experiment(experiment_id=experiment_id(client, tracking_uri, EXPERIMENT))
     with mlflow.start_run(run_name="package", tags={"use": "research only"}):
         logged = mlflow.pyfunc.log_model(
             name="model",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from scangen_bundle.methods import Method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.progress import with_bar
 from scangen_bundle.runs import RunFolder, RunSettings, read_checkpoint, read_evaluated_run, read_predictions
+from scangen_bundle.runs.store import download_run
 from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.licences import check_redistribution
 from scangen_bundle.share.reference import Validation
@@ -72,21 +72,8 @@ def fetch_run(run_id: str, tracking_uri: str, folder: Path) -> Path:
     Raises:
         InputError: the store does not know the run, or does not hold what packing needs.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    client = MlflowClient(tracking_uri=tracking_uri)
-    try:
-        client.get_run(run_id)
-    except MlflowException as error:
-        remedy = "give the run's folder or its id, and the store with MLFLOW_TRACKING_URI or --outputs"
-        raise InputError(run_id, f"is no folder, and MLflow at {tracking_uri} knows no such run", remedy) from error
-    for name in ("models", "settings.yaml", "splits.csv", "val_predictions.csv", "predictions.csv", "metrics.json"):
-        try:
-            client.download_artifacts(run_id, name, str(folder))
-        except (MlflowException, OSError) as error:
-            raise InputError(f"run {run_id}", f"has no artifact {name}", "evaluate it with this version") from error
+    names = ("models", "settings.yaml", "splits.csv", "val_predictions.csv", "predictions.csv", "metrics.json")
+    download_run(run_id, tracking_uri, folder, names)
     return folder
 
 

@@ -98,7 +98,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(trained, tmp_path):
         *("--run_dir", str(trained.outputs / "scangen"), "--prediction_dir", str(tmp_path)),
         *(
             "--network_def",
-            "{'_target_': 'scangen_bundle.networks.MaskedMILModel', 'num_features': 1280, 'mil_mode': 'att'}",
+            "{'_target_': 'scangen_bundle.networks.MaskedMILModel', 'num_classes': 2, 'num_features': 1280, 'mil_mode': 'att'}",
         ),
         fails=True,
     )

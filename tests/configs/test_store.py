@@ -12,7 +12,7 @@ TRACKERS = {"train.yaml": "tracker", "evaluate.yaml": "tracker", "audit.yaml": "
 def test_every_job_tracks_into_the_store_of_the_output_folder(file, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     config = ConfigParser.load_config_file(ROOT / "configs" / file)
-    inputs = {"cohort": None}
+    inputs = {}
     if file == "benchmark.yaml":
         inputs |= {
             "cohort": "$__import__('pandas').DataFrame({'specimen_id': [], 'scanner': []})",

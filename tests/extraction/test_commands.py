@@ -11,7 +11,7 @@ import tifffile
 from mlflow import MlflowClient
 
 from scangen_bundle.bags import open_bag, write_bag
-from scangen_bundle.runs.tracking import local_store
+from scangen_bundle.runs.store import local_store
 from scangen_bundle.testing import make_attributes, make_bag_arrays
 from tests import commands
 

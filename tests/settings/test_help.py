@@ -109,6 +109,6 @@ def test_help_reaches_the_user_through_monais_own_command(tmp_path):
     done = commands.run(command, cwd=ROOT)
     assert done.returncode == 0
     assert "Slides to feature bags" in done.stdout
-    assert "--mpp '$None'  # µm/px; null takes the encoder's" in done.stdout
+    assert "--mpp '$None'  # number or none, above 0; µm/px; none takes the encoder's" in done.stdout
     assert "error" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -10,7 +10,8 @@ from mlflow import MlflowClient
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.runs import RunFolder, read_checkpoint
-from scangen_bundle.runs.tracking import RunTracker, local_store
+from scangen_bundle.runs.store import local_store
+from scangen_bundle.runs.tracking import RunTracker
 from scangen_bundle.training.checkpoint import CheckpointHandler
 from scangen_bundle.training.tracking import TrainingTracker
 
@@ -52,26 +53,6 @@ def test_epoch_means_are_logged_once_per_epoch(tmp_path):
     assert run.data.tags["use"] == "research only"
 
 
-def test_a_resumed_run_goes_on_in_the_same_mlflow_run(tmp_path):
-    first, second, other = (RunTracker(tmp_path, tmp_path / name) for name in ("a", "a", "b"))
-    for tracker in (first, second, other):
-        tracker.log_metrics({"x": 1.0})
-    assert first.run_id == second.run_id != other.run_id
-
-
-def test_a_dead_server_is_an_error_before_training(tmp_path):
-    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9")
-    with pytest.raises(InputError, match=r"127\.0\.0\.1:9.*cannot be reached"):
-        tracker.start()
-
-
-def test_a_dead_server_falls_back_to_the_local_store_where_allowed(tmp_path, caplog):
-    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9", tracking_required=False)
-    tracker.log_metrics({"x": 2.0}, step=3)
-    assert history(tmp_path, tracker.run_id, "x") == [(3, 2.0)]
-    assert "cannot be reached" in caplog.text
-
-
 class DiesAfter:
     """An MLflow client whose store takes this many batches of metrics and then nothing any more."""
 
@@ -105,7 +86,10 @@ def train_with_dying_store(folder, required):
 
 def test_a_store_that_dies_half_way_stops_training_with_its_epochs_kept(tmp_path):
     _, trainer = train_with_dying_store(tmp_path, required=True)
-    with pytest.raises(InputError, match=r"mlflow\.db.*no longer takes.*ConnectionError.*last checkpoint"):
+    with pytest.raises(
+        InputError,
+        match=r"mlflow\.db: .*: nobody there -> .*resumes from the last checkpoint",
+    ):
         trainer.run()
     assert read_checkpoint(RunFolder(tmp_path).last)["meta"]["epoch"] == 2  # its second epoch could not be logged
 
@@ -114,16 +98,8 @@ def test_a_store_that_dies_half_way_is_a_warning_where_tracking_is_not_required(
     tracker, trainer = train_with_dying_store(tmp_path, required=False)
     trainer.run()
     assert trainer.state.epoch == 3
-    assert "ConnectionError" in caplog.text
+    assert "nobody there; going on without it" in caplog.text
     assert [step for step, _ in history(tmp_path, tracker.run_id, "train/loss")] == [1]
-
-
-def test_the_environment_names_the_server(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", local_store(tmp_path / "elsewhere"))
-    (tmp_path / "elsewhere").mkdir()
-    tracker = RunTracker(tmp_path, tmp_path / "run", tracking_uri="http://127.0.0.1:9")
-    tracker.log_metrics({"x": 1.0})
-    assert (tmp_path / "elsewhere" / "mlflow.db").exists()
 
 
 def test_a_failed_training_is_marked_as_failed(tmp_path):
@@ -143,21 +119,6 @@ def test_a_failed_training_is_marked_as_failed(tmp_path):
     with pytest.raises(RuntimeError, match="disk on fire"):
         trainer.run()
     assert MlflowClient(local_store(tmp_path)).get_run(tracker.run_id).info.status == "FAILED"
-
-
-def test_two_jobs_that_start_together_share_the_experiment(tmp_path, monkeypatch):
-    RunTracker(tmp_path, tmp_path / "a").start()
-    look, answers = MlflowClient.get_experiment_by_name, iter([None])  # as if the other job had not made it yet
-    monkeypatch.setattr(MlflowClient, "get_experiment_by_name", lambda client, name: next(answers, look(client, name)))
-    second = RunTracker(tmp_path, tmp_path / "b")
-    second.log_metrics({"x": 1.0})
-    assert history(tmp_path, second.run_id, "x") == [(0, 1.0)]
-
-
-def test_a_scanner_may_have_any_name_and_what_mlflow_refuses_becomes_a_dash_below(tmp_path):
-    tracker = RunTracker(tmp_path, tmp_path / "run")
-    tracker.log_metrics({"auroc/P1000 (lab+1), left@é": 0.5})
-    assert history(tmp_path, tracker.run_id, "auroc/P1000 _lab_1__ left_é") == [(0, 0.5)]
 
 
 def _losses_of_an_epoch(rank, folder):
