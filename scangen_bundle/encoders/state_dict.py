@@ -11,6 +11,7 @@ from scangen_bundle.encoders.spec import EncoderSpec
 from scangen_bundle.encoders.weights import how_to_get
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.not_data import AGAIN, what_it_is_instead
+from scangen_bundle.weights_file import check_undamaged
 
 if TYPE_CHECKING:
     import torch
@@ -30,6 +31,8 @@ def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
     safe = path.suffix == ".safetensors"
+    if path.is_file():
+        check_undamaged(path)
     try:
         content: Any = load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from scangen_bundle.runs.evaluation import evaluate_run
     from scangen_bundle.runs.features import keep_feature_facts
     from scangen_bundle.runs.folder import RunFolder
+    from scangen_bundle.runs.lock import lock_folder, release_folder
     from scangen_bundle.runs.predictions import read_predictions, write_predictions
     from scangen_bundle.runs.settings import RunSettings
     from scangen_bundle.runs.stored import StoredRun
@@ -27,9 +28,11 @@ __all__ = [
     "evaluate_run",
     "keep_feature_facts",
     "load_weights",
+    "lock_folder",
     "read_checkpoint",
     "read_evaluated_run",
     "read_predictions",
+    "release_folder",
     "save_checkpoint",
     "write_predictions",
 ]
@@ -40,6 +43,7 @@ _MODULES = {
     "evaluation": ("evaluate_run",),
     "features": ("keep_feature_facts",),
     "folder": ("RunFolder",),
+    "lock": ("lock_folder", "release_folder"),
     "predictions": ("read_predictions", "write_predictions"),
     "settings": ("RunSettings",),
     "stored": ("StoredRun",),

@@ -13,6 +13,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.methods import Method, Plain, create_method
 from scangen_bundle.networks import MaskedMILModel, unwrap
+from scangen_bundle.weights_file import check_finite_weights, check_undamaged
 
 
 def save_checkpoint(path: str | os.PathLike[str], content: dict[str, Any]) -> None:
@@ -25,17 +26,19 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read a checkpoint without running code from it.
 
     Raises:
-        InputError: the file is missing, cut short, or no checkpoint of this bundle.
+        InputError: the file is missing, damaged, or no checkpoint of this bundle, or its weights are not finite.
     """
     if not Path(path).is_file():
         raise InputError(path, "no such checkpoint", "train first (`run training`), or name one with --checkpoint PATH")
+    check_undamaged(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         problem = f"cannot be read as a checkpoint ({type(error).__name__})"
         raise InputError(path, problem, "train again or copy it again") from error
-    if not isinstance(content, dict) or "network" not in content:
+    if not isinstance(content, dict) or not isinstance(content.get("network"), dict):
         raise InputError(path, "holds no 'network' entry", "give a checkpoint that `run training` wrote")
+    check_finite_weights(path, content["network"])
     return content
 
 

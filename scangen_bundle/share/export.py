@@ -14,6 +14,7 @@ from torch import nn
 from scangen_bundle.errors import InputError
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.tasks import Classification, Task
+from scangen_bundle.weights_file import check_finite_weights, check_undamaged
 
 DESCRIPTION = "slide_classifier"  # the key of our own part of the embedded metadata
 
@@ -115,6 +116,7 @@ def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule,
     remedy = "take the .ts that scripts/package_bundle.py wrote"
     if not os.path.isfile(path):
         raise InputError(path, "there is no such model file", remedy)
+    check_undamaged(path)
     extra = ("site_reference.json",)
     try:
         network, metadata, files = load_net_with_metadata(os.fspath(path), map_location="cpu", more_extra_files=extra)
@@ -124,4 +126,5 @@ def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule,
         raise InputError(path, f"cannot be read as TorchScript ({type(error).__name__})", remedy) from error
     if DESCRIPTION not in metadata:
         raise InputError(path, "has no metadata: encoder, classes and scanners of the training are not known", remedy)
+    check_finite_weights(path, network.state_dict())
     return network.eval(), metadata, files

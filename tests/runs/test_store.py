@@ -54,6 +54,7 @@ def test_a_store_whose_making_is_interrupted_is_not_there(tmp_path, monkeypatch)
 
 CONTINUE = """
 import sys
+from mlflow import MlflowClient
 from scangen_bundle.runs import RunTracker
 tracker, other = (RunTracker(sys.argv[1], sys.argv[1] + "/" + name) for name in ("run", "other"))
 tracker.log_artifact(sys.argv[2], "second")

@@ -1,0 +1,54 @@
+"""One command at a time writes to a folder."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+import ignite.distributed as idist
+
+from scangen_bundle.errors import InputError
+from scangen_bundle.locks import lock_file
+from scangen_bundle.runs.folder import RunFolder
+
+_held: dict[Path, AbstractContextManager[bool]] = {}
+
+
+def lock_folder(path: str | os.PathLike[str]) -> None:
+    """Keep other commands from writing to the folder until `release_folder`, or the end of this process.
+
+    The first of several processes locks it for all.
+
+    Raises:
+        InputError: another command has it.
+        OSError: the folder cannot be written.
+    """
+    folder = Path(path).resolve()
+    if idist.get_rank() != 0 or folder in _held:
+        return
+    lock = lock_file(RunFolder(folder).lock)
+    if not lock.__enter__():
+        remedy = "wait until it has ended, or give another --run_name or folder"
+        raise InputError(path, "another command is writing to this folder", remedy)
+    _held[folder] = lock
+
+
+def release_folder(path: str | os.PathLike[str]) -> None:
+    """Let others write to the folder; one that is empty is removed."""
+    folder = Path(path).resolve()
+    if folder in _held:
+        _held.pop(folder).__exit__(None, None, None)
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _release_all() -> None:
+    for folder in list(_held):
+        release_folder(folder)
+
+
+# A forked process shares its parent's locks, which stay the parent's to release.
+os.register_at_fork(after_in_child=_held.clear)
+atexit.register(_release_all)
