@@ -41,6 +41,6 @@ def test_files_without_checksums_pass(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_weights_that_are_not_finite_are_named(value):
     weights = {"a": torch.ones(3), "b": torch.tensor([1.0, value]), "c": torch.ones(2, dtype=torch.int64)}
-    with pytest.raises(InputError, match="best.pt: 1 of 3 weights are not finite: b -> train again"):
+    with pytest.raises(InputError, match=r"best\.pt: 1 of 3 weights are not finite: b -> train again"):
         check_finite_weights("best.pt", weights)
     check_finite_weights("best.pt", {"a": weights["a"], "c": weights["c"]})

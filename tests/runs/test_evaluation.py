@@ -63,7 +63,7 @@ def test_the_report_shows_what_the_folder_holds_and_no_more(run):
     page = run.report.read_text()
     assert 'id="embedding-pca-scanner"' in page
     assert "train/loss" not in page
-    assert "scangen_weight 100" in page
+    assert "max_epochs 30" in page
     add_epoch(run.history, 1, {"train/loss": 0.5})
     run.embeddings.unlink()
     evaluate_run(run.path, resamples=20)

@@ -12,7 +12,7 @@ from scangen_bundle.bags import open_bag, write_bag
 from scangen_bundle.errors import InputError
 from scangen_bundle.methods import create_method, scanner_keys
 from scangen_bundle.networks import MaskedMILModel
-from scangen_bundle.runs import RunFolder, read_checkpoint, save_checkpoint
+from scangen_bundle.runs import RunFolder, RunSettings, read_checkpoint, save_checkpoint
 from scangen_bundle.share.package import package_bundle, unambiguous_names
 from scangen_bundle.share.slide_model import SlideModel
 from scangen_bundle.testing import make_attributes, make_bag_arrays
@@ -73,8 +73,9 @@ def standardised_run(trained_run, folder, shifts=SHIFT):
     network = MaskedMILModel(num_classes=2, num_features=DIM, mil_mode="gated_att").eval()
     network.load_state_dict(content["network"])
     content["network"].update({f"method.{name}": value for name, value in shifting(shifts).state_dict().items()})
-    settings = {"method": "standardise", "method_options": {}}
-    content["meta"].update(settings=settings, method_transforms=True)
+    content["meta"].update(method="standardise", method_options={}, method_transforms=True)
+    settings = RunSettings.read(RunFolder(run).settings)
+    RunSettings({**settings.config, "method": "standardise"}).write(RunFolder(run).settings)
     save_checkpoint(RunFolder(run).best, content)
     for name in ("val_predictions.csv", "predictions.csv"):
         table = pd.read_csv(run / name)
