@@ -13,7 +13,8 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.locks import lock_file
 from scangen_bundle.runs.folder import RunFolder
 
-_held: dict[Path, AbstractContextManager[bool]] = {}
+# Each folder with its lock, and whether it was made for the lock.
+_held: dict[Path, tuple[AbstractContextManager[bool], bool]] = {}
 
 
 def lock_folder(path: str | os.PathLike[str]) -> None:
@@ -28,19 +29,23 @@ def lock_folder(path: str | os.PathLike[str]) -> None:
     folder = Path(path).resolve()
     if idist.get_rank() != 0 or folder in _held:
         return
+    is_new = not folder.exists()
     lock = lock_file(RunFolder(folder).lock)
     if not lock.__enter__():
         remedy = "wait until it has ended, or give another --run_name or folder"
         raise InputError(path, "another command is writing to this folder", remedy)
-    _held[folder] = lock
+    _held[folder] = lock, is_new
 
 
 def release_folder(path: str | os.PathLike[str]) -> None:
-    """Let others write to the folder; one that is empty is removed."""
+    """Let others write to the folder; where it was made for the lock and nothing was written to it, it is removed."""
     folder = Path(path).resolve()
-    if folder in _held:
-        _held.pop(folder).__exit__(None, None, None)
-        with suppress(OSError):
+    if folder not in _held:
+        return
+    lock, is_new = _held.pop(folder)
+    lock.__exit__(None, None, None)
+    if is_new:
+        with suppress(OSError):  # it is not empty
             folder.rmdir()
 
 
