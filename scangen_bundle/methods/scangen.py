@@ -147,7 +147,7 @@ class ScanGen(Method):
     """The ScanGen loss on slide embeddings, as an additional term.
 
     Scans of one specimen lie near each other from the start, so attraction is small beside repulsion: this weight and alpha,
-    far from the 0.16 of `ScanGenLoss`, make both count (docs/evidence.md).
+    far from the 0.16 of `ScanGenLoss`, make both count (docs/results/evidence.md).
 
     Args:
         alpha, margin, distance, repel: see `ScanGenLoss`.

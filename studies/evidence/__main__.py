@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--dataset_dir", type=Path, default=Path("data/evidence"), help="a cohort with its bags")
     parser.add_argument("--encoder_name", default="efficientnet-lite0")
     parser.add_argument("--output_dir", type=Path, default=Path("outputs/evidence"))
-    parser.add_argument("--docs", type=Path, default=Path("docs/evidence.md"))
+    parser.add_argument("--docs", type=Path, default=Path("docs/results/evidence.md"))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=1e9, help="stop then and report what is finished")
     options = parser.parse_args()

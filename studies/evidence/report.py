@@ -1,4 +1,4 @@
-"""Tables and figures of the evidence, written into the generated part of docs/evidence.md."""
+"""Tables and figures of the evidence, written into the generated part of docs/results/evidence.md."""
 
 from __future__ import annotations
 
