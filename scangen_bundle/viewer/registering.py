@@ -9,14 +9,17 @@ from functools import lru_cache
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.open import open_slide
 from scangen_bundle.slides.overview import read_overview
+from scangen_bundle.slides.reader import SlideReader
 from scangen_bundle.slides.registration import (
     OverviewFeatures,
+    Registration,
     RegistrationError,
     overview_features,
     register_features,
 )
 from scangen_bundle.viewer.linking import Placement, ScanFrame, choose_reference, place_alone, place_registered
 from scangen_bundle.viewer.pyramid import make_pyramid
+from scangen_bundle.viewer.refining import refine
 from scangen_bundle.viewer.scan_files import ScanFile, level0_mpp
 
 OVERVIEW_PX = 600  # longest side of an overview
@@ -46,6 +49,15 @@ class LinkedScan:
         return self.placement is not None and not self.reason
 
 
+@dataclass(frozen=True)
+class _Scan:
+    """A scan whose slide can be read; `step` is the size of its overview's pixels in its own unit."""
+
+    file: ScanFile
+    frame: ScanFrame
+    step: float
+
+
 def register_scans(files: Sequence[ScanFile]) -> list[LinkedScan]:
     """Place each scan of a specimen in the frame of the first that has a resolution.
 
@@ -57,20 +69,22 @@ def register_scans(files: Sequence[ScanFile]) -> list[LinkedScan]:
         frame, reason = _try_frame(file)
         frames.append(frame)
         reasons.append(reason)
+    scans = []
+    for file, frame, step in zip(files, frames, overview_steps(frames), strict=True):
+        scans.append(None if frame is None else _Scan(file, frame, step))
     number = choose_reference(frames)
-    reference = None if number is None else frames[number]
-    if number is None or reference is None:
+    reference = None if number is None else scans[number]
+    if reference is None:
         return [LinkedScan(None, None, reason) for reason in reasons]
-    steps = overview_steps(frames)
-    fixed, problem = _try_features(files[number], steps[number])
+    fixed, problem = _try_features(reference)
     linked = []
-    for position, (file, frame, step) in enumerate(zip(files, frames, steps, strict=True)):
-        if frame is None:
-            linked.append(LinkedScan(None, None, reasons[position]))
-        elif fixed is None or position == number:
-            linked.append(LinkedScan(place_alone(frame), frame, problem))
+    for scan, reason in zip(scans, reasons, strict=True):
+        if scan is None:
+            linked.append(LinkedScan(None, None, reason))
+        elif fixed is None or scan is reference:
+            linked.append(LinkedScan(place_alone(scan.frame), scan.frame, problem))
         else:
-            linked.append(_link(file, frame, step, reference, fixed))
+            linked.append(_link(scan, reference, fixed))
     return linked
 
 
@@ -95,15 +109,24 @@ def overview_steps(frames: Sequence[ScanFrame | None]) -> list[float]:
     return steps
 
 
-def _link(file: ScanFile, frame: ScanFrame, step: float, reference: ScanFrame, fixed: OverviewFeatures) -> LinkedScan:
-    moving, reason = _try_features(file, step)
+def _link(scan: _Scan, reference: _Scan, fixed: OverviewFeatures) -> LinkedScan:
+    moving, reason = _try_features(scan)
     if moving is None:
-        return LinkedScan(place_alone(frame), frame, reason)
+        return LinkedScan(place_alone(scan.frame), scan.frame, reason)
     try:
-        registration = register_features(fixed, moving, tolerance_um=TOLERANCE * step)
-        return LinkedScan(place_registered(reference, frame, registration), frame, "")
+        registration = register_features(fixed, moving, tolerance_um=TOLERANCE * scan.step)
+        registration = _refine(scan, reference, registration, fixed)
+        return LinkedScan(place_registered(reference.frame, scan.frame, registration), scan.frame, "")
+    except InputError as error:
+        return LinkedScan(place_alone(scan.frame), scan.frame, error.problem)
     except ValueError as error:  # RegistrationError is one
-        return LinkedScan(place_alone(frame), frame, str(error))
+        return LinkedScan(place_alone(scan.frame), scan.frame, str(error))
+
+
+def _refine(scan: _Scan, reference: _Scan, registration: Registration, fixed: OverviewFeatures) -> Registration:
+    with open_slide(reference.file.slide_path) as first, open_slide(scan.file.slide_path) as second:
+        units = _unit(first, reference.file), _unit(second, scan.file)
+        return refine(first, second, units, registration, fixed.points_um, reference.step)
 
 
 def _try_frame(file: ScanFile) -> tuple[ScanFrame | None, str]:
@@ -115,15 +138,20 @@ def _try_frame(file: ScanFile) -> tuple[ScanFrame | None, str]:
         return None, error.problem
 
 
-def _try_features(file: ScanFile, step: float) -> tuple[OverviewFeatures | None, str]:
+def _try_features(scan: _Scan) -> tuple[OverviewFeatures | None, str]:
     try:
-        return _features(file, step), ""
+        return _features(scan.file, scan.step), ""
     except InputError as error:
         return None, error.problem
     except RegistrationError as error:
         return None, str(error)
     except (ValueError, IndexError) as error:  # of an overview of a few pixels
         return None, f"its overview cannot be registered ({error})"
+
+
+def _unit(reader: SlideReader, file: ScanFile) -> tuple[float, float]:
+    """What a level-0 px counts in the scan's own unit, (x, y)."""
+    return level0_mpp(reader, file) or (1.0, 1.0)
 
 
 @lru_cache(maxsize=SCANS_KEPT)
@@ -138,7 +166,6 @@ def _frame(file: ScanFile) -> ScanFrame:
 def _features(file: ScanFile, step: float) -> OverviewFeatures:
     """Features of a scan's overview whose pixels are `step` in the scan's own unit."""
     with open_slide(file.slide_path) as reader:
-        mpp = level0_mpp(reader, file)
-        scale = (step, step) if mpp is None else (step / mpp[0], step / mpp[1])
-        overview = read_overview(reader, scale)
+        unit = _unit(reader, file)
+        overview = read_overview(reader, (step / unit[0], step / unit[1]))
     return overview_features(overview, step)

@@ -41,8 +41,11 @@ def _read_region(reader: SlideReader, region: Region) -> np.ndarray:
     pixels = reader.read_region(*corner, region.level, *region.size)
     if region.as_it_is:
         return pixels
-    method = Image.Resampling.BOX if region.whole_steps else Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(pixels).resize(region.tile, method, box=region.box))
+    image = Image.fromarray(pixels)
+    if region.whole_steps:
+        across, down = (round(step) for step in region.steps)
+        return np.asarray(image.reduce((across, down)))
+    return np.asarray(image.resize(region.tile, Image.Resampling.BILINEAR, box=region.box))
 
 
 def _read_finer(reader: SlideReader, pyramid: Pyramid, level: int, column: int, row: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import { byId, element } from "./dom.js";
 import { Filters } from "./filters.js";
 import { listen } from "./keys.js";
 import { SpecimenList } from "./list.js";
-import { Room } from "./room.js";
+import { MOST_PANES, Room } from "./room.js";
 
 const OVERLAYS = ["none", "attention", "probability", "spread"];
 
@@ -106,13 +106,22 @@ function wire(room, list, filters, run) {
   if (run.classes.length > 2) overlay.querySelector("[value=probability]").remove();
 }
 
-// Register the next specimen and open its slides while this one is looked at.
+// While this specimen is looked at, the server opens the slides of the next one, makes their coarsest tiles and registers them.
 async function prefetch(list) {
   if (!list.run.slides) return;
   const row = await list.row(list.position + 1);
-  if (!row || row.scans.length > 12) return;
-  await Promise.allSettled(row.scans.map((scan) => ask(`api/slides/${scan.number}`)));
-  await ask("api/links", { scans: row.scans.map((scan) => scan.number).join(",") }).catch(() => {});
+  if (!row || row.scans.length > MOST_PANES) return;
+  const numbers = row.scans.map((scan) => scan.number);
+  await Promise.allSettled(numbers.map(prefetchSlide));
+  await ask("api/links", { scans: numbers.join(",") }).catch(() => {});
+}
+
+async function prefetchSlide(number) {
+  const { width, height, tile, levels: [low, high] } = await ask(`api/slides/${number}`);
+  const count = (side) => Math.ceil(Math.ceil(side / 2 ** (high - low)) / tile);
+  for (let x = 0; x < count(width); x += 1) {
+    for (let y = 0; y < count(height); y += 1) await fetch(`tiles/${number}/${low}/${x}_${y}.jpg`);
+  }
 }
 
 start().catch((problem) => { byId("state").textContent = problem.message; });

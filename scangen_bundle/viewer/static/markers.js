@@ -27,5 +27,5 @@ export function marker(scanner, x, y, radius, title) {
 }
 
 export function swatch(scanner) {
-  return drawing("svg", { viewBox: "-7 -7 14 14", "aria-hidden": "true" }, marker(scanner, 0, 0, 5));
+  return drawing("svg", { class: "swatch", viewBox: "-7 -7 14 14", width: 14, height: 14, "aria-hidden": "true" }, marker(scanner, 0, 0, 5));
 }

@@ -18,7 +18,7 @@ const OPTIONS = {
 };
 
 export class Pane {
-  constructor(scan, run, classNumber) {
+  constructor(scan, run, classNumber, showAlone) {
     const scanner = run.scanners[scan.scanner];
     Object.assign(this, { scan, run, scanner, linked: false, placed: null, tiles: null, overlay: null, scale: null, cross: null });
     const score = scan.probability?.[classNumber];
@@ -26,8 +26,11 @@ export class Pane {
     this.title = scanner.name + (scanner.unseen ? " *" : "");
     this.link = element("span", { className: "link" });
     this.summary = `${percent(score)} ${verdict}`.trim();
+    this.alone = element("button", { type: "button", className: "alone", onclick: showAlone });
+    this.tellAlone(false);
     this.head = element("header", { title: scan.slide_id }, swatch(scan.scanner),
-      element("span", { className: "name" }, this.title), element("span", { className: "verdict" }, this.summary));
+      element("span", { className: "name" }, this.title), element("span", { className: "verdict" }, this.summary),
+      this.alone);
     this.frame = element("div", { className: "view" });
     this.words = element("span", {});
     this.readout = element("p", { className: "readout" }, this.link, this.words);
@@ -66,6 +69,12 @@ export class Pane {
     if (this.gone) return false;
     this.viewer.addHandler("tile-load-failed", () => { this.damaged = true; this.tellLink(); });
     return true;
+  }
+
+  tellAlone(alone) {
+    this.alone.textContent = alone ? "×" : "⤢";
+    this.alone.title = alone ? "show all scans" : `show ${this.title} alone`;
+    this.alone.setAttribute("aria-label", this.alone.title);
   }
 
   refuse(reason) {

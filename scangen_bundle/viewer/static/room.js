@@ -8,7 +8,7 @@ import { swatch } from "./markers.js";
 import { Pane } from "./pane.js";
 import { percent, strip } from "./strip.js";
 
-const MOST_PANES = 12;
+export const MOST_PANES = 12;
 
 export class Room {
   constructor(run) {
@@ -37,7 +37,7 @@ export class Room {
     this.solo = null;
     this.overlays = this.scale = null;
     const shown = specimen.scans.filter((scan) => scan.slide).slice(0, MOST_PANES);
-    this.panes = shown.map((scan) => new Pane(scan, this.run, this.classNumber));
+    this.panes = shown.map((scan, i) => new Pane(scan, this.run, this.classNumber, () => this.showAlone(i)));
     byId("panes").append(...this.panes.map((pane) => pane.box));
     this.layOut();
     this.tellState(shown.length ? "registering the scans …" : this.whyNoPanes());
@@ -153,12 +153,9 @@ export class Room {
     const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
     const rows = this.specimen.scans.map((scan) => {
       const { name, unseen } = this.run.scanners[scan.scanner];
-      const picture = swatch(scan.scanner);
-      picture.setAttribute("width", 14);
-      picture.setAttribute("height", 14);
       const first = this.run.classes.length > 2 ? 0 : 1;
       const values = (scan.probability ?? this.run.classes.map(() => null)).slice(first);
-      return element("tr", {}, element("th", { scope: "row" }, picture, ` ${name}${unseen ? " *" : ""}`),
+      return element("tr", {}, element("th", { scope: "row" }, swatch(scan.scanner), ` ${name}${unseen ? " *" : ""}`),
         ...values.map((value) => element("td", {}, percent(value))),
         element("td", {}, scan.class === null ? "–" : this.run.classes[scan.class]),
         element("td", { className: "id" }, scan.slide_id));
@@ -189,6 +186,7 @@ export class Room {
     this.solo = pane;
     pane?.box.classList.add("solo");
     byId("panes").classList.toggle("has-solo", Boolean(pane));
+    for (const one of this.panes) one.tellAlone(one === pane);
     if (pane?.viewer) this.link.take(pane);
   }
 
