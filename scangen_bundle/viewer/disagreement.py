@@ -29,6 +29,12 @@ class Disagreement:
     spread: np.ndarray
     scanners: np.ndarray
 
+    def order(self) -> np.ndarray:
+        """Positions [M] of the specimens: those that flip first, then by falling spread; those without a spread last."""
+        position = np.arange(len(self.spread))
+        spread = np.nan_to_num(self.spread, nan=-1.0)
+        return np.lexsort((position, -spread, ~self.flips))
+
 
 def probability_table(specimen: np.ndarray, scanner: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """Probabilities [N, C] of scans as a table [M, S, C], NaN where there is no scan or no probability.
@@ -37,10 +43,13 @@ def probability_table(specimen: np.ndarray, scanner: np.ndarray, probability: np
         specimen, scanner: [N] positions from 0.
         probability: [N, C], NaN where a scan was not predicted.
     """
-    there = np.isfinite(probability).all(axis=1)
-    shape = int(specimen.max(initial=-1)) + 1, int(scanner.max(initial=-1)) + 1
-    columns = [score_table(specimen[there], scanner[there], column[there], shape) for column in probability.T]
-    return np.stack(columns, axis=2)
+    shape = specimen.max() + 1, scanner.max() + 1
+    predicted = np.isfinite(probability).all(axis=1)
+    rows, columns = specimen[predicted], scanner[predicted]
+    tables = []
+    for score in probability[predicted].T:
+        tables.append(score_table(rows, columns, score, shape))
+    return np.stack(tables, axis=2)
 
 
 def predicted_class(probability: np.ndarray, threshold: float | None) -> np.ndarray:
@@ -49,13 +58,14 @@ def predicted_class(probability: np.ndarray, threshold: float | None) -> np.ndar
     With two classes it is class 1 from the threshold on, and undefined without a threshold; with more it is the most
     probable class.
     """
-    there = np.isfinite(probability).all(axis=-1)
+    defined = np.isfinite(probability).all(axis=-1)
     if probability.shape[-1] > 2:
-        classes = np.nan_to_num(probability).argmax(axis=-1).astype(np.float64)
-        return np.where(there, classes, np.nan)
+        largest = np.nan_to_num(probability).argmax(axis=-1)
+        return np.where(defined, largest, np.nan)
     if threshold is None:
-        return np.full(there.shape, np.nan)
-    return np.where(there, probability[..., 1] >= threshold, np.nan)
+        return np.full(defined.shape, np.nan)
+    positive = probability[..., 1] >= threshold
+    return np.where(defined, positive, np.nan)
 
 
 def disagreement(table: np.ndarray, threshold: float | None) -> Disagreement:
@@ -63,14 +73,15 @@ def disagreement(table: np.ndarray, threshold: float | None) -> Disagreement:
 
     With two classes the spread is that of the logit of class 1; with more it is the largest of any class.
     """
-    flips = specimen_flips(predicted_class(table, threshold)) == 1
-    inside = np.clip(table[..., 1:] if table.shape[2] == 2 else table, CLIP, 1 - CLIP)
+    classes = predicted_class(table, threshold)
+    scores = table[..., 1:] if table.shape[2] == 2 else table
+    inside = np.clip(scores, CLIP, 1 - CLIP)
     logits = np.log(inside / (1 - inside))
-    spreads = [specimen_spread(logits[..., column])["sd"] for column in range(logits.shape[2])]
-    return Disagreement(flips, np.fmax.reduce(spreads), np.isfinite(table[..., 0]).sum(axis=1))
-
-
-def order_by_disagreement(found: Disagreement) -> np.ndarray:
-    """Positions [M] of the specimens: those that flip first, then by falling spread; those without a spread last."""
-    spread = np.nan_to_num(found.spread, nan=-1.0)
-    return np.lexsort((np.arange(len(spread)), -spread, ~found.flips))
+    spreads = []
+    for column in np.moveaxis(logits, 2, 0):
+        spreads.append(specimen_spread(column)["sd"])
+    return Disagreement(
+        flips=specimen_flips(classes) == 1,
+        spread=np.fmax.reduce(spreads),
+        scanners=np.isfinite(table[..., 0]).sum(axis=1),
+    )

@@ -80,6 +80,24 @@ class ViewedRun:
         """[M] label of each specimen: that of its labelled scans, -1 where there is none."""
         return np.maximum.reduceat(self.scans["label"].to_numpy(dtype=np.int64), self.starts[:-1])
 
+    @cached_property
+    def patients(self) -> tuple[str, ...]:
+        """Patient of each specimen."""
+        return tuple(self.scans["patient_id"].iloc[self.starts[:-1]])
+
+    @cached_property
+    def slides(self) -> dict[int, ScanFile]:
+        """Files of the scans that have a slide, by number."""
+        return {number: file for number, file in self.files.items() if file.slide_path}
+
+    def slide_id(self, number: int) -> str:
+        """Name of a scan."""
+        return str(self.scans["slide_id"].iloc[number])
+
+    def scanner_name(self, number: int) -> str:
+        """Scanner of a scan."""
+        return self.scanners[self.scanner[number]]
+
     def scans_of(self, specimen: int) -> range:
         """Numbers of a specimen's scans."""
         return range(int(self.starts[specimen]), int(self.starts[specimen + 1]))

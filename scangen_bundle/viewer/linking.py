@@ -6,6 +6,7 @@ show the same part of it, so panes are linked by placing each scan's picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,13 +68,14 @@ class Placement:
         Args:
             size: of the scan's picture in display px.
         """
-        middle = self.apply(np.array(size) / 2)
+        x, y = self.apply(np.array(size) / 2)
         width, height = size[0] * self.scale, size[1] * self.scale
+        angle = np.arctan2(self.matrix[1, 0], self.matrix[0, 0])
         return {
-            "x": float(middle[0] - width / 2),
-            "y": float(middle[1] - height / 2),
+            "x": float(x - width / 2),
+            "y": float(y - height / 2),
             "width": width,
-            "degrees": float(np.degrees(np.arctan2(self.matrix[1, 0], self.matrix[0, 0]))),
+            "degrees": float(np.degrees(angle)),
             "matrix": self.matrix[:2].tolist(),
             "error": self.error,
             "note": self.note,
@@ -82,35 +84,44 @@ class Placement:
 
 def place_alone(scan: ScanFrame) -> Placement:
     """A scan in its own frame: the reference, or one that could not be registered."""
-    side = scan.unit / UNITS
-    return Placement(np.diag([side, side, 1.0]))
+    return Placement(_scaling(scan.unit / UNITS))
 
 
-def place_registered(reference: ScanFrame, scan: ScanFrame, found: Registration) -> Placement:
+def place_registered(reference: ScanFrame, scan: ScanFrame, registration: Registration) -> Placement:
     """A scan in the frame of the reference.
 
     Args:
         reference: the scan whose frame it is.
         scan: the one to place.
-        found: maps the reference's own unit to the scan's (see `ScanFrame.unit`).
+        registration: maps the reference's own unit to the scan's (see `ScanFrame.unit`).
 
     Raises:
         ValueError: the registration's scale cannot be that of two scans of one glass.
     """
-    comparable = reference.mpp is not None and scan.mpp is not None
-    zoom = found.scale * reference.unit / scan.unit  # display px of the scan per display px of the reference
-    if not PLAUSIBLE_SCALE[0] <= zoom <= PLAUSIBLE_SCALE[1]:
+    zoom = registration.scale * reference.unit / scan.unit  # px of the scan per px of the reference
+    low, high = PLAUSIBLE_SCALE
+    if not low <= zoom <= high:
         raise ValueError(f"its pixels would be {zoom:.3g} times as fine as the reference's")
-    inverse = np.linalg.inv(found.matrix)
-    matrix = np.diag([1 / UNITS, 1 / UNITS, 1.0]) @ inverse @ np.diag([scan.unit, scan.unit, 1.0])
+    to_reference = np.linalg.inv(registration.matrix)
+    matrix = _scaling(1 / UNITS) @ to_reference @ _scaling(scan.unit)
     note = ""
-    if comparable and abs(found.scale - 1) > RIGHT_SCALE:
-        note = f"its scale is {found.scale:.3f} where 1 is expected: the mpp of one of the scans is wrong"
-    return Placement(matrix, found.error_um / found.scale, note)
+    both_measured = reference.mpp is not None and scan.mpp is not None
+    if both_measured and abs(registration.scale - 1) > RIGHT_SCALE:
+        note = f"its scale is {registration.scale:.3f} where 1 is expected: the mpp of one of the scans is wrong"
+    return Placement(matrix, registration.error_um / registration.scale, note)
 
 
-def choose_reference(scans: list[ScanFrame | None]) -> int | None:
+def choose_reference(scans: Sequence[ScanFrame | None]) -> int | None:
     """Position of the scan whose frame is shared: the first with a resolution, else the first; None without any."""
-    there = [i for i, scan in enumerate(scans) if scan is not None]
-    measured = [i for i in there if (scan := scans[i]) is not None and scan.mpp is not None]
-    return next(iter([*measured, *there]), None)
+    first = None
+    for number, scan in enumerate(scans):
+        if scan is None:
+            continue
+        if scan.mpp is not None:
+            return number
+        first = number if first is None else first
+    return first
+
+
+def _scaling(side: float) -> np.ndarray:
+    return np.diag([side, side, 1.0])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,10 +41,10 @@ def relative_attention(attention: np.ndarray) -> np.ndarray:
 
 def attention_rank(attention: np.ndarray) -> np.ndarray:
     """Rank of each tile's attention within its scan as a share, 0 for the least and 1 for the most; ties share theirs."""
-    order = np.sort(attention)
-    low = np.searchsorted(order, attention, side="left")
-    high = np.searchsorted(order, attention, side="right") - 1
-    return (low + high) / 2 / max(len(order) - 1, 1)
+    ordered = np.sort(attention)
+    first = np.searchsorted(ordered, attention, side="left")
+    last = np.searchsorted(ordered, attention, side="right") - 1
+    return (first + last) / 2 / max(len(ordered) - 1, 1)
 
 
 def spread_scores(scans: Sequence[TileValues | None]) -> tuple[str, list[np.ndarray | None]]:
@@ -52,19 +55,22 @@ def spread_scores(scans: Sequence[TileValues | None]) -> tuple[str, list[np.ndar
         the tiles' attention within their scan; and per scan the score [n, K], None where nothing is known. With two
         classes a probability has one column (class 1), with more it has one per class.
     """
-    there = [tiles for tiles in scans if tiles is not None]
-    if there and all(tiles.probability is not None for tiles in there):
-        return "probability", [None if tiles is None else _probability_score(tiles) for tiles in scans]
-    ranks = []
-    for tiles in scans:
-        attention = None if tiles is None else tiles.attention
-        ranks.append(None if attention is None else attention_rank(attention)[:, None])
-    return "attention", ranks
+    is_known = [tiles.probability is not None for tiles in scans if tiles is not None]
+    if is_known and all(is_known):
+        return "probability", [_probability_score(tiles) for tiles in scans]
+    return "attention", [_attention_score(tiles) for tiles in scans]
 
 
-def _probability_score(tiles: TileValues) -> np.ndarray:
-    probability = np.asarray(tiles.probability)
-    return probability[:, 1:] if probability.shape[1] == 2 else probability
+def _probability_score(tiles: TileValues | None) -> np.ndarray | None:
+    if tiles is None or tiles.probability is None:
+        return None
+    return tiles.probability[:, 1:] if tiles.probability.shape[1] == 2 else tiles.probability
+
+
+def _attention_score(tiles: TileValues | None) -> np.ndarray | None:
+    if tiles is None or tiles.attention is None:
+        return None
+    return attention_rank(tiles.attention)[:, None]
 
 
 def spread_over_scanners(
@@ -85,37 +91,37 @@ def spread_over_scanners(
     """
     from scipy.spatial import cKDTree
 
-    trees = [cKDTree(points) if len(points) else None for points in centres]
+    trees = [cKDTree(points) for points in centres]
     spreads = []
     for scan, points in enumerate(centres):
-        columns = []
+        columns = [scores[scan]]
         for other, tree in enumerate(trees):
-            if other == scan:
-                columns.append(scores[scan])
-            elif tree is not None and len(points):
+            if other != scan:
                 columns.append(_nearest(tree, scores[other], points, reach[other]))
         spreads.append(_largest_deviation(np.stack(columns)))
     return spreads
 
 
-def _nearest(tree: object, scores: np.ndarray, points: np.ndarray, reach: float) -> np.ndarray:
+def _nearest(tree: cKDTree, scores: np.ndarray, points: np.ndarray, reach: float) -> np.ndarray:
     """Scores [n, K] of the nearest tiles, NaN where there is none within reach."""
-    distance, index = tree.query(points, distance_upper_bound=reach)  # type: ignore[attr-defined]
-    near = np.isfinite(distance)
-    result = np.full((len(points), scores.shape[1]), np.nan)
-    result[near] = scores[index[near]]
-    return result
+    nearest = np.full((len(points), scores.shape[1]), np.nan)
+    if len(scores) and len(points):
+        distance, index = tree.query(points, distance_upper_bound=reach)
+        near = np.isfinite(distance)
+        nearest[near] = scores[index[near]]
+    return nearest
 
 
 def _largest_deviation(values: np.ndarray) -> np.ndarray:
     """Of values [S, n, K] the standard deviation over scans, the largest of any column: [n], NaN with fewer than two."""
-    there = np.isfinite(values)
-    count = there.sum(axis=0)
-    filled = np.where(there, values, 0.0)
-    mean = filled.sum(axis=0) / np.maximum(count, 1)
-    squares = (np.where(there, values - mean, 0.0) ** 2).sum(axis=0)
-    deviation = np.sqrt(squares / np.maximum(count - 1, 1))
-    return np.where(count >= 2, deviation, np.nan).max(axis=1)
+    defined = np.isfinite(values)
+    count = defined.sum(axis=0)
+    total = np.where(defined, values, 0.0).sum(axis=0)
+    mean = total / np.maximum(count, 1)
+    squares = np.where(defined, values - mean, 0.0) ** 2
+    deviation = np.sqrt(squares.sum(axis=0) / np.maximum(count - 1, 1))
+    deviation[count < 2] = np.nan
+    return deviation.max(axis=1)
 
 
 def overlay_json(tiles: TileValues, pixel: tuple[float, float], spread: np.ndarray | None) -> dict[str, Any]:
@@ -126,7 +132,8 @@ def overlay_json(tiles: TileValues, pixel: tuple[float, float], spread: np.ndarr
         pixel: level-0 px per display px, (x, y).
         spread: [n] over scanners, None where it is not defined.
     """
-    corners = np.rint(tiles.corners / np.asarray(pixel)).astype(np.int64)
+    x, y = np.rint(tiles.corners / np.asarray(pixel)).astype(np.int64).T
+    width, height = tiles.side
     values: dict[str, np.ndarray] = {}
     if tiles.attention is not None:
         values["attention"] = relative_attention(tiles.attention)
@@ -135,9 +142,9 @@ def overlay_json(tiles: TileValues, pixel: tuple[float, float], spread: np.ndarr
     if spread is not None:
         values["spread"] = spread
     return {
-        "x": corners[:, 0].tolist(),
-        "y": corners[:, 1].tolist(),
-        "side": [tiles.side[0] / pixel[0], tiles.side[1] / pixel[1]],
+        "x": x.tolist(),
+        "y": y.tolist(),
+        "side": [width / pixel[0], height / pixel[1]],
         "values": {name: _plain(column) for name, column in values.items()},
     }
 

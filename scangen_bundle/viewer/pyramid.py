@@ -32,18 +32,21 @@ class Pyramid:
     @property
     def max_level(self) -> int:
         """Number of the finest level, so that level 0 is a single pixel."""
-        return math.ceil(math.log2(max(*self.size, 1)))
+        return math.ceil(math.log2(max(self.size)))
 
     @property
     def min_level(self) -> int:
         """Number of the coarsest level that is offered."""
         excess = max(self.size) / SMALLEST_PX
-        return max(0, self.max_level - max(0, math.ceil(math.log2(excess))))
+        if excess <= 1:
+            return self.max_level
+        return self.max_level - math.ceil(math.log2(excess))
 
     def level_size(self, level: int) -> tuple[int, int]:
         """Size of a level in its own px, rounded up."""
         scale = self.scale(level)
-        return math.ceil(self.size[0] / scale), math.ceil(self.size[1] / scale)
+        width, height = self.size
+        return math.ceil(width / scale), math.ceil(height / scale)
 
     def scale(self, level: int) -> int:
         """Display px of the finest level per px of `level`."""
@@ -54,7 +57,38 @@ class Pyramid:
         if not self.min_level <= level <= self.max_level:
             return False
         width, height = self.level_size(level)
-        return 0 <= column * self.tile_px < width and 0 <= row * self.tile_px < height
+        x, y = column * self.tile_px, row * self.tile_px
+        return 0 <= x < width and 0 <= y < height
+
+
+@dataclass(frozen=True)
+class Span:
+    """One axis of a tile, in px of the slide's level that is read.
+
+    Attributes:
+        start, stop: of the tile.
+        px: length of the tile in its own px.
+    """
+
+    start: float
+    stop: float
+    px: int
+
+    @property
+    def step(self) -> float:
+        """Level px per px of the tile."""
+        return (self.stop - self.start) / self.px
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a px of the tile is a whole number of level px."""
+        return self.step >= 1 and abs(self.step - round(self.step)) < SAME
+
+    def read(self, margin: int) -> tuple[int, int, float, float]:
+        """First px to read and number of px, with a margin, and where the tile starts and stops among them."""
+        first = math.floor(self.start) - margin
+        count = math.ceil(self.stop) + margin - first
+        return first, count, self.start - first, self.stop - first
 
 
 @dataclass(frozen=True)
@@ -67,6 +101,7 @@ class Region:
         size: of the region in px of that level.
         box: (left, top, right, bottom) of the tile inside the region.
         tile: size of the tile.
+        shrink: (x, y) level px per px of the tile where both are whole numbers, else None.
     """
 
     level: int
@@ -74,22 +109,7 @@ class Region:
     size: tuple[int, int]
     box: tuple[float, float, float, float]
     tile: tuple[int, int]
-
-    @property
-    def as_it_is(self) -> bool:
-        """Whether the region's pixels are the tile's."""
-        return self.size == self.tile and self.box == (0, 0, *self.tile)
-
-    @property
-    def whole_steps(self) -> bool:
-        """Whether a pixel of the tile is a whole number of pixels of the region."""
-        return all(abs(step - round(step)) < SAME and step >= 1 for step in self.steps)
-
-    @property
-    def steps(self) -> tuple[float, float]:
-        """Pixels of the region per pixel of the tile."""
-        left, top, right, bottom = self.box
-        return (right - left) / self.tile[0], (bottom - top) / self.tile[1]
+    shrink: tuple[int, int] | None
 
 
 def make_pyramid(size: tuple[int, int], mpp: tuple[float, float] | None) -> Pyramid:
@@ -102,8 +122,9 @@ def make_pyramid(size: tuple[int, int], mpp: tuple[float, float] | None) -> Pyra
     if mpp is None or math.isclose(*mpp, rel_tol=1e-3):
         return Pyramid(size)
     side = min(mpp)
-    pixel = side / mpp[0], side / mpp[1]
-    return Pyramid((round(size[0] / pixel[0]), round(size[1] / pixel[1])), pixel)
+    x, y = side / mpp[0], side / mpp[1]
+    square = round(size[0] / x), round(size[1] / y)
+    return Pyramid(square, (x, y))
 
 
 def tile_region(
@@ -116,29 +137,40 @@ def tile_region(
         downsamples: (x, y) of each of the slide's levels.
         level, column, row: of the tile, which the pyramid has to contain.
     """
-    level_size = pyramid.level_size(level)
-    start = column * pyramid.tile_px, row * pyramid.tile_px
-    width = min(pyramid.tile_px, level_size[0] - start[0])
-    height = min(pyramid.tile_px, level_size[1] - start[1])
+    width, height = pyramid.level_size(level)
     scale = pyramid.scale(level)
-    wanted = scale * pyramid.pixel[0], scale * pyramid.pixel[1]
-    source = _coarsest(downsamples, wanted)
-    step = wanted[0] / downsamples[source][0], wanted[1] / downsamples[source][1]
-    left, top = _snap(start[0] * step[0]), _snap(start[1] * step[1])
-    right, bottom = _snap((start[0] + width) * step[0]), _snap((start[1] + height) * step[1])
-    exact = Region(source, (0, 0), (0, 0), (left, top, right, bottom), (width, height))
-    margin = 0 if exact.whole_steps else math.ceil(max(step)) + 1  # for the resampling filter
-    corner = math.floor(left) - margin, math.floor(top) - margin
-    size = math.ceil(right) + margin - corner[0], math.ceil(bottom) + margin - corner[1]
-    box = left - corner[0], top - corner[1], right - corner[0], bottom - corner[1]
-    return Region(source, corner, size, box, (width, height))
+    x_scale, y_scale = scale * pyramid.pixel[0], scale * pyramid.pixel[1]  # level-0 px per px of the tile
+    source = finest_enough(downsamples, (x_scale, y_scale))
+    x_down, y_down = downsamples[source]
+    across = _span(column, pyramid.tile_px, width, x_scale / x_down)
+    down = _span(row, pyramid.tile_px, height, y_scale / y_down)
+    shrink, margin = None, math.ceil(max(across.step, down.step)) + 1  # for the resampling filter
+    if across.is_whole and down.is_whole:
+        shrink, margin = (round(across.step), round(down.step)), 0
+    x, region_width, left, right = across.read(margin)
+    y, region_height, top, bottom = down.read(margin)
+    box = left, top, right, bottom
+    return Region(source, (x, y), (region_width, region_height), box, (across.px, down.px), shrink)
 
 
-def _coarsest(downsamples: Sequence[tuple[float, float]], wanted: tuple[float, float]) -> int:
-    fine = [i for i, (x, y) in enumerate(downsamples) if x <= wanted[0] * (1 + SAME) and y <= wanted[1] * (1 + SAME)]
-    return max(fine, key=lambda i: downsamples[i][0], default=0)
+def finest_enough(downsamples: Sequence[tuple[float, float]], scale: tuple[float, float]) -> int:
+    """Number of the coarsest level that is at least as fine as `scale` level-0 px (x, y) per px, else 0."""
+    chosen = 0
+    for number, (x, y) in enumerate(downsamples):
+        is_fine = x <= scale[0] * (1 + SAME) and y <= scale[1] * (1 + SAME)
+        if is_fine and x > downsamples[chosen][0]:
+            chosen = number
+    return chosen
+
+
+def _span(index: int, tile_px: int, length: int, step: float) -> Span:
+    """A tile's axis: tile `index` of a level that is `length` px long, with `step` px of the slide's level per px."""
+    start = index * tile_px
+    stop = min(start + tile_px, length)
+    return Span(_snap(start * step), _snap(stop * step), stop - start)
 
 
 def _snap(value: float) -> float:
     """A whole number where the value is one but for rounding."""
-    return float(round(value)) if abs(value - round(value)) < SAME else value
+    nearest = float(round(value))
+    return nearest if abs(value - nearest) < SAME else value

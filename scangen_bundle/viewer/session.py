@@ -13,15 +13,15 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.viewer.inputs import ViewedRun
 from scangen_bundle.viewer.jobs import Jobs
 from scangen_bundle.viewer.open_slides import OpenSlides
-from scangen_bundle.viewer.overlays import TileValues, overlay_json, spread_over_scanners, spread_scores
+from scangen_bundle.viewer.overlays import overlay_json
 from scangen_bundle.viewer.registering import LinkedScan, register_scans
 from scangen_bundle.viewer.scan_files import ScanFile
+from scangen_bundle.viewer.scan_tiles import ScanTiles, join_tiles
 from scangen_bundle.viewer.specimens import SpecimenList
 from scangen_bundle.viewer.tile_geojson import tiles_geojson
-from scangen_bundle.viewer.tile_values import read_tile_values
+from scangen_bundle.viewer.tile_values import KnownTiles, read_tile_values
 
 NO_FILE = ScanFile()
-REACH = 0.75  # sides of a tile: on another grid, the nearest tile's centre is at most 0.71 away
 
 
 class Session:
@@ -39,7 +39,7 @@ class Session:
     def __init__(self, run: ViewedRun) -> None:
         self.run = run
         self.specimens = SpecimenList(run)
-        self.slides = OpenSlides({number: file for number, file in run.files.items() if file.slide_path})
+        self.slides = OpenSlides(run.slides)
         self._jobs = Jobs()
         self._numbers = {name: number for number, name in enumerate(run.specimens)}
 
@@ -51,17 +51,20 @@ class Session:
     def describe(self) -> dict[str, Any]:
         """What the page needs to know of the run."""
         run = self.run
-        values, counts = np.unique(run.labels, return_counts=True)
+        scanners = [{"name": name, "unseen": name in run.unseen} for name in run.scanners]
+        labels = []
+        for label, count in zip(*np.unique(run.labels, return_counts=True), strict=True):
+            labels.append({"label": int(label), "specimens": int(count)})
         return {
             "name": run.name,
             "notice": RESEARCH_USE_ONLY,
             "classes": list(run.class_names),
             "threshold": run.threshold,
-            "scanners": [{"name": name, "unseen": name in run.unseen} for name in run.scanners],
-            "labels": [{"label": int(v), "specimens": int(n)} for v, n in zip(values, counts, strict=True)],
+            "scanners": scanners,
+            "labels": labels,
             "specimens": len(run.specimens),
             "scans": len(run.scans),
-            "slides": len(self.slides.files),
+            "slides": len(run.slides),
         }
 
     def find(self, specimen: str) -> int:
@@ -82,12 +85,12 @@ class Session:
             raise KeyError(number)
         scans = self.specimens.scans(number)
         for scan in scans:
-            scan["slide_id"] = self.run.scans["slide_id"].iloc[scan["number"]]
-            scan["slide"] = scan["number"] in self.slides.files
+            scan["slide_id"] = self.run.slide_id(scan["number"])
+            scan["slide"] = scan["number"] in self.run.slides
         return {
             "number": number,
             "specimen": self.run.specimens[number],
-            "patient": self.run.scans["patient_id"].iloc[self.run.starts[number]],
+            "patient": self.run.patients[number],
             "label": int(self.run.labels[number]),
             "scans": scans,
         }
@@ -101,9 +104,10 @@ class Session:
         """
         with self.slides.use(number) as slide:
             pyramid, mpp = slide.pyramid, slide.mpp
+        width, height = pyramid.size
         return {
-            "width": pyramid.size[0],
-            "height": pyramid.size[1],
+            "width": width,
+            "height": height,
             "tile": pyramid.tile_px,
             "levels": [pyramid.min_level, pyramid.max_level],
             "mpp": None if mpp is None else min(mpp),
@@ -115,9 +119,8 @@ class Session:
         Raises:
             KeyError: no such scan, or scans of several specimens.
         """
-        linked = await self._link(numbers)
         answers = []
-        for number, scan in zip(numbers, linked, strict=True):
+        for number, scan in zip(numbers, await self._link(numbers), strict=True):
             answer: dict[str, Any] = {"number": number, "linked": scan.linked, "reason": scan.reason}
             if scan.placement is not None and scan.frame is not None:
                 answer.update(scan.placement.to_json(scan.frame.size))
@@ -134,14 +137,14 @@ class Session:
         Raises:
             KeyError: no such scan, or scans of several specimens.
         """
-        linked, values, spread_of, spreads = await self._tiles(numbers)
-        scans = []
-        for number, scan, (tiles, reason), spread in zip(numbers, linked, values, spreads, strict=True):
-            if tiles is None or scan.frame is None:
-                scans.append({"number": number, "reason": reason or scan.reason})
-            else:
-                scans.append({"number": number, **overlay_json(tiles, scan.frame.pixel, spread)})
-        return {"spread_of": spread_of, "scans": scans}
+        spread_of, scans = await self._tiles(numbers)
+        answers = []
+        for number, scan in zip(numbers, scans, strict=True):
+            answer: dict[str, Any] = {"number": number, "reason": scan.reason}
+            if scan.tiles is not None and scan.frame is not None:
+                answer.update(overlay_json(scan.tiles, scan.frame.pixel, scan.spread))
+            answers.append(answer)
+        return {"spread_of": spread_of, "scans": answers}
 
     async def geojson(self, number: int, numbers: Sequence[int]) -> dict[str, Any]:
         """The tiles of scan `number` for QuPath, with their spread over the scans `numbers`.
@@ -152,61 +155,40 @@ class Session:
         """
         if number not in numbers:
             raise KeyError(number)
-        _, values, _, spreads = await self._tiles(numbers)
-        position = list(numbers).index(number)
-        tiles, reason = values[position]
-        if tiles is None:
-            raise InputError("the scan", reason)
-        slide_id = str(self.run.scans["slide_id"].iloc[number])
-        return await asyncio.to_thread(tiles_geojson, slide_id, tiles, spreads[position])
+        _, scans = await self._tiles(numbers)
+        scan = scans[numbers.index(number)]
+        if scan.tiles is None:
+            raise InputError("the scan", scan.reason)
+        return await asyncio.to_thread(tiles_geojson, self.run.slide_id(number), scan.tiles, scan.spread)
 
-    async def _tiles(self, numbers: Sequence[int]) -> tuple[list[LinkedScan], list[Any], str, list[Any]]:
-        linked, values = await asyncio.gather(self._link(numbers), self._values(numbers))
-        spread_of, scores = spread_scores([tiles for tiles, _ in values])
-        spreads = await asyncio.to_thread(_spreads, linked, [tiles for tiles, _ in values], scores)
-        return linked, values, spread_of, spreads
+    async def _tiles(self, numbers: Sequence[int]) -> tuple[str, list[ScanTiles]]:
+        linked, tiles = await asyncio.gather(self._link(numbers), self._values(numbers))
+        return await asyncio.to_thread(join_tiles, linked, tiles)
 
     async def _link(self, numbers: Sequence[int]) -> list[LinkedScan]:
         self._check(numbers)
         files = [self.run.files.get(number, NO_FILE) for number in numbers]
         return await self._jobs.run(("link", *numbers), register_scans, files)
 
-    async def _values(self, numbers: Sequence[int]) -> list[tuple[TileValues | None, str]]:
+    async def _values(self, numbers: Sequence[int]) -> list[KnownTiles]:
         self._check(numbers)
         run = self.run
         work = []
         for number in numbers:
-            row = run.scans.iloc[number]
             file = run.files.get(number, NO_FILE)
-            arguments = file, row["slide_id"], row["scanner"], run.checkpoint, run.attention
+            arguments = file, run.slide_id(number), run.scanner_name(number), run.checkpoint, run.attention
             work.append(self._jobs.run(("tiles", number), read_tile_values, *arguments))
         return list(await asyncio.gather(*work))
 
     def _check(self, numbers: Sequence[int]) -> None:
-        """Refuse what are not different scans of one specimen."""
+        """Refuse what are not different scans of one specimen.
+
+        Raises:
+            KeyError: they are not.
+        """
         if not numbers or len(set(numbers)) != len(numbers):
-            raise KeyError("scans")
+            raise KeyError(numbers)
         if min(numbers) < 0 or max(numbers) >= len(self.run.scans):
-            raise KeyError("scans")
-        if len(set(self.run.specimen[list(numbers)].tolist())) != 1:
-            raise KeyError("scans")
-
-
-def _spreads(
-    linked: Sequence[LinkedScan], values: Sequence[TileValues | None], scores: Sequence[np.ndarray | None]
-) -> list[np.ndarray | None]:
-    """Spread [n] of each scan's tiles over the linked scans; None for a scan that is not linked or not known."""
-    positions, centres, columns, reach = [], [], [], []
-    for position, (scan, tiles, score) in enumerate(zip(linked, values, scores, strict=True)):
-        if not scan.linked or scan.placement is None or scan.frame is None or tiles is None or score is None:
-            continue
-        pixel = np.asarray(scan.frame.pixel)
-        positions.append(position)
-        centres.append(scan.placement.apply(tiles.centres / pixel))
-        columns.append(score)
-        reach.append(REACH * max(tiles.side / pixel) * scan.placement.scale)
-    spreads: list[np.ndarray | None] = [None] * len(linked)
-    if len(positions) > 1:
-        for position, spread in zip(positions, spread_over_scanners(centres, columns, reach), strict=True):
-            spreads[position] = spread
-    return spreads
+            raise KeyError(numbers)
+        if len(np.unique(self.run.specimen[list(numbers)])) != 1:
+            raise KeyError(numbers)

@@ -9,13 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scangen_bundle.viewer.disagreement import (
-    Disagreement,
-    disagreement,
-    order_by_disagreement,
-    predicted_class,
-    probability_table,
-)
+from scangen_bundle.viewer.disagreement import Disagreement, disagreement, predicted_class, probability_table
 from scangen_bundle.viewer.inputs import ViewedRun
 
 MOST_ROWS = 500  # of a page
@@ -49,8 +43,8 @@ class SpecimenList:
         self.run = run
         self.table = probability_table(run.specimen, run.scanner, run.probability)
         self.classes = predicted_class(run.probability, run.threshold)
-        patients = run.scans["patient_id"].to_numpy(dtype=object)[run.starts[:-1]]
-        self._text = [f"{name}\n{patient}".casefold() for name, patient in zip(run.specimens, patients, strict=True)]
+        names = zip(run.specimens, run.patients, strict=True)
+        self._text = [f"{specimen}\n{patient}".casefold() for specimen, patient in names]
         self._disagreement = lru_cache(maxsize=32)(self._compare)
 
     def page(self, filters: Filters, offset: int = 0, limit: int = 100) -> dict[str, Any]:
@@ -62,34 +56,39 @@ class SpecimenList:
         """
         if filters.scanners == ():
             return {"total": 0, "flips": 0, "rows": []}
-        found, order = self._disagreement(filters.scanners)
-        kept = order[self._keep(filters, found)[order]]
-        rows = [self._row(int(number), found, filters.scanners) for number in kept[offset : offset + limit]]
-        return {"total": len(kept), "flips": int(found.flips[kept].sum()), "rows": rows}
+        compared, order = self._disagreement(filters.scanners)
+        keep = self._keep(filters, compared)
+        numbers = order[keep[order]]
+        rows = []
+        for number in numbers[offset : offset + limit]:
+            rows.append(self._row(int(number), compared, filters.scanners))
+        return {"total": len(numbers), "flips": int(compared.flips[numbers].sum()), "rows": rows}
 
     def _compare(self, scanners: tuple[int, ...] | None) -> tuple[Disagreement, np.ndarray]:
         table = self.table if scanners is None else self.table[:, list(scanners)]
-        found = disagreement(table, self.run.threshold)
-        return found, order_by_disagreement(found)
+        compared = disagreement(table, self.run.threshold)
+        return compared, compared.order()
 
-    def _keep(self, filters: Filters, found: Disagreement) -> np.ndarray:
-        keep = found.scanners > 0 if filters.scanners is not None else np.ones(len(self.run.specimens), dtype=bool)
+    def _keep(self, filters: Filters, compared: Disagreement) -> np.ndarray:
+        keep = np.ones(len(self.run.specimens), dtype=bool)
+        if filters.scanners is not None:
+            keep &= compared.scanners > 0
         if filters.labels is not None:
-            keep = keep & np.isin(self.run.labels, filters.labels)
+            keep &= np.isin(self.run.labels, filters.labels)
         if filters.flips:
-            keep = keep & found.flips
+            keep &= compared.flips
         if filters.text:
             text = filters.text.casefold()
-            keep = keep & np.fromiter((text in name for name in self._text), dtype=bool, count=len(self._text))
+            keep &= np.array([text in name for name in self._text])
         return keep
 
-    def _row(self, number: int, found: Disagreement, scanners: Sequence[int] | None) -> dict[str, Any]:
-        spread = float(found.spread[number])
+    def _row(self, number: int, compared: Disagreement, scanners: Sequence[int] | None) -> dict[str, Any]:
+        spread = float(compared.spread[number])
         return {
             "number": number,
             "specimen": self.run.specimens[number],
             "label": int(self.run.labels[number]),
-            "flips": bool(found.flips[number]),
+            "flips": bool(compared.flips[number]),
             "spread": spread if np.isfinite(spread) else None,
             "scans": self.scans(number, scanners),
         }

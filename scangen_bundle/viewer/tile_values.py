@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,9 +17,16 @@ from scangen_bundle.viewer.overlays import TileValues
 from scangen_bundle.viewer.scan_files import ScanFile, level0_mpp
 
 
+class KnownTiles(NamedTuple):
+    """What is known of a scan's tiles; `reason` says why nothing is."""
+
+    tiles: TileValues | None
+    reason: str = ""
+
+
 def read_tile_values(
     file: ScanFile, slide_id: str, scanner: str, checkpoint: Path | None, attention: Path | None
-) -> tuple[TileValues | None, str]:
+) -> KnownTiles:
     """What is known of a scan's tiles, or why nothing is.
 
     The network says most: attention, and the probability of each tile alone. Where it cannot be used, the attention map
@@ -31,23 +38,20 @@ def read_tile_values(
         scanner: of the scan.
         checkpoint: the run's network.
         attention: folder of `<slide_id>.geojson`.
-
-    Returns:
-        The values, and "" or the reason why there are none.
     """
     reasons = []
     if checkpoint is not None and file.features_path:
         try:
-            return _from_network(file, scanner, checkpoint), ""
+            return KnownTiles(_from_network(file, scanner, checkpoint))
         except InputError as error:
             reasons.append(error.problem)
     path = None if attention is None else attention / f"{slide_id}.geojson"
     if path is not None and path.is_file():
         try:
-            return read_attention_map(path), ""
+            return KnownTiles(read_attention_map(path))
         except InputError as error:
             reasons.append(error.problem)
-    return None, "; ".join(reasons) or "it has no feature bag and no attention map"
+    return KnownTiles(None, "; ".join(reasons) or "it has no feature bag and no attention map")
 
 
 def read_attention_map(path: Path) -> TileValues:

@@ -23,8 +23,9 @@ def read_tile(reader: SlideReader, pyramid: Pyramid, level: int, column: int, ro
         return _read_region(reader, region)
     finer = _read_finer(reader, pyramid, level, column, row)
     width, height = region.tile
-    missing = 2 * height - finer.shape[0], 2 * width - finer.shape[1]  # sizes are rounded up: at most 1 px
-    even = np.pad(finer, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+    missing_rows = 2 * height - finer.shape[0]  # sizes are rounded up: at most one is missing
+    missing_columns = 2 * width - finer.shape[1]
+    even = np.pad(finer, ((0, missing_rows), (0, missing_columns), (0, 0)), mode="edge")
     return np.asarray(Image.fromarray(even).reduce(2))
 
 
@@ -37,22 +38,24 @@ def encode_jpeg(tile: np.ndarray) -> bytes:
 
 def _read_region(reader: SlideReader, region: Region) -> np.ndarray:
     x, y = reader.level_downsamples[region.level]
-    corner = round(region.corner[0] * x), round(region.corner[1] * y)
-    pixels = reader.read_region(*corner, region.level, *region.size)
-    if region.as_it_is:
+    left, top = region.corner
+    pixels = reader.read_region(round(left * x), round(top * y), region.level, *region.size)
+    if region.shrink == (1, 1):
         return pixels
     image = Image.fromarray(pixels)
-    if region.whole_steps:
-        across, down = (round(step) for step in region.steps)
-        return np.asarray(image.reduce((across, down)))
+    if region.shrink is not None:
+        return np.asarray(image.reduce(region.shrink))
     return np.asarray(image.resize(region.tile, Image.Resampling.BILINEAR, box=region.box))
 
 
 def _read_finer(reader: SlideReader, pyramid: Pyramid, level: int, column: int, row: int) -> np.ndarray:
     """The area of a tile at the next finer level."""
     rows = []
-    for down in (2 * row, 2 * row + 1):
-        across = [x for x in (2 * column, 2 * column + 1) if pyramid.contains(level + 1, x, down)]
-        if across:
-            rows.append(np.concatenate([read_tile(reader, pyramid, level + 1, x, down) for x in across], axis=1))
+    for y in (2 * row, 2 * row + 1):
+        tiles = []
+        for x in (2 * column, 2 * column + 1):
+            if pyramid.contains(level + 1, x, y):
+                tiles.append(read_tile(reader, pyramid, level + 1, x, y))
+        if tiles:
+            rows.append(np.concatenate(tiles, axis=1))
     return np.concatenate(rows)

@@ -5,7 +5,6 @@ import pytest
 
 from scangen_bundle.viewer.disagreement import (
     disagreement,
-    order_by_disagreement,
     predicted_class,
     probability_table,
 )
@@ -59,4 +58,4 @@ def test_with_several_classes_the_most_probable_one_counts():
 
 def test_flips_come_first_then_the_widest_spread_then_the_order_of_names_and_single_scans_last():
     table = binary([[0.9, np.nan], [0.8, 0.8], [0.6, 0.99], [0.45, 0.55], [0.8, 0.8], [0.1, 0.9]])
-    assert order_by_disagreement(disagreement(table, 0.5)).tolist() == [5, 3, 2, 1, 4, 0]
+    assert disagreement(table, 0.5).order().tolist() == [5, 3, 2, 1, 4, 0]

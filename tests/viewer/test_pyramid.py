@@ -42,13 +42,13 @@ def test_the_coarsest_level_that_is_fine_enough_is_read():
 
 def test_a_level_of_the_slide_is_taken_as_it_is():
     region = tile_region(Pyramid((8192, 8192)), [(1.0, 1.0), (4.0, 4.0)], 11, 1, 2)
-    assert region.as_it_is
+    assert region.shrink == (1, 1)
     assert (region.level, region.corner, region.size) == (1, (512, 1024), (512, 512))
 
 
 def test_a_downsample_that_is_no_whole_number_is_resampled_with_a_margin_for_the_filter():
     region = tile_region(Pyramid((8192, 8192)), [(1.0, 1.0), (3.7, 3.7)], 11, 1, 0)
-    assert not region.whole_steps
+    assert region.shrink is None
     left, _, right, _ = region.box
     assert region.corner[0] + left == pytest.approx(512 * 4 / 3.7)
     assert region.corner[0] + right == pytest.approx(1024 * 4 / 3.7)
