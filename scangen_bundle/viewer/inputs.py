@@ -15,7 +15,8 @@ import pandas as pd
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.errors import InputError
 from scangen_bundle.measures.predictions import probability_columns
-from scangen_bundle.runs.predictions import read_predictions
+from scangen_bundle.runs import RunFolder, read_predictions
+from scangen_bundle.viewer.places import read_places
 from scangen_bundle.viewer.scan_files import ScanFile
 
 IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
@@ -113,8 +114,9 @@ def read_viewed_run(
 
     Args:
         folder: of the run, or of its inference (`<run>/inference`).
-        manifest: where the slides are; without one there are only probabilities.
-        features_dir: folder of the bags, where the manifest does not name them.
+        manifest: where the slides are, in place of the one that the run was trained with. Without either there are only
+            probabilities.
+        features_dir: folder of the bags, in place of the run's.
         allow_outside: accept slides that are not below the manifest's folder.
 
     Raises:
@@ -122,15 +124,21 @@ def read_viewed_run(
     """
     folder = Path(folder)
     table_path = _find_predictions(folder)
-    run_folder = folder.parent if folder.name == "inference" else folder
+    run = RunFolder(folder.parent if folder.name == "inference" else folder)
     table = _clean(read_predictions(table_path), table_path)
-    scans = load_manifest(manifest, allow_outside=allow_outside) if manifest else None
-    settings = _read_settings(run_folder / "metrics.json")
+    places = read_places(run.settings)
+    if manifest is None and Path(places.get("manifest_path", "")).is_file():
+        manifest = places["manifest_path"]
+    if features_dir is None:
+        features_dir = places.get("features_dir")
+    allow_outside = allow_outside or bool(places.get("allow_outside"))
+    scans = None if manifest is None else load_manifest(manifest, allow_outside=allow_outside)
+    settings = _read_settings(run.metrics)
     probability = _probabilities(table, table_path)
     threshold = settings.get("threshold")
-    attention, checkpoint = run_folder / "inference" / "attention", run_folder / "models" / "best.pt"
+    attention = run.path / "inference" / "attention"
     return ViewedRun(
-        name=run_folder.resolve().name,
+        name=run.name,
         scans=table[[*IDS, "label"]],
         probability=probability,
         class_names=_class_names(settings.get("class_names"), probability.shape[1]),
@@ -138,7 +146,7 @@ def read_viewed_run(
         unseen=frozenset(settings.get("unseen_scanners", ())),
         files=_files(table["slide_id"], scans, None if features_dir is None else Path(features_dir)),
         attention=attention if attention.is_dir() else None,
-        checkpoint=checkpoint if checkpoint.is_file() else None,
+        checkpoint=run.best if run.best.is_file() else None,
     )
 
 

@@ -19,7 +19,7 @@ from scangen_bundle.slides.registration import (
 )
 from scangen_bundle.viewer.linking import Placement, ScanFrame, choose_reference, place_alone, place_registered
 from scangen_bundle.viewer.pyramid import make_pyramid
-from scangen_bundle.viewer.refining import refine
+from scangen_bundle.viewer.refining import Patch, cut_patches, refine
 from scangen_bundle.viewer.scan_files import ScanFile, level0_mpp
 
 OVERVIEW_PX = 600  # longest side of an overview
@@ -115,7 +115,7 @@ def _link(scan: _Scan, reference: _Scan, fixed: OverviewFeatures) -> LinkedScan:
         return LinkedScan(place_alone(scan.frame), scan.frame, reason)
     try:
         registration = register_features(fixed, moving, tolerance_um=TOLERANCE * scan.step)
-        registration = _refine(scan, reference, registration, fixed)
+        registration = _refine(scan, reference, registration)
         return LinkedScan(place_registered(reference.frame, scan.frame, registration), scan.frame, "")
     except InputError as error:
         return LinkedScan(place_alone(scan.frame), scan.frame, error.problem)
@@ -123,10 +123,10 @@ def _link(scan: _Scan, reference: _Scan, fixed: OverviewFeatures) -> LinkedScan:
         return LinkedScan(place_alone(scan.frame), scan.frame, str(error))
 
 
-def _refine(scan: _Scan, reference: _Scan, registration: Registration, fixed: OverviewFeatures) -> Registration:
-    with open_slide(reference.file.slide_path) as first, open_slide(scan.file.slide_path) as second:
-        units = _unit(first, reference.file), _unit(second, scan.file)
-        return refine(first, second, units, registration, fixed.points_um, reference.step)
+def _refine(scan: _Scan, reference: _Scan, registration: Registration) -> Registration:
+    patches = _patches(reference.file, reference.step)
+    with open_slide(scan.file.slide_path) as reader:
+        return refine(registration, patches, reader, _unit(reader, scan.file))
 
 
 def _try_frame(file: ScanFile) -> tuple[ScanFrame | None, str]:
@@ -169,3 +169,11 @@ def _features(file: ScanFile, step: float) -> OverviewFeatures:
         unit = _unit(reader, file)
         overview = read_overview(reader, (step / unit[0], step / unit[1]))
     return overview_features(overview, step)
+
+
+@lru_cache(maxsize=8)
+def _patches(file: ScanFile, step: float) -> list[Patch]:
+    """Patches of a reference, which are compared with those of each other scan."""
+    points = _features(file, step).points_um
+    with open_slide(file.slide_path) as reader:
+        return cut_patches(reader, _unit(reader, file), points, step)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
+import sys
 import webbrowser
 
 import uvicorn
 
 from scangen_bundle import RESEARCH_USE_ONLY
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, Terminated
 from scangen_bundle.viewer.app import create_app
 from scangen_bundle.viewer.inputs import ViewedRun
 
@@ -58,5 +60,11 @@ def serve(run: ViewedRun, port: int = 0, browser: bool = True) -> None:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, server_header=False, timeout_graceful_shutdown=2, ws="none"
     )
-    with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+    try:
+        with listening:
+            uvicorn.Server(config).run(sockets=[listening])
+    except Terminated:
+        raise
+    except KeyboardInterrupt:
+        print("the viewer has ended", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None

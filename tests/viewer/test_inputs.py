@@ -60,6 +60,14 @@ def test_bags_are_found_by_name_where_the_manifest_does_not_name_them(run_folder
     assert read_viewed_run(run_folder, features_dir=tmp_path).files[0].slide_path == ""
 
 
+def test_a_run_that_knows_its_data_needs_no_manifest(tmp_path, phantom, run_folder):
+    folder = write_run(tmp_path / "r", [("spec000_scanner-1", "spec000", "pat000", "scanner-1", 1, 0.9)])
+    (folder / "settings.yaml").write_text(f"dataset_dir: {phantom}\nmanifest_path: $@dataset_dir + '/manifest.csv'\n")
+    assert read_viewed_run(folder).files[0].slide_path == str(phantom / "slides" / "spec000_scanner-1.svs")
+    (folder / "settings.yaml").write_text("manifest_path: /nowhere/manifest.csv\n")
+    assert read_viewed_run(folder).files == {}
+
+
 def test_three_classes_have_no_threshold(tmp_path):
     columns = "slide_id specimen_id patient_id scanner label probability_0 probability_1 probability_2"
     run = read_viewed_run(

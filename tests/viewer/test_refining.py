@@ -5,8 +5,8 @@ import pytest
 from scipy import ndimage
 from skimage.transform import SimilarityTransform, warp
 
-from scangen_bundle.slides.registration import Registration
-from scangen_bundle.viewer.refining import PATCH_PX, choose_places, find_shift, read_patch, refine
+from scangen_bundle.slides.registration import Registration, tissue_signal
+from scangen_bundle.viewer.refining import PATCH_PX, choose_places, cut_patches, find_shift, read_patch, refine
 
 SIZE = 2400
 
@@ -46,9 +46,8 @@ def test_a_rough_map_becomes_exact(tissue, scale, degrees):
     moved = warp(tissue, (half + true + half.inverse).inverse, cval=245 / 255, preserve_range=False, order=1)
     other = (255 * (np.clip(moved, 0, 1) ** 1.3)).astype(np.uint8)  # another scanner's response
     rough = true + SimilarityTransform(translation=(25, -18))
-    found = refine(
-        Picture(tissue), Picture(other), ((1.0, 1.0), (1.0, 1.0)), Registration(rough.params, 10.0), places(), step=12.0
-    )
+    patches = cut_patches(Picture(tissue), (1.0, 1.0), places(), step=12.0)
+    found = refine(Registration(rough.params, 10.0), patches, Picture(other), (1.0, 1.0))
     points = places()[:50]
     assert np.linalg.norm(found.apply(points) - true(points), axis=1).max() < 0.8
     assert found.error_um < 0.5
@@ -57,20 +56,23 @@ def test_a_rough_map_becomes_exact(tissue, scale, degrees):
 def test_other_tissue_leaves_the_map_as_it_was(tissue):
     rough = Registration(np.eye(3), 10.0)
     other = Picture(np.ascontiguousarray(tissue[::-1, ::-1].transpose(1, 0, 2)))
-    assert refine(Picture(tissue), other, ((1.0, 1.0), (1.0, 1.0)), rough, places(), step=12.0) is rough
+    patches = cut_patches(Picture(tissue), (1.0, 1.0), places(), step=12.0)
+    assert refine(rough, patches, other, (1.0, 1.0)) is rough
 
 
 def test_where_the_overview_is_nearly_as_fine_as_the_slide_nothing_is_done(tissue):
     rough = Registration(np.eye(3), 10.0)
-    picture = Picture(tissue)
-    assert refine(picture, picture, ((1.0, 1.0), (1.0, 1.0)), rough, places(), step=1.5) is rough
+    patches = cut_patches(Picture(tissue), (1.0, 1.0), places(), step=1.5)
+    assert patches == []
+    assert refine(rough, patches, Picture(tissue), (1.0, 1.0)) is rough
 
 
 def test_a_shift_is_told_to_the_right_and_down(tissue):
-    fixed = tissue[500 : 500 + PATCH_PX, 500 : 500 + PATCH_PX]
-    moving = tissue[507 : 507 + PATCH_PX, 490 : 490 + PATCH_PX]  # its tissue lies 10 px to the right, 7 px up
-    assert find_shift(fixed, moving) == pytest.approx([10, -7], abs=0.2)
-    assert find_shift(fixed, np.full_like(fixed, 240)) is None
+    signal = tissue_signal(tissue)
+    first = signal[500 : 500 + PATCH_PX, 500 : 500 + PATCH_PX]
+    second = signal[507 : 507 + PATCH_PX, 490 : 490 + PATCH_PX]  # its tissue lies 10 px to the right, 7 px up
+    assert find_shift(first, second) == pytest.approx([10, -7], abs=0.2)
+    assert find_shift(first, signal[900 : 900 + PATCH_PX, 900 : 900 + PATCH_PX]) is None
 
 
 def test_a_patch_is_the_slide_around_its_middle(tissue):

@@ -99,7 +99,7 @@ export class Pane {
   tellLink() {
     const { linked = false, reason = "", error = 0, note = "" } = this.answer ?? {};
     const unit = this.slide?.mpp ? "µm" : "px";
-    const state = linked ? `linked${error ? ` ±${error.toFixed(1)} ${unit}` : ""}` : "not linked";
+    const state = linked ? `linked${error ? ` ±${error < 1 ? error.toPrecision(1) : error.toFixed(1)} ${unit}` : ""}` : "not linked";
     this.link.className = linked && !note && !this.damaged ? "link" : "link unlinked";
     this.link.textContent = [this.answer ? state : "", this.damaged ? "damaged: parts are missing" : ""].filter(Boolean).join(", ");
     this.link.title = note || reason;
@@ -158,17 +158,17 @@ export class Pane {
     this.tell(point);
   }
 
+  // What is at a point of the shared frame, in place of the link's state.
   tell(point) {
-    if (!point || !this.slide) {
-      this.words.textContent = "";
-      return;
-    }
+    this.link.hidden = Boolean(point);
+    this.words.textContent = "";
+    if (!point || !this.slide) return;
     const [x, y] = apply(invert(this.matrix), point);
     const side = this.slide.mpp ?? 1;
-    const words = [`${Math.round(x * side)}, ${Math.round(y * side)} ${this.slide.mpp ? "µm" : "px"}`];
-    const values = this.tiles?.values && tileAt(this.tiles, x, y);
-    for (const [name, value] of Object.entries(values ?? {})) if (value !== null) words.push(`${name} ${value.toFixed(2)}`);
-    this.words.textContent = ` · ${words.join(" · ")}`;
+    const values = Object.entries((this.tiles?.values && tileAt(this.tiles, x, y)) ?? {}).filter(([, value]) => value !== null);
+    const words = values.map(([name, value]) => `${name} ${value.toFixed(2)}`);
+    words.push(`${Math.round(x * side)}, ${Math.round(y * side)} ${this.slide.mpp ? "µm" : "px"}`);
+    this.words.textContent = words.join(" · ");
   }
 
   drawAbove() {
