@@ -55,6 +55,9 @@ bench-training: env  ## speed of training: ScanGen term, network, data, MLflow, 
 bench-robustness: env  ## robustness measures at the size of the public benchmarks, beside their products (PLISM=folder: and peer)
 	$(PY) -m speed.robustness $(if $(PLISM),--plism-benchmark $(PLISM))
 
+bench-viewer: env  ## the viewer on slides of 100,000 px: time to the first tiles, memory
+	$(PY) -m speed.viewer
+
 bench-coverage: env  ## do prediction sets, flip rates and warnings hold on unseen patients and scanners (needs the bags of data/phantom)
 	$(PY) -m studies.coverage
 
@@ -66,4 +69,4 @@ evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens 
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m studies.evidence --dataset_dir data/evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-coverage bench-deploy evidence
+.PHONY: help env demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-viewer bench-coverage bench-deploy evidence
