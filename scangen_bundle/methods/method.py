@@ -176,6 +176,22 @@ class Method(Resizable):
         """
         return {}
 
+    def start_epoch(self, network: nn.Module) -> None:
+        """Called at the start of each training epoch."""
+
+    def after_step(self, network: nn.Module) -> None:
+        """Called after each step of the optimizer."""
+
+    def end_epoch(self, network: nn.Module) -> None:
+        """Called at the end of each training epoch, before validation and checkpoint."""
+
+    def training_state(self) -> dict[str, Any]:
+        """Tensors and plain values that a resumed training needs beside the network's state."""
+        return {}
+
+    def load_training_state(self, state: Mapping[str, Any], network: nn.Module) -> None:
+        """Take over what `training_state` gave."""
+
 
 METHODS: Registry[type[Method]] = Registry("method", package="scangen_bundle.methods")
 AnyMethod = TypeVar("AnyMethod", bound=type[Method])

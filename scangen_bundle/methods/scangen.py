@@ -193,6 +193,23 @@ class ScanGen(Method):
         return {"scangen": terms.loss, "pairs_attracted": terms.attracted, "pairs_repelled": terms.repelled}
 
 
+@register
+class ScanGenPaper(ScanGen):
+    """ScanGen with the published re-implementation's settings: weight 1, alpha 0.16, margin 1, no warm-up.
+
+    Cosine distance is that of L2-normalised embeddings. Its embedding has 96 units, which is `MaskedMILModel`'s own width.
+
+    Args:
+        weight, alpha, margin: see `ScanGen`.
+    """
+
+    name = "scangen-paper"
+    title = "ScanGen with the published settings"
+
+    def __init__(self, weight: float = 1.0, alpha: float = 0.16, margin: float = 1.0) -> None:
+        super().__init__(alpha, margin, weight=weight, warmup_epochs=0.0)
+
+
 def registered_tiles(tiles: torch.Tensor, batch: Batch, max_places: int) -> tuple[torch.Tensor, Batch]:
     """Tiles that lie at one place of a specimen on at least two of its scans; each place counts as a specimen.
 

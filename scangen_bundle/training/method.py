@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from ignite.engine import Engine, Events
@@ -47,12 +48,38 @@ class MethodHandler:
         self._outputs: dict[str, torch.Tensor] = {}
         self._hooks: list[torch.utils.hooks.RemovableHandle] = []
         self._warned: set[str] = set()
+        self._resumed: dict[str, Any] = {}
 
     def attach(self, engine: Engine) -> None:
         """Hook the trainer's network; `engine` is a MONAI `SupervisedTrainer`."""
         engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.EPOCH_STARTED(once=1), self.fit)
         engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self.add)
+        if any(overrides(self.method, hook) for hook in ("start_epoch", "after_step", "end_epoch")):
+            engine.add_event_handler(Events.EPOCH_STARTED, self._call, "start_epoch")
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self._after_step)
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self._call, "end_epoch")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the methods need to resume a training, by their names."""
+        return {member.name: member.training_state() for member in self.method.members()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Keep what the methods need until training starts."""
+        self._resumed = dict(state)
+
+    def _call(self, engine: Engine, hook: str) -> None:
+        network = unwrap(engine.network)
+        for member in self.method.members():
+            if hook == "start_epoch" and member.name in self._resumed:
+                member.load_training_state(self._resumed.pop(member.name), network)
+            getattr(member, hook)(network)
+
+    def _after_step(self, engine: Engine) -> None:
+        position = (engine.state.iteration - 1) % engine.state.epoch_length + 1
+        steps = engine.accumulation_steps
+        if position % steps == 0 or position == engine.state.epoch_length:  # as MONAI's trainer steps its optimizer
+            self._call(engine, "after_step")
 
     def start(self, engine: Engine) -> None:
         """Hook the submodules that the terms are computed from.

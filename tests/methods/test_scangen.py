@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from scangen_bundle.methods import ScanGenLoss
+from scangen_bundle.methods import ScanGenLoss, create_method
 
 from .oracle import scangen_oracle
 
@@ -133,3 +133,12 @@ def test_repelling_by_label_needs_labels():
     z, specimen, scanner, _ = draw(9, size=4)
     with pytest.raises(ValueError, match="labels"):
         ScanGenLoss(repel="label")(z, specimen, scanner)
+
+
+def test_the_papers_method_is_the_loss_with_its_published_settings():
+    z, specimen, scanner, label = draw(11, size=16)
+    method = create_method("scangen-paper")
+    terms = method.terms(z, z[:, :2], {"specimen": specimen, "scanner": scanner, "label": label})
+    expected = scangen_oracle(torch.nn.functional.normalize(z, dim=1), specimen, scanner, label, 0.16, 1.0)[0]
+    torch.testing.assert_close(terms["scangen"].double(), expected, atol=1e-6, rtol=0)
+    assert (method.weight, method.warmup_epochs) == (1.0, 0.0)
