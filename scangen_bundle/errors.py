@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
+import io
 import logging
 import re
 import signal
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from types import FrameType, TracebackType
 
@@ -25,6 +28,7 @@ GPU_REMEDY = (
     "lower the settings that say how much it holds at a time, batch sizes and numbers of tiles (--help lists them), and end "
     "other programs that use it"
 )
+REPLACE_DASHES = "scangen_dashes"  # name of the error handler of `print_anywhere`
 RESUMES = "finished work is kept, and the same command resumes"
 
 
@@ -135,12 +139,28 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated
 
 
+def print_anywhere() -> None:
+    """Let no text fail to print where the terminal's encoding lacks a character: a dash becomes "-", others "?"."""
+    codecs.register_error(REPLACE_DASHES, _replace_characters)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=REPLACE_DASHES)
+
+
+def _replace_characters(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join("-" if unicodedata.category(character) == "Pd" else "?" for character in lacking), error.end
+
+
 def report_input_errors() -> None:
     """Make this process end with one message for an `InputError`, Ctrl-C and SIGTERM; other errors keep their traceback.
 
     The exit code is the error's own, 130 or 143.
     """
     sys.excepthook = _show
+    print_anywhere()
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGTERM, _terminate)

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,23 +44,15 @@ from scangen_bundle.measures import (
     youden_threshold,
 )
 from scangen_bundle.measures.predictions import UNLABELLED
-from scangen_bundle.report.estimates import read_entry
+from scangen_bundle.plugins import load_plugins
+from scangen_bundle.report.estimates import comparison_of, estimate, text
+from scangen_bundle.report.words import headline_keys, scanner_measures
 from scangen_bundle.runs.predictions import read_predictions as read_csv
+from scangen_bundle.statistics.estimate import Estimate
 
 ALIASES = {"slide": "slide_id", "specimen": "specimen_id", "patient": "patient_id"}
 VALIDATED = "largest Youden's J on the validation patients"
 ARGMAX = "largest probability wins"
-PER_SCANNER = ("auroc", "sensitivity", "specificity", "brier", "ece", "calibration_slope")
-OVERALL = (
-    "auroc/mean",
-    "auroc/worst",
-    "auroc/range",
-    "cov",
-    "flip_rate",
-    "icc",
-    "fleiss_kappa",
-    "all_scanner_agreement",
-)
 
 
 def read_predictions(path: str) -> pd.DataFrame:
@@ -84,63 +77,78 @@ def read_predictions(path: str) -> pd.DataFrame:
 def validation_threshold(path: str) -> tuple[float, float]:
     """(threshold, its sensitivity) by Youden's index on the labelled scans of a validation table of two classes."""
     checked = check_predictions(read_predictions(path))
-    known = checked.label != UNLABELLED
+    labelled = checked.label != UNLABELLED
     if checked.classes > 2:
         raise InputError(path, "more than two classes have no threshold", "leave --validation out")
-    label, score = checked.label[known], checked.probability[known, 1]
+    label, score = checked.label[labelled], checked.probability[labelled, 1]
     threshold = youden_threshold(label, score)
     if threshold != threshold:
         raise InputError(path, "a threshold needs labelled scans of both classes", "give --threshold instead")
     return threshold, sensitivity_at(label, score, threshold)
 
 
-def cell(figure: dict[str, Any]) -> str:
-    """A value, or a difference of two models, with its interval; a dash where it is undefined."""
-    found = read_entry(figure)
-    return "-" if found.value != found.value else found.text()
+def remark(result: dict[str, Any], key: str) -> str:
+    """Why a value or its interval is undefined, or which of the scanners it leaves out; "" where there is nothing to say."""
+    value = value_of(result, key)
+    scanners = len(result["cohort"]["scanners"])
+    if not value.has_value:
+        return f"undefined: {value.reason}"
+    if not value.has_interval:
+        return f"no interval: {value.interval_reason}"
+    if len(value.scanners) not in (0, 1, scanners):
+        return f"of {len(value.scanners)} of {scanners} scanners"
+    return value.note
 
 
-def remark(figure: dict[str, Any], scanners: int) -> str:
-    """Why a figure or its interval is undefined, or which of the scanners it leaves out; "" where there is nothing to say."""
-    if figure.get("value", figure.get("difference")) is None:
-        return f"undefined: {figure['reason']}"
-    if figure["low"] is None:
-        return f"no interval: {figure.get('interval_reason') or figure['reason']}"
-    if len(entering := figure.get("scanners", ())) not in (0, 1, scanners):
-        return f"of {len(entering)} of {scanners} scanners"
-    return figure.get("caution") or ""
+def value_of(result: dict[str, Any], key: str) -> Estimate:
+    """A value, or the difference of two models."""
+    is_comparison = "threshold_second" in result["settings"]
+    return comparison_of(result, key).difference if is_comparison else estimate(result, key)
 
 
-def scanner_remarks(result: dict[str, Any]) -> list[str]:
-    """A line for each scanner and remark, with the figures that it is about."""
-    scanners = result["cohort"]["scanners"]
-    found: dict[tuple[str, str], list[str]] = {}
-    for scanner in scanners:
-        for name in PER_SCANNER:
-            text = remark(result["figures"][f"{name}/{scanner}"], len(scanners))
-            if text:
-                found.setdefault((scanner, text), []).append(result["definitions"][name]["title"])
-    return [f"{scanner}: {', '.join(titles)} {text}" for (scanner, text), titles in found.items()]
+def cell(result: dict[str, Any], key: str) -> str:
+    """A value with its interval; a dash where it is undefined."""
+    value = value_of(result, key)
+    return text(value) if value.has_value else "-"
+
+
+def scanner_remarks(result: dict[str, Any], measures: Sequence[str]) -> list[str]:
+    """A line for each scanner and remark, with the measures that it is about."""
+    titles: dict[tuple[str, str], list[str]] = {}
+    for scanner in result["cohort"]["scanners"]:
+        for name in measures:
+            said = remark(result, f"{name}/{scanner}")
+            if said and not result["definitions"][name]["without_interval"]:
+                titles.setdefault((scanner, said), []).append(result["definitions"][name]["title"])
+    return [f"{scanner}: {', '.join(names)} {said}" for (scanner, said), names in titles.items()]
 
 
 def summary(result: dict[str, Any]) -> str:
     """The headline tables as text."""
-    figures, definitions, names = result["figures"], result["definitions"], result["cohort"]["scanners"]
-    scanners = {name: [cell(figures[f"{figure}/{name}"]) for figure in PER_SCANNER] for name in names}
-    columns = [definitions[figure]["title"] for figure in PER_SCANNER]
-    parts = [pd.DataFrame.from_dict(scanners, orient="index", columns=columns).rename_axis("scanner").to_string()]
-    if remarks := scanner_remarks(result):
+    measures = scanner_measures(result, "headline", "summary")
+    rows = {
+        scanner: [cell(result, f"{name}/{scanner}") for name in measures] for scanner in result["cohort"]["scanners"]
+    }
+    titles = [result["definitions"][name]["title"] for name in measures]
+    parts = [pd.DataFrame.from_dict(rows, orient="index", columns=titles).rename_axis("scanner").to_string()]
+    if remarks := scanner_remarks(result, measures):
         parts.append("\n".join(remarks))
-    overall = []
-    for key in OVERALL:
-        figure = figures[key]
-        row = {"figure": key, "value": cell(figure)}
-        if "p_value" in figure:
-            row["p"] = "-" if figure["p_value"] is None else f"{figure['p_value']:.4f}"
-            row["effect"] = "-" if figure["effect"] is None else f"{figure['effect']:+.2f}"
-        overall.append({**row, "remark": remark(figure, len(names))})
+    keys = dict.fromkeys([*headline_keys(result), *headline_keys(result, "summary")])
+    overall = [overall_row(result, key) for key in keys if key in result["figures"]]
     parts.append(pd.DataFrame(overall).to_string(index=False, justify="left"))
+    if alike := result["cohort"]["alike"]:
+        parts.append(f"The {alike}.")
     return "\n\n".join(parts)
+
+
+def overall_row(result: dict[str, Any], key: str) -> dict[str, str]:
+    """A value over scanners or specimens, with its p-value and effect where two models are compared."""
+    row = {"metric": key, "value": cell(result, key)}
+    if "threshold_second" in result["settings"]:
+        both = comparison_of(result, key)
+        row["p"] = "-" if math.isnan(both.p_value) else f"{both.p_value:.4f}"
+        row["effect"] = "-" if math.isnan(both.effect) else f"{both.effect:+.2f}"
+    return {**row, "remark": remark(result, key)}
 
 
 def model_names(first: str, second: str) -> tuple[str, str]:
@@ -212,10 +220,12 @@ def main() -> None:
         "--unseen-scanner", action="append", default=[], help="a scanner the model was not trained on; repeatable"
     )
     parser.add_argument("--html", help="also write a report for people, one HTML file")
+    parser.add_argument("--plugins", nargs="+", default=[], metavar="FILE", help="python files of your own measures")
     parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
     options = parser.parse_args()
     report_input_errors()
+    load_plugins(options.plugins)
 
     settings: dict[str, Any] = {
         "threshold": 0.5 if options.threshold is None else options.threshold,

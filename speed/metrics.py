@@ -18,16 +18,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.measures import (
-    Discrimination,
-    check_predictions,
-    evaluate_predictions,
-    nearest,
-    neighbour_counts,
-    robustness_index,
-    specimen_retrieval,
-)
-from scangen_bundle.processes import usable_cores
+from scangen_bundle.measures import PredictionData, PredictionStatistic, check_predictions, evaluate_predictions
+from scangen_bundle.measures.neighbours import nearest, neighbour_counts
+from scangen_bundle.measures.of_features.robustness_index import robustness_index
+from scangen_bundle.measures.of_features.specimen_retrieval import specimen_retrieval
 from scangen_bundle.statistics import PatientBootstrap
 
 SHARE = 20  # resamples that scikit-learn computes, too
@@ -74,7 +68,7 @@ def auroc_beside_scikit_learn(options: argparse.Namespace) -> list[tuple[str, st
     checked = check_predictions(table)
     plan = PatientBootstrap(checked.strata(), options.resamples, jackknife=False)
     start = time.perf_counter()
-    statistic = Discrimination(checked, 0.5, wanted=("auroc",))
+    statistic = PredictionStatistic(PredictionData(checked, 0.5), ["auroc"])
     found = plan.run([statistic], options.specimens)
     ours = (time.perf_counter() - start) / ((1 + options.resamples) * options.scanners)
 
@@ -149,7 +143,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=1536)
     options = parser.parse_args()
 
-    print(f"{usable_cores()} processors; one minute's load {os.getloadavg()[0]:.1f}")
+    print(f"{os.cpu_count()} processors; one minute's load {os.getloadavg()[0]:.1f}")
     print(f"{'what':<95}{'found':>12}{'wanted':>12}")
     for part in (all_figures, auroc_beside_scikit_learn, embeddings):
         with multiprocessing.get_context("spawn").Pool(1) as pool:

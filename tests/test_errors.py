@@ -1,5 +1,6 @@
 """Errors that a user can mend end a command with one message."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -209,3 +210,12 @@ def test_an_error_comes_back_whole_from_another_process():
     sent = InputError("a.svs", "is cut short", "copy it again")
     came = pickle.loads(pickle.dumps(sent))
     assert (str(came), came.where, came.problem, came.remedy) == (str(sent), "a.svs", "is cut short", "copy it again")
+
+
+def test_text_that_the_terminals_encoding_lacks_is_printed_with_plain_signs(bundle_root):
+    code = "from scangen_bundle.errors import report_input_errors; report_input_errors(); print('0.8–0.9 µ −1')"
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=bundle_root, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "0.8-0.9 ? ?1\n"

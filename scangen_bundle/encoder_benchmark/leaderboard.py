@@ -14,12 +14,13 @@ from scangen_bundle.encoder_benchmark.leaderboard_figures import heatmap, pair_h
 from scangen_bundle.encoder_benchmark.leaderboard_text import what_to_know
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures.feature_measure import FeatureMeasure, feature_measures, overview_measures
-from scangen_bundle.report.estimates import read_entry
+from scangen_bundle.report.estimates import cell
 from scangen_bundle.report.figures import embedding_map, pareto_figure
 from scangen_bundle.report.html import render
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, slug, undefined
 from scangen_bundle.report.style import scanner_styles
 from scangen_bundle.statistics.estimate import Estimate
+from scangen_bundle.statistics.interval import PERCENTILE
 
 COLOUR = "colour-statistics"  # what colour alone tells of the scanner stands beside each encoder's scanner probes
 
@@ -111,8 +112,8 @@ def _estimate(result: Mapping[str, Any], measure: FeatureMeasure) -> Estimate:
 def _cell(encoders: Mapping[str, Any], name: str, measure: FeatureMeasure) -> Cell:
     estimate = _estimate(encoders[name], measure)
     if not estimate.has_value:
-        return read_entry(estimate.to_json()).cell()
-    method = "" if estimate.method == "bootstrap" else f", {estimate.method}"
+        return cell(estimate)
+    method = "" if estimate.method == PERCENTILE else f", {estimate.method}"
     interval = f"{estimate.low:.3f} to {estimate.high:.3f}{method}" if estimate.has_interval else ""
     beside = [f"{estimate.baseline:.3f}"] if math.isfinite(estimate.baseline) else []
     if measure.beside_colour and name != COLOUR and COLOUR in encoders:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scangen_bundle.measures.feature_measure import FeatureMeasure, feature_measures
-from scangen_bundle.report.estimates import read_entry
+from scangen_bundle.report.estimates import text
 from scangen_bundle.statistics.estimate import Estimate
 
 LEVELS = {
@@ -35,7 +35,7 @@ def markdown_table(content: Mapping[str, Any], measures: Iterable[FeatureMeasure
             lines.append(
                 [
                     measure.title,
-                    *(read_entry(estimate.to_json()).text() for estimate in estimates),
+                    *(text(estimate) for estimate in estimates),
                     _baselines(estimates),
                 ]
             )

@@ -12,9 +12,10 @@ import numpy as np
 from scangen_bundle.measures.feature_measure import AT, Compute, FeatureMeasure, Measured, feature_measures
 from scangen_bundle.measures.feature_views import FeatureViews
 from scangen_bundle.measures.measure import NotApplicable, UndefinedMeasure
-from scangen_bundle.statistics.bootstrap import SAME, PatientBootstrap
+from scangen_bundle.statistics.bootstrap import PatientBootstrap
 from scangen_bundle.statistics.estimate import Estimate, undefined
 from scangen_bundle.statistics.exact import EXACT
+from scangen_bundle.statistics.interval import SAME
 
 logger = logging.getLogger(__name__)
 
@@ -106,23 +107,15 @@ def estimate(measured: Measured, resamples: int, seed: int) -> dict[str, Estimat
     bootstrap = PatientBootstrap(strata, resamples if enough else 0, seed, jackknife=False)
     resampled = bootstrap.run(measured.statistics, measured.rows)
     estimates = {}
-    for name, value in resampled.observed.items():
+    for name in resampled.observed:
         key = measured.names.get(name, name)
-        interval = resampled.interval(name)
-        if interval.reason == SAME and key in measured.exact:
-            low, high = measured.exact[key]
-            interval = replace(interval, low=low, high=high, reason="", method=EXACT)
         baselines = measured.baselines
-        estimates[key] = Estimate(
-            value=value,
-            low=interval.low,
-            high=interval.high,
-            defined=interval.defined,
-            baseline=baselines.get(key, baselines.get(key.partition(AT)[0], math.nan)),
-            patients=patients,
-            method=interval.method,
-            reason="" if math.isfinite(value) else resampled.reasons.get(name, "not defined on these data"),
-            interval_reason=interval.reason if enough else f"{patients} patients, an interval needs {FEWEST_PATIENTS}",
-            note=measured.notes.get(key, ""),
-        )
+        baseline = baselines.get(key, baselines.get(key.partition(AT)[0], math.nan))
+        value = resampled.estimate(name, baseline=baseline, note=measured.notes.get(key, ""))
+        if value.interval_reason == SAME and key in measured.exact:
+            low, high = measured.exact[key]
+            value = replace(value, low=low, high=high, interval_reason="", method=EXACT)
+        if not enough:
+            value = replace(value, interval_reason=f"{patients} patients, an interval needs {FEWEST_PATIENTS}")
+        estimates[key] = value
     return estimates

@@ -158,6 +158,8 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from scangen_bundle.report.style import without_formulas
+
     top, (wide_mm, high_mm) = scale_top(heatmap), heatmap.size_mm
     # A fixed layout: matplotlib's own draws everything several times to find one, and this is done for every slide.
     wide, high = 7.2, 7.2 * min(2.0, high_mm / wide_mm)
@@ -170,5 +172,6 @@ def write_overlay(heatmap: Heatmap, thumbnail: np.ndarray | None, path: str | os
     bar = (wide + 0.9) / across, (0.75 + 0.15 * high) / down, 0.2 / across, 0.7 * high / down
     draw_scale(figure, bar, [heatmap], top)
     figure.text(0.01, 0.005, RESEARCH_USE_ONLY, fontsize=7, color="0.4")
+    without_formulas(figure)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120, pil_kwargs={"compress_level": PNG_LEVEL})

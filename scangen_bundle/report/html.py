@@ -27,6 +27,7 @@ from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.discrimination import discrimination_section
 from scangen_bundle.report.sections.embedding import embedding_section
 from scangen_bundle.report.sections.headline import headline_section, headline_table_block
+from scangen_bundle.report.sections.other_measures import other_sections
 from scangen_bundle.report.sections.training import training_section
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def write_report(
     context = make_context(metrics, predictions, class_names)
     sections = [headline_section(context, model)]
     sections += [discrimination_section(context), agreement_section(context), calibration_section(context)]
+    sections += other_sections(context)
     if embeddings is not None:
         sections.append(embedding_section(context, embeddings))
     if confounding is not None:

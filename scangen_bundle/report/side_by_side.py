@@ -33,6 +33,8 @@ def write_side_by_side(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from scangen_bundle.report.style import without_formulas
+
     if not scans:
         raise ValueError("expected at least one scan")
     top = max(scale_top(heatmap) for heatmap, _ in scans.values())
@@ -54,5 +56,6 @@ def write_side_by_side(
         axes.set(title=name, xlim=(0, wide), ylim=(high, 0), xlabel="mm", aspect="equal")
     draw_scale(figure, (1 - 0.95 / across, 0.15, 0.2 / across, 0.7), (heatmap for heatmap, _ in scans.values()), top)
     figure.supxlabel(RESEARCH_USE_ONLY, fontsize=7, y=0.06 / down)
+    without_formulas(figure)
     with write_atomically(path) as temporary:
         figure.savefig(temporary, dpi=120, pil_kwargs={"compress_level": PNG_LEVEL})

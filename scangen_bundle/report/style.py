@@ -17,6 +17,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -54,6 +55,7 @@ PARAMETERS: dict[Any, Any] = {
     "axes.facecolor": "none",
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
+    "text.parse_math": False,  # a user's "$" is no formula
     "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and copied
 }
 
@@ -75,10 +77,15 @@ def scanner_styles(scanners: Sequence[str], unseen: Sequence[str] = ()) -> dict[
             COLOURS[i % len(COLOURS)],
             MARKERS[i % len(MARKERS)],
             DASHES[i // len(COLOURS) % len(DASHES)],
-            f"{scanner} *" if scanner in unseen else scanner,
+            legend_label(f"{scanner} *" if scanner in unseen else scanner),
         )
         for i, scanner in enumerate(scanners)
     }
+
+
+def legend_label(name: str) -> str:
+    """The name as matplotlib shows it in a legend, which leaves out names that begin with an underscore."""
+    return f"\N{ZERO WIDTH SPACE}{name}" if name.startswith("_") else name
 
 
 def new_axes(width: float = 3.7, height: float = 3.3) -> tuple[Figure, Axes]:
@@ -98,6 +105,12 @@ def legend_below(figure: Figure) -> None:
     add_legend(figure, loc="outside lower center", ncols=2, columnspacing=1.0)
 
 
+def without_formulas(figure: Figure) -> None:
+    """Take every text of the figure as it is written: a user's "$" begins no formula."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+
+
 def to_svg(figure: Figure, key: str) -> str:
     """The figure as an `<svg>` element for a page.
 
@@ -107,6 +120,7 @@ def to_svg(figure: Figure, key: str) -> str:
     """
     buffer = io.StringIO()
     FigureCanvasSVG(figure)
+    without_formulas(figure)
     with rc_context({**PARAMETERS, "svg.hashsalt": key}):
         figure.savefig(buffer, format="svg", dpi=120, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.measures.evaluate import SCHEMA_VERSION
 from scangen_bundle.runs.folder import RunFolder
 from scangen_bundle.runs.predictions import read_predictions
 
@@ -46,4 +47,7 @@ def read_evaluated_run(path: str | os.PathLike[str]) -> EvaluatedRun:
     if not is_complete:
         problem = "this is no metrics file: figures, settings or cohort are missing"
         raise InputError(folder.metrics, problem, "evaluate the run again")
+    if metrics.get("schema_version") != SCHEMA_VERSION:
+        problem = f"is of layout {metrics.get('schema_version')}, this version reads layout {SCHEMA_VERSION}"
+        raise InputError(folder.metrics, problem, "evaluate the run again: run evaluating")
     return EvaluatedRun(folder.name, metrics, read_predictions(folder.predictions))

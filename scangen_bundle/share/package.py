@@ -17,6 +17,7 @@ from monai.bundle import ConfigParser
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.measures.predictions import BETWEEN
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.runs import RunFolder, RunSettings, load_weights
 from scangen_bundle.share.archive import write_archive
@@ -28,7 +29,6 @@ from scangen_bundle.share.trained_run import TrainedRun, names_of_scanners, read
 
 LARGE = 25 * 2**20  # the zoo's limit; larger files are hosted elsewhere and named in large_files.yml
 NOT_STATED = "not stated by whoever packed this network"
-HEADLINE = ("auroc", "cov", "flip_rate", "brier", "ece")
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,12 @@ def packed_metadata(
     metadata: dict[str, Any], task: str, data_source: str, source: Source, run: TrainedRun
 ) -> dict[str, Any]:
     """`configs/metadata.json` with the run's task, data, figures, encoder and classes, and the commit."""
+    definitions = run.metrics["definitions"]
+    shown = {name for name, words in definitions.items() if words["headline"] or words["summary"]}
     figures = {
         key: figure["value"]
         for key, figure in run.metrics["figures"].items()
-        if key.partition("/")[0] in HEADLINE and " vs " not in key and figure["value"] is not None
+        if key.partition("/")[0] in shown and BETWEEN not in key and figure["value"] is not None
     }
     spec, classes = run.encoder, list(run.meta["class_names"])
     channels = {str(c): label for c, label in enumerate(classes)}

@@ -1,47 +1,72 @@
-"""Two models on the same scans: difference of each figure on the same resamples of patients, p-value, effect, Holm."""
+"""Two models on the same scans: difference of each value on the same resamples of patients, p-value, effect, Holm."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
-from scangen_bundle.statistics.bootstrap import ROUNDING, SAME, Interval, PatientBootstrap, Statistic, interval, varies
+from scangen_bundle.statistics.bootstrap import PatientBootstrap, Resampled, Statistic
+from scangen_bundle.statistics.estimate import NAN, Estimate
+from scangen_bundle.statistics.interval import ROUNDING, SAME, interval, varies
 
 
-class Comparison(NamedTuple):
-    """A figure of two models.
+@dataclass(frozen=True)
+class Comparison:
+    """A value of two models.
 
     Attributes:
         first, second: the values.
-        difference: second - first.
-        interval: of the difference.
+        difference: second - first with its interval; its `reason` says why the difference, or anything else here, is
+            undefined, its `note` what the interval leaves out.
         standard_error: sd of the resampled differences.
         p_value: two-sided, of no difference; at least 2 / (resamples + 1).
         effect: difference / standard_error.
-        reason: why something is undefined, "" where nothing is.
-        caution: what the interval leaves out, "" where nothing is known.
     """
 
     first: float
     second: float
-    difference: float
-    interval: Interval
+    difference: Estimate
     standard_error: float
     p_value: float
     effect: float
-    reason: str = ""
-    caution: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Every attribute by its name, NaN as None."""
+        return {field.name: _to_json(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Comparison:
+        """The comparison that `to_json` wrote; other keys are ignored."""
+        numbers = {
+            field.name: NAN if entry[field.name] is None else entry[field.name]
+            for field in fields(cls)
+            if field.name != "difference"
+        }
+        return cls(difference=Estimate.from_json(entry["difference"]), **numbers)
+
+
+def _to_json(value: float | Estimate) -> Any:
+    if isinstance(value, Estimate):
+        return value.to_json()
+    return float(value) if math.isfinite(value) else None
 
 
 class _Both:
-    """The figures of both models in one statistic, so that they share every resample."""
+    """The values of both models in one statistic, so that they share every resample."""
 
     def __init__(self, first: Statistic, second: Statistic) -> None:
         self.parts = {"0:": first, "1:": second}
-        self.reasons = {
-            prefix + key: reason for prefix, part in self.parts.items() for key, reason in part.reasons.items()
+        self.reasons = self._merged("reasons")
+        self.patients = self._merged("patients")
+        self.without_interval = self._merged("without_interval")
+
+    def _merged(self, name: str) -> dict[str, Any]:
+        return {
+            prefix + key: value for prefix, part in self.parts.items() for key, value in getattr(part, name, {}).items()
         }
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,8 +86,8 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     """Holm's adjusted p-values [K]; NaN stay NaN and do not count as tests (S. Holm, Scand. J. Stat. 6, 1979)."""
     p = np.asarray(p_values, dtype=np.float64)
     adjusted = np.full(len(p), np.nan)
-    known = np.flatnonzero(np.isfinite(p))
-    order = known[np.argsort(p[known], kind="stable")]
+    tested = np.flatnonzero(np.isfinite(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
     factors = len(order) - np.arange(len(order))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * factors))
     return adjusted
@@ -78,46 +103,40 @@ def compare_statistics(
     """Compare two models' statistics, which must have the same keys, on the same resamples.
 
     Args:
-        pairs: for each family of figures the first and the second model's.
+        pairs: the first and the second model's statistics.
         bootstrap: of the patients that both models share.
         scans: see `PatientBootstrap.run`.
         confidence: of the intervals.
-        unlike: figures that are not of the same scans with both models, and why; their difference is undefined.
+        unlike: values that are not of the same scans with both models, and why; their difference is undefined.
     """
-    unlike = unlike or {}
     result = bootstrap.run([_Both(first, second) for first, second in pairs], scans)
-    comparisons = {}
-    for key in (key[2:] for key in result.observed if key.startswith("0:")):
-        first, second = result.observed["0:" + key], result.observed["1:" + key]
-        difference = float("nan") if key in unlike else second - first
-        samples = result.samples["1:" + key] - result.samples["0:" + key]
-        left_out = result.jackknife["1:" + key] - result.jackknife["0:" + key]
-        found = interval(difference, samples, left_out, result.groups, confidence)
-        undefined = result.reasons.get("0:" + key) or result.reasons.get("1:" + key)
-        reason = undefined or unlike.get(key) or found.reason
-        known = samples[np.isfinite(samples)]
-        error = p_value = effect = float("nan")
-        if reason in ("", SAME):  # where nothing varies there still is a p-value
-            error, p_value = float(known.std(ddof=1)), bootstrap_p_value(known)
-        if not reason:
-            effect = difference / error
-        still = [name for name, part in (("first", "0:"), ("second", "1:")) if not varies(result.samples[part + key])]
-        caution = (
-            f"the {still[0]} model's figure is the same in every resample" if not reason and len(still) == 1 else ""
-        )
-        comparisons[key] = Comparison(first, second, difference, found, error, p_value, effect, reason, caution)
-    return comparisons
+    keys = [key.removeprefix("0:") for key in result.observed if key.startswith("0:")]
+    return {key: _compare(result, key, confidence, (unlike or {}).get(key, "")) for key in keys}
 
 
-def holm_by_figure(comparisons: Mapping[str, Comparison], members: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """Holm's p-values within each figure over its scanners or pairs.
+def _compare(result: Resampled, key: str, confidence: float, unlike: str) -> Comparison:
+    first, second = f"0:{key}", f"1:{key}"
+    samples = result.samples[second] - result.samples[first]
+    left_out = result.jackknife[second] - result.jackknife[first]
+    value = NAN if unlike else result.observed[second] - result.observed[first]
+    patients = result.patients.get(first, result.all_patients)
+    difference = interval(value, samples, left_out, result.groups, confidence, patients=patients)
+    undefined = result.reasons.get(first) or result.reasons.get(second) or unlike
+    without = "" if undefined else result.without_interval.get(first, "")
+    if without:
+        difference = Estimate(value, patients=patients, interval_reason=without)
+    error = p_value = effect = NAN
+    missing = "" if difference.has_interval else difference.interval_reason
+    if not undefined and missing in ("", SAME):  # where nothing varies there still is a p-value
+        kept = samples[np.isfinite(samples)]
+        error, p_value = float(kept.std(ddof=1)), bootstrap_p_value(kept)
+        effect = NAN if missing else value / error
+    note = "" if undefined or missing else _caution(result, first, second)
+    difference = replace(difference, reason=undefined, note=note)
+    return Comparison(result.observed[first], result.observed[second], difference, error, p_value, effect)
 
-    Args:
-        comparisons: by key.
-        members: by figure, the keys that are one family of tests.
-    """
-    adjusted = {}
-    for keys in members.values():
-        values = holm([comparisons[key].p_value for key in keys])
-        adjusted.update({key: float(value) for key, value in zip(keys, values, strict=True)})
-    return adjusted
+
+def _caution(result: Resampled, first: str, second: str) -> str:
+    """What the interval of a difference leaves out where one model's value never varies."""
+    steady = [name for name, key in (("first", first), ("second", second)) if not varies(result.samples[key])]
+    return f"the {steady[0]} model's value is the same in every resample" if len(steady) == 1 else ""

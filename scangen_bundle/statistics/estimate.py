@@ -22,7 +22,7 @@ class Estimate:
         defined: share of the resamples in which the value is defined, 0 to 1; the interval is of these.
         baseline: the value that chance, or no effect, gives.
         patients: number of patients that enter the value; 0 where it was not counted.
-        method: how the interval was made, such as "bootstrap" or "exact"; "" where there is none.
+        method: how the interval was made, "percentile", "BCa" or "exact"; "" where there is none.
         reason: why the value is undefined; "" where it is defined.
         interval_reason: why an interval is undefined; "" where it is defined.
         note: what a reader should know of this value, such as what its interval leaves out.

@@ -15,16 +15,15 @@ from ignite.engine import Engine
 from ignite.metrics import Metric
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.measures import agreement, calibration, discrimination
-from scangen_bundle.measures.definitions import DEFINITIONS
+from scangen_bundle.measures.prediction_data import PredictionData
+from scangen_bundle.measures.prediction_measure import find_measure, prediction_measures
+from scangen_bundle.measures.prediction_statistic import PredictionStatistic
 from scangen_bundle.measures.predictions import IDENTITY, Predictions, check_predictions
 from scangen_bundle.runs.tracking import metric_key
-from scangen_bundle.statistics.bootstrap import Statistic
 from scangen_bundle.tasks import PREDICTION
 
 logger = logging.getLogger(__name__)
 
-NAMES = tuple(dict.fromkeys((*discrimination.FIGURES, *calibration.FIGURES, *agreement.FIGURES)))
 TIE_BREAK = 1e-6  # what the largest possible CoV takes off the key; smaller differences of the figure count as ties
 
 
@@ -74,40 +73,33 @@ class _PerScanner(Metric):
         return check_predictions(table)
 
 
-def figures(predictions: Predictions, names: Sequence[str], threshold: float = 0.5) -> dict[str, float]:
-    """The named figures of `metrics/` on the observed data by key, NaN where undefined."""
-    families: list[Statistic] = []
-    if wanted := set(names) & set(discrimination.FIGURES):
-        families.append(discrimination.Discrimination(predictions, threshold, wanted=wanted))
-    if wanted := set(names) & set(calibration.FIGURES):
-        families.append(calibration.Calibration(predictions, threshold, wanted=wanted))
-    if wanted := set(names) & set(agreement.FIGURES):
-        families.append(agreement.Agreement(predictions, threshold, wanted=wanted))
-    everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
-    return {key: float(value[0]) for family in families for key, value in family(everyone).items()}
+def observed_values(predictions: Predictions, names: Sequence[str], threshold: float = 0.5) -> dict[str, float]:
+    """The values of the measures called `names` on the observed data by key, NaN where undefined."""
+    return PredictionStatistic(PredictionData(predictions, threshold), dict.fromkeys(names)).observed()
 
 
 class PerScannerMetrics(_PerScanner):
     """Figures per scanner and over scanners, for `additional_metrics` of an evaluator.
 
     Each comes under its own key in `engine.state.metrics`: `auroc/<scanner>`, `auroc/mean`, `auroc/worst`, `auroc/range`,
-    `cov`, `flip_rate`, ... (keys of `metrics.discrimination`, `metrics.calibration` and `metrics.agreement`).
+    `cov`, `flip_rate`, ... (keys of `measures.of_predictions`).
 
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
-        names: figures, of `NAMES`.
+        names: keys of measures; None: those of the headline.
         threshold: of the probability of class 1, for figures of the class.
     """
 
     def __init__(
         self,
         manifest: pd.DataFrame,
-        names: Sequence[str] = ("auroc", "cov", "flip_rate"),
+        names: Sequence[str] | None = None,
         threshold: float = 0.5,
     ) -> None:
-        unknown = sorted(set(names) - set(NAMES))
-        if unknown:
-            raise ValueError(f"unknown metric {', '.join(unknown)}; known: {', '.join(NAMES)}")
+        if names is None:
+            names = [key for key, measure in prediction_measures().items() if measure.headline]
+        for name in names:
+            find_measure(name)
         scanners = manifest["scanner"].unique()
         if len({metric_key(scanner) for scanner in scanners}) < len(scanners):
             raise ValueError(
@@ -120,7 +112,9 @@ class PerScannerMetrics(_PerScanner):
         predictions = self.predictions()
         if predictions is None:
             return {}
-        return {metric_key(key): value for key, value in figures(predictions, self.names, self.threshold).items()}
+        return {
+            metric_key(key): value for key, value in observed_values(predictions, self.names, self.threshold).items()
+        }
 
 
 class ModelChoiceMetric(_PerScanner):
@@ -151,8 +145,7 @@ class ModelChoiceMetric(_PerScanner):
         records: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.figure = metric.split("/")[0]
-        if self.figure not in NAMES:
-            raise ValueError(f"unknown metric {metric!r}; known: {', '.join(NAMES)}, with /worst, /mean or /<scanner>")
+        find_measure(self.figure)
         super().__init__(manifest)
         self.metric, self.threshold, self.break_ties = metric, threshold, break_ties
         if records:
@@ -160,7 +153,7 @@ class ModelChoiceMetric(_PerScanner):
             classes = max(2, int(self.manifest["label"].max()) + 1)
             # Which figures there are hangs on the scans alone, so any probabilities do.
             even = {f"probability_{c}": 1 / classes for c in range(classes)}
-            self._check_figure(figures(check_predictions(scans.assign(**even)), (self.figure,), threshold))
+            self._check_figure(observed_values(check_predictions(scans.assign(**even)), (self.figure,), threshold))
 
     def _check_figure(self, there: Iterable[str]) -> None:
         if self.metric not in there:
@@ -171,7 +164,7 @@ class ModelChoiceMetric(_PerScanner):
         predictions = self.predictions()
         if predictions is None:
             return -math.inf
-        values = figures(predictions, (self.figure, "cov"), self.threshold)
+        values = observed_values(predictions, (self.figure, "cov"), self.threshold)
         self._check_figure(values)
         value, cov = values[self.metric], values.get("cov", math.nan)
         if not math.isfinite(value):
@@ -192,7 +185,7 @@ def is_better(current: float, best: float) -> bool:
 
 
 def _higher_is_better(value: float, figure: str) -> float:
-    better = DEFINITIONS[figure].better
+    better = find_measure(figure).better
     target = {"zero": 0.0, "one": 1.0}.get(better)
     if target is not None:
         return -abs(value - target)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scangen_bundle.measures.agreement import score_table, specimen_flips, specimen_spread
+from scangen_bundle.measures.specimen_spread import score_table, specimen_flips, specimen_spread
 
 CLIP = 1e-6  # a probability of 0 or 1 has no finite logit
 

@@ -11,9 +11,7 @@ import numpy as np
 import pandas as pd
 
 from scangen_bundle.files import write_atomically
-from scangen_bundle.measures import auroc, check_predictions
-from scangen_bundle.measures.agreement import Agreement
-from scangen_bundle.measures.discrimination import Discrimination
+from scangen_bundle.measures import PredictionData, PredictionStatistic, auroc, check_predictions
 from scangen_bundle.statistics import PatientBootstrap
 from scangen_bundle.statistics.bootstrap import Statistic
 from scangen_bundle.statistics.compare import Comparison, compare_statistics
@@ -63,16 +61,16 @@ def compare(
 ) -> dict[str, Comparison]:
     """Baseline beside ScanGen: figures of pooled test predictions, averaged over cross-validations."""
     names = sorted(manifest.scanner.unique())
-    families: dict[str, tuple[list[Statistic], list[Statistic]]] = {"auroc": ([], []), "agreement": ([], [])}
+    statistics: tuple[list[Statistic], list[Statistic]] = ([], [])
     for pairs in planned.values():
         unseen = set(names) - set(training_scanners(names, pairs[0][0]))
         for arm in (0, 1):
             predictions = check_predictions(pooled(manifest, [pair[arm] for pair in pairs], results))
-            families["auroc"][arm].append(Discrimination(predictions, 0.5, unseen, ("auroc",)))
-            families["agreement"][arm].append(Agreement(predictions, 0.5, ("cov", "flip_rate", "icc")))
+            data = PredictionData(predictions, 0.5, unseen=unseen)
+            statistics[arm].append(PredictionStatistic(data, ["auroc", "cov", "flip_rate", "icc"]))
     bootstrap = PatientBootstrap(predictions.strata(), resamples, 0, jackknife=False)
-    pairs_of = [(MeanOf(first), MeanOf(second)) for first, second in families.values()]
-    return compare_statistics(pairs_of, bootstrap, len(manifest))
+    pair = MeanOf(statistics[0]), MeanOf(statistics[1])
+    return compare_statistics([pair], bootstrap, len(manifest))
 
 
 def figures_table(
@@ -85,10 +83,9 @@ def figures_table(
     for key, title in keys.items():
         if key in found and np.isfinite(found[key].first):
             one = found[key]
-            span = f"{one.difference:+.3f} [{one.interval.low:+.3f}, {one.interval.high:+.3f}]"
-            lines.append(
-                f"| {title} | {one.first:.3f} | {one.second:.3f} | {span} | {one.difference / one.first:+.0%} |"
-            )
+            change = one.difference
+            span = f"{change.value:+.3f} [{change.low:+.3f}, {change.high:+.3f}]"
+            lines.append(f"| {title} | {one.first:.3f} | {one.second:.3f} | {span} | {change.value / one.first:+.0%} |")
     return lines
 
 
@@ -134,10 +131,10 @@ def plot(path: Path, groups: Mapping[str, Mapping[str, Comparison]]) -> None:
     for axis, key in zip(axes, ("auroc/mean", "cov", "icc"), strict=True):
         place = np.arange(len(groups))
         for arm, colour, name in ((0, "#888888", "without"), (1, "#0a6e8a", "with ScanGen")):
-            values = [found[key][arm] for found in groups.values()]
+            values = [getattr(found[key], ("first", "second")[arm]) for found in groups.values()]
             axis.plot(place + 0.08 * (2 * arm - 1), values, "o", color=colour, label=name)
         for x, found in zip(place, groups.values(), strict=True):
-            low, high = found[key].interval.low, found[key].interval.high
+            low, high = found[key].difference.low, found[key].difference.high
             axis.plot([x + 0.08] * 2, [found[key].first + low, found[key].first + high], color="#0a6e8a", linewidth=1)
         axis.set_title(FIGURES[key], fontsize=9)
         axis.set_xticks(place, groups)

@@ -6,7 +6,7 @@ import pytest
 
 from scangen_bundle.cohort import check_files, load_manifest, write_manifest
 from scangen_bundle.errors import InputError
-from scangen_bundle.measures import agreement, predictions
+from scangen_bundle.measures import per_pair, predictions
 
 HEADER = "slide_id,specimen_id,patient_id,scanner,label,slide_path,features_path,mpp,split"
 GOOD = ["a1,a,P1,AT2,0,a1.svs,,0.25,train", "a2,a,P1,GT450,0,a2.svs,,,train", "b1,b,P2,AT2,1,,b1.h5,,test"]
@@ -299,7 +299,7 @@ def test_check_files_names_every_missing_file_at_once(tmp_path):
     check_files(manifest.iloc[:1], "slide_path")
 
 
-@pytest.mark.parametrize("scanner", [*predictions.RESERVED, agreement.pair_name("AT2", "GT450")])
+@pytest.mark.parametrize("scanner", [*predictions.RESERVED, per_pair.pair_name("AT2", "GT450")])
 def test_a_scanner_that_the_metrics_would_refuse_is_refused_before_any_work(tmp_path, scanner):
     table = pd.DataFrame(
         {"slide_id": ["x"], "specimen_id": ["x"], "patient_id": ["P"], "scanner": [scanner], "label": [0]}

@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from scangen_bundle.measures import PredictionData, PredictionStatistic, check_predictions, prediction_measures
+
 COLUMNS = ["slide_id", "specimen_id", "patient_id", "scanner", "label", "probability"]
 
 
@@ -31,9 +33,20 @@ def multi_class(specimens=90, scanners="ABC", classes=3, seed=0):
     return table.drop(columns="probability").assign(**{f"probability_{c}": p[:, c] for c in range(classes)})
 
 
-def once(statistic, patients):
-    """Figures of the observed data by key."""
-    return {key: value[0] for key, value in statistic(np.ones((1, patients), dtype=np.int32)).items()}
+def statistic_of(table, names, threshold=0.5, **options):
+    """The measures called `names` of a table, or of checked predictions."""
+    checked = check_predictions(table) if isinstance(table, pd.DataFrame) else table
+    return PredictionStatistic(PredictionData(checked, threshold, **options), names)
+
+
+def observed(table, names, threshold=0.5, **options):
+    """Values of the observed data by key."""
+    return statistic_of(table, names, threshold, **options).observed()
+
+
+def measures_of(*groups):
+    """Keys of the groups' measures."""
+    return [key for key, measure in prediction_measures().items() if measure.group in groups]
 
 
 def repeated(table, weights, patients):

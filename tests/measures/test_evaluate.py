@@ -2,12 +2,11 @@
 
 import json
 
-import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from scangen_bundle.measures import DEFINITIONS, compare_predictions, evaluate_predictions
-from scangen_bundle.statistics.delong import delong_test
+from scangen_bundle.errors import InputError
+from scangen_bundle.measures import evaluate_predictions, prediction_measures
 
 from .tables import cohort, multi_class
 
@@ -19,6 +18,7 @@ def check_nulls(result):
     for key, figure in result["figures"].items():
         assert (figure["value"] is None) == (figure["reason"] is not None), key
         assert figure["reason"] != "undefined on these data", key
+        assert "failed" not in (figure["reason"] or ""), key
         if None in (figure["low"], figure["high"], figure["bca_low"], figure["bca_high"]):
             assert figure["interval_reason"], key
 
@@ -27,7 +27,9 @@ def test_a_plain_cohort_has_every_figure_with_its_interval():
     table = cohort()
     result = evaluate_predictions(table, **OPTIONS)
     check_nulls(result)
-    assert {key.partition("/")[0] for key in result["figures"]} == set(DEFINITIONS) == set(result["definitions"])
+    assert (
+        {key.partition("/")[0] for key in result["figures"]} == set(prediction_measures()) == set(result["definitions"])
+    )
     assert all(figure["value"] is not None for figure in result["figures"].values())
     rows = table[table.scanner == "B"]
     figure = result["figures"]["auroc/B"]
@@ -120,45 +122,44 @@ def test_wrong_options_are_refused(options, message):
         evaluate_predictions(cohort(8), **options)
 
 
-def test_comparison_finds_a_better_model_and_nothing_between_equal_ones():
-    table = cohort(120, per_patient=1)
-    generator = np.random.default_rng(2)
-    worse = table.assign(probability=np.clip(table.probability + 0.4 * generator.normal(size=len(table)), 0, 1))
-    result = compare_predictions(worse.sample(frac=1, random_state=0), table, resamples=300)
-    json.dumps(result, allow_nan=False)
-    auroc = result["figures"]["auroc/A"]
-    assert auroc["difference"] == pytest.approx(auroc["second"] - auroc["first"])
-    assert auroc["difference"] > 0
-    assert auroc["p_value"] <= auroc["p_holm"] < 0.05
-    assert result["figures"]["cov"]["difference"] < 0
-    assert result["figures"]["auroc/mean"]["p_holm"] is None
-    rows = table.scanner == "A"
-    expected = delong_test(table.label[rows], worse.probability[rows], table.probability[rows])
-    assert result["delong"]["A"]["p_value"] == pytest.approx(expected.p_value, abs=1e-12)
-    same = compare_predictions(table, table, resamples=20)
-    assert all(not figure["difference"] for figure in same["figures"].values())
-
-
-def test_means_over_other_scanners_are_not_compared():
+def test_a_network_that_scores_all_specimens_alike_is_called_out():
     table = cohort(40)
-    parted = table.assign(probability=table.probability.where(table.scanner != "A", 0.1 + 0.8 * table.label))
-    figures = compare_predictions(table, parted, resamples=20)["figures"]
-    mean = figures["calibration_slope/mean"]  # a score that parts the classes has no slope
-    assert mean["difference"] is mean["p_value"] is mean["low"] is None
-    assert mean["reason"] == "the first model's is over A, B, C, the second's over B, C"
-    assert figures["calibration_slope/B"]["difference"] == pytest.approx(0, abs=1e-9)
-    assert figures["auroc/mean"]["difference"] > 0
+    flat = table.assign(probability=0.5 + 0.02 * (table.probability - 0.5))
+    result = evaluate_predictions(flat, resamples=20)
+    low, high = flat.groupby("specimen_id").probability.mean().agg(["min", "max"])
+    assert result["cohort"]["alike"] == (
+        f"scores of all specimens lie within {low:.3f} to {high:.3f}, so agreement between scanners means nothing"
+    )
+    assert result["figures"]["cov"]["note"] == result["figures"]["ccc/A vs B"]["note"] == result["cohort"]["alike"]
+    assert result["figures"]["auroc/A"]["note"] is None
+    assert evaluate_predictions(table, resamples=20)["cohort"]["alike"] is None
 
 
-@pytest.mark.parametrize(
-    ("second", "message"),
-    [
-        (cohort(8).head(20), "4 are only in the first"),
-        (cohort(8).assign(label=0), "disagree on label"),
-        (cohort(8).replace({"scanner": {"A": "Z"}}), "disagree on scanner"),
-        (multi_class(8), "2 classes, the second 3"),
-    ],
-)
-def test_tables_of_other_scans_are_not_compared(second, message):
-    with pytest.raises(ValueError, match=message):
-        compare_predictions(cohort(8), second)
+def test_small_probabilities_of_a_rare_class_are_not_alike():
+    table = cohort(40)
+    rare = table.assign(probability=table.probability / 20)
+    assert evaluate_predictions(rare, resamples=0)["cohort"]["alike"] is None
+
+
+def test_the_ece_has_no_interval_and_says_why():
+    figures = evaluate_predictions(cohort(), resamples=20)["figures"]
+    for key in ("ece/A", "ece/mean", "ece_equal_mass/worst"):
+        assert figures[key]["value"] is not None
+        assert figures[key]["low"] is figures[key]["bca_low"] is figures[key]["method"] is None
+        assert "biased upwards" in figures[key]["interval_reason"]
+
+
+def test_two_hundred_scanners_have_a_bounded_number_of_values():
+    table = cohort(8, scanners=[f"scanner{number:03d}" for number in range(200)], per_patient=1)
+    result = evaluate_predictions(table, resamples=4)
+    assert (result["cohort"]["pairs"], result["cohort"]["pairs_with_values"]) == (19900, 20)
+    assert sum(" vs " in key for key in result["figures"]) <= 20 * 8
+    assert len(result["figures"]) < 4000
+    assert result["figures"]["ccc/mean"]["value"] is not None
+
+
+def test_measures_can_be_chosen_by_name_and_an_unknown_one_names_those_that_exist():
+    result = evaluate_predictions(cohort(10), resamples=0, names=["cov", "auroc"])
+    assert set(result["definitions"]) == {"cov", "auroc"}
+    with pytest.raises(InputError, match="did you mean flip_rate"):
+        evaluate_predictions(cohort(10), names=["flip_rat"])

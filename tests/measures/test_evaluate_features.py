@@ -47,7 +47,7 @@ def test_values_and_those_of_single_scanners_have_intervals_baselines_and_notes(
     value = result.values["mine"]
     assert value.value == pytest.approx(lengths.mean())
     assert value.low < value.value < value.high
-    assert (value.baseline, value.note, value.patients, value.method) == (4.0, "a note", 24, "bootstrap")
+    assert (value.baseline, value.note, value.patients, value.method) == (4.0, "a note", 24, "percentile")
     assert result.details["by_scanner"]["scanner1"].value == pytest.approx(lengths[points.scanner == 1].mean())
     assert result.details["by_scanner"]["scanner1"].baseline == 4.0
 

@@ -38,7 +38,7 @@ def test_more_classes_and_comparisons_fit_the_schema(validator):
         ("auroc/A", {"low": None}),
         ("cov", {"value": "0.1"}),
         ("cov", {"surplus": 1}),
-        ("icc", {"interval_method": "guess"}),
+        ("icc", {"method": "guess"}),
     ],
 )
 def test_the_schema_refuses_a_null_without_its_reason_and_unknown_fields(validator, key, change):

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from scangen_bundle.measures import compare_predictions
-from scangen_bundle.report.estimates import Estimate
+from scangen_bundle.report.estimates import text
 from scangen_bundle.report.html import make_context
-from scangen_bundle.report.sections.comparison import comparison_section, title_of
+from scangen_bundle.report.sections.comparison import comparison_section
 from scangen_bundle.report.sections.headline import findings, percent
+from scangen_bundle.report.words import title_of
+from scangen_bundle.statistics.estimate import Estimate
 
 from .cohort import SCANNERS, evaluate, simulate
 
@@ -20,9 +22,9 @@ def test_a_mean_says_how_many_scanners_it_is_over():
     table = simulate()
     assert "Averaged over scanners, a positive scan" in said(table)
     one_class = table[(table["scanner"] != SCANNERS[0]) | (table["label"] == 1)]
-    text = said(one_class)
-    assert "Averaged over the 2 scanners where it is defined, a positive scan" in text
-    assert f"The AUROC on {SCANNERS[0]} is undefined: all labelled scans are of class 1" in text
+    sentences = said(one_class)
+    assert "Averaged over the 2 scanners where it is defined, a positive scan" in sentences
+    assert f"The AUROC on {SCANNERS[0]} is undefined: all labelled scans are of class 1" in sentences
 
 
 def test_of_three_classes_no_scan_is_called_positive():
@@ -56,7 +58,7 @@ def test_a_comparison_shows_flips_and_effects():
     panels = {panel.key for panel in section.blocks[1].panels}
     assert {"comparison-auroc", "comparison-difference", "comparison-flips"} <= panels
     columns = [column.name for column in section.blocks[2].columns]
-    assert columns == ["figure", "before", "after", "difference", "effect", "p", "p, Holm"]
+    assert columns == ["metric", "before", "after", "difference", "effect", "p", "p, Holm"]
 
 
 @pytest.mark.parametrize(
@@ -76,5 +78,12 @@ def test_only_nothing_is_zero_and_only_all_is_a_hundred_percent(share, text):
 
 
 def test_a_zero_has_no_sign():
-    assert Estimate(-1e-9, -1e-9, 0.5).text() == "0.000 (0.000–0.500)"
-    assert Estimate(0.1, -0.25, 0.5).text(2) == "0.10 (-0.25 to 0.50)"
+    assert text(Estimate(-1e-9, -1e-9, 0.5)) == "0.000 (0.000–0.500)"
+    assert text(Estimate(0.1, -0.25, 0.5), 2) == "0.10 (-0.25 to 0.50)"
+
+
+def test_a_network_that_scores_all_specimens_alike_is_called_out():
+    table = simulate()
+    flat = table.assign(probability=0.5 + 0.02 * (table["probability"] - 0.5))
+    assert "so agreement between scanners means nothing." in said(flat)
+    assert "means nothing" not in said(table)

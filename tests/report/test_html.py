@@ -230,3 +230,19 @@ def test_no_address_in_the_file_leads_outside(folder):
     assert links.found
     assert all(link.startswith(("#", "data:image/")) for link in links.found)
     assert "@import" not in (folder / "report.html").read_text()
+
+
+def test_names_with_dollars_are_drawn_as_they_are(tmp_path):
+    table = simulate(specimens=8, scanners=("$\\alpha$ {", "_b $c$"))
+    write_report(tmp_path / "r.html", metrics=evaluate(table), predictions=table, class_names=["$0$", "_$1{$"])
+    assert "$\\alpha$ {" in (tmp_path / "r.html").read_text()
+
+
+def test_the_page_of_many_scanners_draws_the_worst_and_says_so(tmp_path):
+    table = simulate(specimens=8, scanners=[f"s{number:02d}" for number in range(30)])
+    write_report(tmp_path / "r.html", metrics=evaluate(table), predictions=table)
+    page = (tmp_path / "r.html").read_text()
+    assert page.count('<figure id="roc-') == page.count('<figure id="reliability-') == 24
+    assert page.count('<figure id="scatter-') == page.count('<figure id="bland-altman-') == 15
+    assert "of 30 scanners the 24 with the lowest AUROC" in page
+    assert "of 435 pairs the 15 whose scores differ most" in page

@@ -7,7 +7,17 @@ import re
 import numpy as np
 from PIL import Image
 
-from scangen_bundle.report.style import COLOURS, DASHES, INK, MARKERS, new_axes, scanner_styles, to_svg
+from scangen_bundle.report.style import (
+    COLOURS,
+    DASHES,
+    INK,
+    MARKERS,
+    legend_below,
+    legend_label,
+    new_axes,
+    scanner_styles,
+    to_svg,
+)
 
 
 def scatter(count, colour="#0072b2"):
@@ -48,3 +58,23 @@ def test_sixty_scanners_differ_and_unseen_ones_have_a_star():
     assert len(set(COLOURS)) == 6
     assert len(set(MARKERS)) == 10
     assert len(DASHES) == 4
+
+
+def test_a_dollar_in_a_name_begins_no_formula():
+    figure, axes = new_axes()
+    names = ["$\\frac{", "$x_1$ and $", "a $ b"]
+    axes.plot([0, 1], [0, 1], label=names[0])
+    axes.set(title=names[1], xlabel=names[2])
+    axes.set_yticks([0, 1], names[:2])
+    axes.annotate(names[0], (0, 0))
+    legend_below(figure)
+    svg = to_svg(figure, "key")
+    assert svg.count("$\\frac{") == 3
+    assert "$x_1$ and $" in svg
+
+
+def test_a_name_that_begins_with_an_underscore_is_in_the_legend():
+    figure, axes = new_axes()
+    axes.plot([0, 1], [0, 1], label=legend_label("_scanner"))
+    legend_below(figure)
+    assert "_scanner" in to_svg(figure, "key")

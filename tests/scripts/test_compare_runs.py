@@ -40,7 +40,7 @@ def test_two_runs_give_the_table_and_a_paired_comparison_at_each_ones_threshold(
     for key in ("auroc/mean", "cov", "flip_rate"):
         entry = comparison["figures"][key]
         values = [each["figures"][key]["value"] for each in metrics]
-        assert entry["difference"] == pytest.approx(values[1] - values[0], abs=1e-12)
+        assert entry["difference"]["value"] == pytest.approx(values[1] - values[0], abs=1e-12)
     assert "Two models compared" in (tmp_path / "comparison" / "comparison.html").read_text()
 
 

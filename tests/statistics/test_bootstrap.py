@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scangen_bundle.measures.discrimination import Discrimination
 from scangen_bundle.measures.predictions import check_predictions
 from scangen_bundle.statistics import bootstrap
-from scangen_bundle.statistics.bootstrap import PatientBootstrap, bca_interval, interval, percentile_interval
+from scangen_bundle.statistics.bootstrap import PatientBootstrap
+from scangen_bundle.statistics.interval import acceleration, percentile_interval
 
-from ..measures.tables import cohort
+from ..measures.tables import cohort, measures_of, statistic_of
+
+NAMES = measures_of("discrimination")
 
 
 class Mean:
@@ -45,9 +47,9 @@ def test_draws_depend_on_the_seed_and_on_nothing_else():
 def test_results_do_not_depend_on_threads_or_blocks(monkeypatch):
     checked = check_predictions(cohort())
     plan = PatientBootstrap(checked.strata(), 40)
-    whole = plan.run([Discrimination(checked, 0.5)], 60, threads=1)
+    whole = plan.run([statistic_of(checked, NAMES)], 60, threads=1)
     monkeypatch.setattr(bootstrap, "BLOCK_ELEMENTS", 200)
-    parts = plan.run([Discrimination(checked, 0.5)], 60, threads=3)
+    parts = plan.run([statistic_of(checked, NAMES)], 60, threads=3)
     for key, samples in whole.samples.items():
         np.testing.assert_allclose(parts.samples[key], samples, atol=1e-13)
 
@@ -65,15 +67,18 @@ def test_many_patients_are_left_out_in_groups_and_the_acceleration_hardly_change
     result = PatientBootstrap(strata, 1).run([Mean(values)], 4000)
     assert len(result.jackknife["mean"]) == bootstrap.JACKKNIFE_GROUPS
     exact = stats.skew(values) / (6 * np.sqrt(4000))
-    found = bootstrap.acceleration(result.jackknife["mean"], result.groups)
+    found = acceleration(result.jackknife["mean"], result.groups)
     assert found == pytest.approx(exact, abs=3 * 0.65 / bootstrap.JACKKNIFE_GROUPS)
 
 
 def test_intervals_equal_scipys_of_the_same_resamples():
     values = np.random.default_rng(2).exponential(size=40)
     result = PatientBootstrap(np.zeros(40, dtype=int), 999).run([Mean(values)], 40)
-    found = result.interval("mean")
-    for method, expected in (("percentile", (found.low, found.high)), ("BCa", (found.bca_low, found.bca_high))):
+    found = result.estimate("mean")
+    for method, expected in (
+        ("percentile", percentile_interval(result.samples["mean"])),
+        ("BCa", (found.bca_low, found.bca_high)),
+    ):
         theirs = stats.bootstrap(
             (values,),
             np.mean,
@@ -82,24 +87,6 @@ def test_intervals_equal_scipys_of_the_same_resamples():
             bootstrap_result=SimpleNamespace(bootstrap_distribution=result.samples["mean"]),
         ).confidence_interval
         assert (theirs.low, theirs.high) == pytest.approx(expected, abs=1e-10)
-
-
-def test_stratified_acceleration_equals_scipys_of_two_samples():
-    generator = np.random.default_rng(3)
-    first, second = generator.exponential(size=25), generator.normal(size=35)
-    samples = generator.normal(size=500) * 0.2 + first.mean() - second.mean()
-    left_out = [np.delete(first, i).mean() - second.mean() for i in range(25)]
-    left_out += [first.mean() - np.delete(second, i).mean() for i in range(35)]
-    theirs = stats.bootstrap(
-        (first, second),
-        lambda a, b, axis=-1: np.mean(a, axis=axis) - np.mean(b, axis=axis),
-        n_resamples=0,
-        method="BCa",
-        bootstrap_result=SimpleNamespace(bootstrap_distribution=samples),
-    ).confidence_interval
-    strata = np.repeat([0, 1], [25, 35])
-    ours = bca_interval(first.mean() - second.mean(), samples, np.array(left_out), strata)
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-10)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
@@ -120,35 +107,9 @@ def test_scans_of_a_patient_make_the_interval_no_narrower():
     single = check_predictions(table)
     widths = []
     for checked in (single, doubled):
-        found = PatientBootstrap(checked.strata(), 300).run([Discrimination(checked, 0.5)], 80).interval("auroc/A")
+        found = PatientBootstrap(checked.strata(), 300).run([statistic_of(checked, NAMES)], 80).estimate("auroc/A")
         widths.append(found.high - found.low)
     assert widths[1] == pytest.approx(widths[0], abs=1e-12)
-
-
-def test_a_figure_undefined_in_many_resamples_has_no_interval_but_a_reason():
-    samples = np.where(np.arange(100) < 10, np.nan, 0.5)
-    found = interval(0.5, samples, np.ones(5), np.zeros(5))
-    assert np.isnan(found.low)
-    assert found.defined == 0.9
-    assert "10% of the resamples" in found.reason
-    assert interval(np.nan, samples, np.ones(5), np.zeros(5)).reason
-
-
-@pytest.mark.parametrize(("value", "trials"), [(0.5, 5), (1.0, 0)])
-def test_values_that_do_not_vary_have_no_interval_but_a_reason(value, trials):
-    found = interval(value, np.full(100, value), np.full(5, value), np.zeros(5), trials=trials)
-    assert np.isnan([found.low, found.high, found.bca_low, found.bca_high]).all()
-    assert found.reason == found.bca_reason == "it is the same in every resample"
-    assert found.method == ""
-
-
-@pytest.mark.parametrize(("value", "trials"), [(0.0, 1), (0.0, 12), (1.0, 5), (1.0, 300)])
-def test_a_share_at_its_end_has_the_exact_binomial_interval(value, trials):
-    found = interval(value, np.full(100, value), np.full(5, value), np.zeros(5), trials=trials)
-    expected = stats.binomtest(int(value * trials), trials).proportion_ci(0.95, method="exact")
-    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
-    assert (found.bca_low, found.bca_high) == (found.low, found.high)
-    assert found.method == "exact"
 
 
 def test_no_patients_and_negative_resamples_are_refused():

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from pingouin import multicomp
 
-from scangen_bundle.measures.discrimination import Discrimination
 from scangen_bundle.measures.predictions import check_predictions
 from scangen_bundle.statistics.bootstrap import PatientBootstrap
 from scangen_bundle.statistics.compare import bootstrap_p_value, compare_statistics, holm
 
-from ..measures.tables import cohort
+from ..measures.tables import cohort, measures_of, statistic_of
+
+NAMES = measures_of("discrimination")
 
 
 def test_holm_equals_pingouins():
@@ -32,24 +33,26 @@ def test_p_value_by_hand():
 
 
 def test_difference_is_of_the_same_resamples():
-    table = cohort()
+    table = cohort(120)  # 60 patients: the percentile interval is shown
     other = table.assign(probability=1 - (1 - table.probability) ** 2 * np.linspace(0.9, 1, len(table)))
-    first, second = (Discrimination(check_predictions(t), 0.5) for t in (table, other))
+    first, second = (statistic_of(t, NAMES) for t in (table, other))
     checked = check_predictions(table)
     plan = PatientBootstrap(checked.strata(), 200, seed=7)
-    found = compare_statistics([(first, second)], plan, 60)["auroc/A"]
+    found = compare_statistics([(first, second)], plan, 120)["auroc/A"]
     samples = [plan.run([statistic], 60).samples["auroc/A"] for statistic in (first, second)]
     expected = samples[1] - samples[0]
     assert found.standard_error == pytest.approx(expected.std(ddof=1), abs=1e-12)
-    assert (found.interval.low, found.interval.high) == pytest.approx(np.quantile(expected, [0.025, 0.975]), abs=1e-12)
-    assert found.effect == pytest.approx(found.difference / found.standard_error)
+    assert (found.difference.low, found.difference.high) == pytest.approx(
+        np.quantile(expected, [0.025, 0.975]), abs=1e-12
+    )
+    assert found.effect == pytest.approx(found.difference.value / found.standard_error)
 
 
 def test_a_model_does_not_differ_from_itself():
     checked = check_predictions(cohort())
-    same = Discrimination(checked, 0.5), Discrimination(checked, 0.5)
+    same = statistic_of(checked, NAMES), statistic_of(checked, NAMES)
     found = compare_statistics([same], PatientBootstrap(checked.strata(), 50), 60)["auroc/A"]
-    assert found.difference == 0
+    assert found.difference.value == 0
     assert found.p_value == 1.0
     assert np.isnan(found.effect)
-    assert found.reason
+    assert found.difference.interval_reason

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from scangen_bundle.measures.discrimination import auroc
+from scangen_bundle.measures.ranking import auroc
 from scangen_bundle.statistics.delong import delong_covariance, delong_interval, delong_test
 
 

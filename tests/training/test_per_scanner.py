@@ -8,8 +8,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.measures.prediction_measure import prediction_measures
 from scangen_bundle.measures.predictions import check_predictions
-from scangen_bundle.training.per_scanner import NAMES, ModelChoiceMetric, PerScannerMetrics, figures
+from scangen_bundle.training.per_scanner import ModelChoiceMetric, PerScannerMetrics, observed_values
 
 from ..two_processes import in_two_processes
 from .engines import make_evaluator
@@ -106,7 +107,7 @@ def test_a_named_figure_chooses_and_less_is_better_where_it_is():
 
 
 def test_a_figure_that_is_not_there_is_refused_with_those_that_are():
-    with pytest.raises(ValueError, match="unknown metric 'auc/worst'; known: auroc, "):
+    with pytest.raises(InputError, match=r"measure 'auc': no measure has this name -> did you mean auroc\?"):
         ModelChoiceMetric(manifest(), "auc/worst")
     with pytest.raises(InputError, match=r"no figure 'auroc/wurst'.*auroc/worst"):
         run(ModelChoiceMetric(manifest(), "auroc/wurst"))
@@ -129,14 +130,14 @@ def test_with_the_scans_a_figure_that_they_do_not_have_is_refused_before_anythin
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("name", sorted(NAMES))
+@pytest.mark.parametrize("name", sorted(prediction_measures()))
 def test_every_figure_that_a_run_has_can_be_chosen_by_beforehand(classes, name):
     table = manifest(labels=(0, 0, 1, 1, 0, 0, classes - 1, classes - 1))
     probability = {
         f"probability_{c}": [p / classes if c else 1 - (classes - 1) * p / classes for p in CHANCES]
         for c in range(classes)
     }
-    there = figures(check_predictions(table.assign(**probability)), (name,))
+    there = observed_values(check_predictions(table.assign(**probability)), (name,))
     for key in there:
         ModelChoiceMetric(table, key, records=[{"slide_id": slide_id} for slide_id in table.slide_id])
 
@@ -169,7 +170,7 @@ def test_names_are_what_mlflow_takes():
 
 
 def test_an_unknown_figure_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"unknown metric auc; known: auroc, "):
+    with pytest.raises(InputError, match=r"measure 'auc': no measure has this name -> did you mean auroc\?"):
         PerScannerMetrics(manifest(), names=["auc"])
 
 

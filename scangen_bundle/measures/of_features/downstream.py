@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from scangen_bundle.measures.agreement import Agreement
-from scangen_bundle.measures.discrimination import Discrimination
 from scangen_bundle.measures.feature_measure import AT, DOWNSTREAM, FeatureMeasure, Measured, feature_measure
 from scangen_bundle.measures.feature_views import FeatureViews, shuffled_rows
+from scangen_bundle.measures.prediction_data import PredictionData
+from scangen_bundle.measures.prediction_statistic import PredictionStatistic
 from scangen_bundle.measures.predictions import Predictions
 
 AUROC, MEAN, WORST = "downstream/auroc", "downstream/auroc_mean", "downstream/auroc_worst"
@@ -54,7 +54,7 @@ def discrimination(features: FeatureViews) -> Measured:
     predictions = features.predictions
     names = {f"auroc/{name}": f"{AUROC}{AT}{name}" for name in predictions.scanners}
     return Measured(
-        [Discrimination(predictions, THRESHOLD, wanted=("auroc",))],
+        [PredictionStatistic(PredictionData(predictions, THRESHOLD), ["auroc"])],
         len(predictions.patients),
         rows=len(predictions.patient),
         baselines=dict.fromkeys((MEAN, WORST, AUROC), 0.5),
@@ -96,18 +96,17 @@ def agreement(features: FeatureViews) -> Measured:
     )
 
 
-def _agreement(predictions: Predictions) -> Agreement:
-    return Agreement(predictions, THRESHOLD, wanted=("cov", "flip_rate"))
+def _agreement(predictions: Predictions) -> PredictionStatistic:
+    return PredictionStatistic(PredictionData(predictions, THRESHOLD), ["cov", "flip_rate"])
 
 
 def _of_other_tissue(predictions: Predictions, generator: np.random.Generator) -> dict[str, float]:
     """Both values of scans of different tissue: each scanner's scores are shuffled among its scans."""
-    everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
     values = []
     for _ in range(SHUFFLES):
         mixed = predictions.with_probability(predictions.probability[shuffled_rows(predictions.scanner, generator)])
-        shuffled = _agreement(mixed)(everyone)
-        values.append([shuffled["cov"][0], shuffled["flip_rate"][0]])
+        shuffled = _agreement(mixed).observed()
+        values.append([shuffled["cov"], shuffled["flip_rate"]])
     cov, flip_rate = np.array(values).T
     return {COV: _mean_of_defined(cov), FLIP_RATE: _mean_of_defined(flip_rate)}
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scangen_bundle.report.curves import bland_altman
-from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, legend_below, new_axes
+from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, legend_below, legend_label, new_axes
 
 # More specimens than these are a solid block: a seeded sample is drawn, lines and limits are of all.
 LINES = 300
@@ -32,7 +32,7 @@ def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarra
                 edgecolors=COLOURS[value % len(COLOURS)],
                 linewidths=1.0,
                 alpha=0.8,
-                label=name,
+                label=legend_label(name),
                 rasterized=shown.sum() > MANY_POINTS,
             )
 

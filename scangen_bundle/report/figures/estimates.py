@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from scangen_bundle.report.estimates import Estimate
-from scangen_bundle.report.style import COLOURS, INK, MARKERS, MUTED, legend_below, new_axes
+from scangen_bundle.report.style import COLOURS, INK, MARKERS, MUTED, legend_below, legend_label, new_axes
+from scangen_bundle.statistics.estimate import Estimate
 
 
 def estimates_figure(
@@ -29,7 +29,15 @@ def estimates_figure(
         y = np.arange(len(rows)) + offsets[i]
         value, low, high = np.array([(item.value, item.low, item.high) for item in estimates]).reshape(-1, 3).T
         axes.hlines(y, low, high, color=COLOURS[i % len(COLOURS)], linewidth=1.6)
-        axes.plot(value, y, linestyle="", color=COLOURS[i % len(COLOURS)], marker=MARKERS[i], markersize=6, label=name)
+        axes.plot(
+            value,
+            y,
+            linestyle="",
+            color=COLOURS[i % len(COLOURS)],
+            marker=MARKERS[i % len(MARKERS)],
+            markersize=6,
+            label=legend_label(name),
+        )
         for where in y[~np.isfinite(value)]:
             axes.annotate(
                 "undefined", (0.01, where), xycoords=("axes fraction", "data"), va="center", fontsize=7.5, color=MUTED

@@ -2,48 +2,68 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+import math
 
 import pandas as pd
 
-from scangen_bundle.measures.agreement import BLAND_ALTMAN, COMPLETE_FIGURES, SPECIMEN_FIGURES, pair_name
+from scangen_bundle.measures.prediction_measure import AGREEMENT, PAIRS
+from scangen_bundle.measures.predictions import BETWEEN
 from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
 from scangen_bundle.report.figures.agreement import POINTS
-from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined, unique_keys
+from scangen_bundle.report.page import Findings, Group, Panel, Section, Table, drawn, undefined, unique_keys
 from scangen_bundle.report.scores import paired_scores, specimen_scores
 from scangen_bundle.report.sections.context import Context
-from scangen_bundle.report.sections.figures_table import figures_table
+from scangen_bundle.report.sections.figures_table import INTERVALS, figures_table, group_tables
 from scangen_bundle.report.style import COLOURS
+from scangen_bundle.report.words import measures_of, pair_scopes
 
-PAIRS = ("ccc", "abs_difference", "flip_rate", "cohen_kappa")
+MOST_PAIRS_DRAWN = 15  # of more pairs, those whose scores differ most are drawn
+
+
+def drawn_pairs(context: Context) -> list[tuple[str, str]]:
+    """Pairs of scanners that have plots of their own, in the scanners' order."""
+    scopes = pair_scopes(context.metrics)
+    differences = {scope: estimate(context.metrics, f"abs_difference/{scope}").value for scope in scopes}
+    largest = sorted(scopes, key=lambda scope: (math.isnan(differences[scope]), -differences[scope]))
+    place = {scanner: number for number, scanner in enumerate(context.scanners)}
+    pairs = []
+    for scope in largest[:MOST_PAIRS_DRAWN]:
+        first, second = sorted(scope.split(BETWEEN), key=place.__getitem__)
+        pairs.append((first, second))
+    return sorted(pairs, key=lambda pair: (place[pair[0]], place[pair[1]]))
+
+
+def drawn_pairs_note(context: Context) -> str:
+    """Which pairs are drawn, where that is not all of them."""
+    count = context.metrics["cohort"]["pairs"]
+    if count <= MOST_PAIRS_DRAWN:
+        return ""
+    return f" Drawn: of {count:,} pairs the {MOST_PAIRS_DRAWN} whose scores differ most."
 
 
 def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[Group]:
-    """Score scatter and Bland-Altman plot of every pair of scanners."""
-    pairs = list(combinations(context.scanners, 2))
+    """Score scatter and Bland-Altman plot of the pairs of scanners."""
+    pairs = drawn_pairs(context)
+    keys = unique_keys([f"{class_name}-{first}-{second}" for first, second in pairs])
     scatters: list[Panel] = []
     differences: list[Panel] = []
-    names = [f"{class_name}-{first}-{second}" for first, second in pairs]
-    keys = unique_keys(names)
-    for name, (first, second) in zip(names, pairs, strict=True):
+    for key, (first, second) in zip(keys.values(), pairs, strict=True):
         both = paired_scores(view, first, second)
-        shown = context.name(first), context.name(second)
-        title = f"{shown[0]} and {shown[1]}, {len(both):,} specimens"
-        if len(both) > POINTS:
-            title += f" ({POINTS:,} drawn)"
+        names = context.name(first), context.name(second)
+        sample = f" ({POINTS:,} drawn)" if len(both) > POINTS else ""
+        title = f"{names[0]} and {names[1]}, {len(both):,} specimens{sample}"
         if both.empty:
             reason = f"No specimen has a score on both {first} and {second}."
-            scatters.append(undefined(f"scatter-{keys[name]}", title, reason))
-            differences.append(undefined(f"bland-altman-{keys[name]}", title, reason))
+            scatters.append(undefined(f"scatter-{key}", title, reason))
+            differences.append(undefined(f"bland-altman-{key}", title, reason))
             continue
-        scatter = score_scatter(both, shown, context.class_names, context.threshold)
-        difference = bland_altman_figure(both, shown, context.class_names)
-        scatters.append(
-            drawn(f"scatter-{keys[name]}", title, f"Scores of the same specimens on {first} and {second}", scatter)
-        )
+        scatter = score_scatter(both, names, context.class_names, context.threshold)
+        difference = bland_altman_figure(both, names, context.class_names)
+        what = f"Scores of the same specimens on {first} and {second}"
+        scatters.append(drawn(f"scatter-{key}", title, what, scatter))
         differences.append(
-            drawn(f"bland-altman-{keys[name]}", title, f"Bland-Altman plot of {first} and {second}", difference)
+            drawn(f"bland-altman-{key}", title, f"Bland-Altman plot of {first} and {second}", difference)
         )
     if not pairs:
         reason = "Only one scanner: there is nothing to compare."
@@ -53,13 +73,13 @@ def pair_groups(context: Context, class_name: str, view: pd.DataFrame) -> list[G
             f"Scores on two scanners, {class_name}",
             scatters,
             "One point per specimen. On the dashed diagonal the scanners agree. Dotted: the threshold; a point in the "
-            "upper left or lower right part changes its class with the scanner.",
+            "upper left or lower right part changes its class with the scanner." + drawn_pairs_note(context),
         ),
         Group(
             f"Bland-Altman, {class_name}",
             differences,
             "Difference of the two scores over their mean: bias and limits of agreement (bias -/+ 1.96 standard "
-            "deviations of the differences).",
+            "deviations of the differences)." + drawn_pairs_note(context),
         ),
     ]
 
@@ -74,51 +94,47 @@ def lines_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
         if mine.empty:
             panels.append(undefined(key, name, f"No scan is labelled {name}."))
             continue
-        scores = specimen_scores(mine, context.scanners)
+        scores = specimen_scores(mine, context.drawn_scanners)
         scores.columns = [context.name(scanner) for scanner in scores.columns]
         figure = specimen_lines(scores, name, COLOURS[label % len(COLOURS)], context.threshold, context.seed)
         panels.append(drawn(key, f"True class: {name}", f"Scores of each specimen of class {name}", figure))
     return Group(
         f"Every specimen across its scanners, score for {class_name}",
         panels,
-        "A line per specimen. Level lines mean that the scanner does not matter; the thick line is the mean.",
+        "A line per specimen. Level lines mean that the scanner does not matter; the thick line is the mean."
+        + context.drawn_note,
+    )
+
+
+def pairs_table(context: Context) -> Table:
+    """A row per pair of scanners."""
+    scopes = pair_scopes(context.metrics)
+    figures = context.metrics["figures"]
+    names = [
+        name
+        for name in (*measures_of(context.metrics, PAIRS), *measures_of(context.metrics, AGREEMENT))
+        if any(f"{name}/{scope}" in figures for scope in scopes)
+    ]
+    rows = []
+    for scope in scopes:
+        first, second = scope.split(BETWEEN)
+        rows.append((scope, f"{context.name(first)} vs {context.name(second)}"))
+    notes = [INTERVALS]
+    count = context.metrics["cohort"]["pairs"]
+    if count > len(scopes):
+        notes.append(f"Of {count:,} pairs, the {len(scopes)} whose scores differ most.")
+    return figures_table(
+        context, "agreement-pairs", "Agreement per pair of scanners", names, rows, notes, "pair of scanners"
     )
 
 
 def agreement_section(context: Context) -> Section:
-    """Agreement overall and per pair of scanners, then the figures of each class."""
-    definitions = context.metrics["definitions"]
-    rows = [
-        Row(
-            [
-                Cell(definitions[name]["title"]),
-                estimate(context.metrics, name).cell(),
-                Cell(definitions[name]["meaning"], kind="wide"),
-            ]
-        )
-        for name in (*SPECIMEN_FIGURES, *COMPLETE_FIGURES)
-    ]
-    summary = Table(
-        "agreement-figures",
-        "Agreement of the scans of one specimen",
-        [Column("figure"), Column("value and 95 % CI"), Column("meaning")],
-        rows,
-    )
-    pairs = figures_table(
-        context,
-        "agreement-pairs",
-        "Agreement per pair of scanners",
-        PAIRS if len(context.views) > 1 else (*PAIRS, *BLAND_ALTMAN),  # of several classes the differences cancel out
-        [
-            (pair_name(first, second), f"{context.name(first)} vs {context.name(second)}")
-            for first, second in combinations(sorted(context.scanners), 2)
-        ],
-        ["Second line: 95 % confidence interval."],
-        "pair of scanners",
-    )
-    groups = [
-        group
-        for name, view in context.views.items()
-        for group in (lines_group(context, name, view), *pair_groups(context, name, view))
-    ]
-    return Section("agreement", "Agreement between scanners", [summary, pairs, *groups])
+    """Agreement overall and per pair of scanners, then the plots of each class."""
+    blocks: list[Table | Group | Findings] = []
+    if alike := context.metrics["cohort"].get("alike"):
+        blocks.append(Findings([f"The {alike}."]))
+    blocks += group_tables(context, AGREEMENT, "Agreement per scanner")
+    blocks.append(pairs_table(context))
+    for name, view in context.views.items():
+        blocks += [lines_group(context, name, view), *pair_groups(context, name, view)]
+    return Section("agreement", "Agreement between scanners", blocks)

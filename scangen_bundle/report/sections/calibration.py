@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pandas as pd
 
-from scangen_bundle.measures.calibration import FIGURES
+from scangen_bundle.measures.prediction_measure import CALIBRATION
 from scangen_bundle.report.curves import reliability
 from scangen_bundle.report.figures import reliability_figure
 from scangen_bundle.report.page import Group, Panel, Section, drawn, undefined, unique_keys
 from scangen_bundle.report.sections.context import Context
-from scangen_bundle.report.sections.figures_table import figures_table, scanner_rows
+from scangen_bundle.report.sections.figures_table import group_tables
 
 
 def reliability_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
     """A panel per scanner."""
-    keys = unique_keys([f"reliability-{class_name}-{scanner}" for scanner in context.scanners])
+    keys = unique_keys([f"reliability-{class_name}-{scanner}" for scanner in context.drawn_scanners])
     panels: list[Panel] = []
-    for scanner in context.scanners:
+    for scanner in context.drawn_scanners:
         key, title = keys[f"reliability-{class_name}-{scanner}"], f"Reliability, {context.name(scanner)}"
         scans = view[view["scanner"] == scanner]
         if scans.empty:
@@ -29,22 +29,14 @@ def reliability_group(context: Context, class_name: str, view: pd.DataFrame) -> 
         f"Reliability curves, {class_name}",
         panels,
         "On the dashed line, a probability of 0.7 means that 7 of 10 such scans are positive. Bins hold equally many "
-        "scans; bars are 95 % Wilson intervals; the histogram at the foot shows where the probabilities lie.",
+        "scans; bars are 95 % Wilson intervals; the histogram at the foot shows where the probabilities lie."
+        + context.drawn_note,
     )
 
 
 def calibration_section(context: Context) -> Section:
-    """Figures per scanner, then the reliability curves of each class."""
-    table = figures_table(
-        context,
-        "calibration-figures",
-        "Calibration per scanner",
-        FIGURES,
-        scanner_rows(context),
-        [
-            "Second line: 95 % confidence interval. ECE is biased upwards in small samples, in resamples once more, so its "
-            "interval may lie above it: compare scanners with similar numbers of scans."
-        ],
-    )
+    """Metrics per scanner, then the reliability curves of each class."""
+    note = "ECE is biased upwards in small samples and has no interval: compare scanners with similar numbers of scans."
+    tables = group_tables(context, CALIBRATION, "Calibration per scanner", [note])
     groups = [reliability_group(context, name, view) for name, view in context.views.items()]
-    return Section("calibration", "Calibration", [table, *groups])
+    return Section("calibration", "Calibration", [*tables, *groups])

@@ -7,6 +7,7 @@ from typing import Any
 
 from scangen_bundle.report.page import Cell, Column, Row, Section, Table
 from scangen_bundle.report.sections.context import Context
+from scangen_bundle.statistics.interval import FEW_PATIENTS
 
 GLOSSARY = {
     "AUROC": "Chance that a random positive scan scores higher than a random negative one; 0.5 is guessing, 1 is perfect.",
@@ -15,7 +16,10 @@ GLOSSARY = {
     "over specimens. 0 means that the scanner does not matter.",
     "Flip rate": "Share of specimens whose predicted class changes with the scanner.",
     "Threshold": "Score from which a scan counts as positive; to be chosen on validation patients, never on test patients.",
-    "95 % CI": "Confidence interval: the range that holds 95 % of the values from resampled patients.",
+    "95 % CI": "Confidence interval from resampled patients: the range that holds 95 % of their values, or with fewer than "
+    f"{FEW_PATIENTS} patients the BCa interval, which corrects its bias.",
+    "SD ratio of the logit": "How far one specimen's scores differ between scanners, compared with how far specimens differ "
+    "from each other. 0 means that the scanner does not matter; a change of the scores' scale does not change it.",
     "Bland-Altman limits": "About 95 % of specimens differ between two scanners by an amount within these limits.",
     "ECE": "Expected calibration error: mean gap between predicted probability and observed share of positives.",
     "*": "A scanner that the network never saw in training. A method that needs scans of each scanner, such as standardise, "

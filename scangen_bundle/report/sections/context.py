@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from scangen_bundle.report.estimates import estimate
 from scangen_bundle.report.scores import class_views, usable
 from scangen_bundle.report.style import ScannerStyle, scanner_styles
+
+MOST_DRAWN = 24  # scanners with plots of their own
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,22 @@ class Context:
     def scanners(self) -> list[str]:
         """Those that the network was trained on first, then the unseen ones."""
         return sorted(set(self.predictions["scanner"]), key=lambda name: (name in self.unseen, name))
+
+    @cached_property
+    def drawn_scanners(self) -> list[str]:
+        """Scanners that have plots of their own: all of them, or of very many those with the lowest AUROC."""
+        if len(self.scanners) <= MOST_DRAWN:
+            return self.scanners
+        value = {scanner: estimate(self.metrics, f"auroc/{scanner}").value for scanner in self.scanners}
+        lowest = sorted(self.scanners, key=lambda scanner: (math.isnan(value[scanner]), value[scanner]))[:MOST_DRAWN]
+        return [scanner for scanner in self.scanners if scanner in lowest]
+
+    @property
+    def drawn_note(self) -> str:
+        """Which scanners are drawn, where that is not all of them."""
+        if len(self.drawn_scanners) == len(self.scanners):
+            return ""
+        return f" Drawn: of {len(self.scanners)} scanners the {MOST_DRAWN} with the lowest AUROC."
 
     @cached_property
     def styles(self) -> dict[str, ScannerStyle]:

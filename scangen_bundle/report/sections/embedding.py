@@ -10,7 +10,7 @@ import pandas as pd
 from scangen_bundle.measures.evaluate_embeddings import COLOUR_SUFFIX
 from scangen_bundle.measures.feature_measure import feature_measures
 from scangen_bundle.measures.measure import ARROWS
-from scangen_bundle.report.estimates import read_entry
+from scangen_bundle.report.estimates import cell
 from scangen_bundle.report.figures import embedding_map, project_tsne
 from scangen_bundle.report.page import Cell, Column, Group, Panel, Row, Section, Table, drawn, undefined
 from scangen_bundle.report.sections.context import Context
@@ -72,19 +72,23 @@ def _figures_table(context: Context) -> Table:
             continue  # a plugin's, which is not loaded now
         title = f"{measure.title}, of colours" if of_colours else measure.title
         meaning = "The same from the scans' colours alone." if of_colours else measure.help
-        baseline = Estimate.from_json(entry).baseline
+        value = Estimate.from_json(entry)
         rows.append(
             Row(
                 [
                     Cell(f"{title}{ARROWS[measure.better]}"),
-                    read_entry(entry).cell(),
-                    Cell(f"{baseline:.3f}", baseline) if math.isfinite(baseline) else Cell("", kind="undefined"),
+                    cell(value),
+                    _baseline(value.baseline),
                     Cell(meaning, kind="wide"),
                 ]
             )
         )
     columns = [Column("metric"), Column("value and 95 % CI"), Column("baseline"), Column("meaning")]
     return Table("embedding-figures", "What the embeddings know", columns, rows)
+
+
+def _baseline(value: float) -> Cell:
+    return Cell(f"{value:.3f}", value) if math.isfinite(value) else Cell("", kind="undefined")
 
 
 def _maps(

@@ -3,98 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import numpy as np
-
-from scangen_bundle.report.estimates import Estimate, estimate
+from scangen_bundle.report.estimates import cell, estimate, text
 from scangen_bundle.report.figures import estimates_figure
 from scangen_bundle.report.page import Cell, Column, Findings, Group, Row, Section, Table, drawn
 from scangen_bundle.report.sections.context import Context
-from scangen_bundle.report.table import headline_rows
-
-HELP = {
-    "auroc/mean": "unweighted mean of the scanners' AUROCs",
-    "auroc/worst": "lowest AUROC of any scanner",
-    "cov": "standard deviation over mean of one specimen's scores across scanners, mean over specimens",
-    "flip_rate": "share of specimens whose predicted class changes with the scanner",
-}
+from scangen_bundle.report.sections.figures_table import INTERVALS
+from scangen_bundle.report.table import MOST_SCANNERS, Results, headline_rows
+from scangen_bundle.report.words import title_of
+from scangen_bundle.statistics.estimate import Estimate
 
 
-def headline_table_block(results: Mapping[str, Mapping[str, Any]]) -> Table:
+def headline_table_block(results: Results) -> Table:
     """The headline table as part of a page."""
     columns, rows = headline_rows(results)
-    starred = any(title.endswith(" *") for title in columns.values())
-    notes = ["AUROC per scanner; second line: 95 % confidence interval from resampled patients."]
-    if starred:
+    help_of = {key: _help(results, key) for key in columns}
+    notes = [f"AUROC per scanner. {INTERVALS}"]
+    if any(len(metrics["cohort"]["scanners"]) > MOST_SCANNERS for metrics in results.values()):
+        notes.append(f"Of the scanners, the {MOST_SCANNERS} with the lowest AUROC.")
+    if any(title.endswith(" *") for title in columns.values()):
         notes.append("* The network saw no slide of this scanner in training.")
     return Table(
         "headline",
         "AUROC per scanner, and agreement between scanners",
-        [Column("model"), *(Column(title, HELP.get(key, "AUROC on this scanner")) for key, title in columns.items())],
-        [Row([Cell(name), *(item.cell() for item in estimates)]) for name, estimates in rows.items()],
+        [Column("model"), *(Column(title, help_of[key]) for key, title in columns.items())],
+        [Row([Cell(name), *map(cell, estimates)]) for name, estimates in rows.items()],
         notes,
     )
 
 
+def _help(results: Results, key: str) -> str:
+    """What a value means, by the first training that has it."""
+    for metrics in results.values():
+        words = metrics["definitions"].get(key.partition("/")[0])
+        if words:
+            return f"{title_of(metrics, key)}: {words['help']}"
+    return ""
+
+
 def headline_section(context: Context, model: str) -> Section:
-    """Table, findings and a figure of the AUROCs."""
-    scanners = [estimate(context.metrics, f"auroc/{scanner}") for scanner in context.scanners]
-    rows = [*(context.name(scanner) for scanner in context.scanners), "mean of scanners"]
-    figure = estimates_figure(
-        rows,
-        {model: [*scanners, estimate(context.metrics, "auroc/mean")]},
-        "AUROC with 95 % confidence interval",
-        reference=0.5,
-    )
+    """Table, findings and a plot of the AUROCs."""
+    scanners = [estimate(context.metrics, f"auroc/{scanner}") for scanner in context.drawn_scanners]
+    rows = [*map(context.name, context.drawn_scanners), "mean of scanners"]
+    estimates = {model: [*scanners, estimate(context.metrics, "auroc/mean")]}
+    figure = estimates_figure(rows, estimates, "AUROC with 95 % confidence interval", reference=0.5)
     panel = drawn("auroc", "AUROC per scanner", "AUROC of each scanner with its confidence interval", figure)
-    return Section(
-        "summary",
-        "Summary",
-        [
-            headline_table_block({model: context.metrics}),
-            Findings(findings(context)),
-            Group("AUROC per scanner", [panel], "Dotted: guessing."),
-        ],
-    )
+    blocks: list[Table | Group | Findings] = [headline_table_block({model: context.metrics})]
+    blocks.append(Findings(findings(context)))
+    blocks.append(Group("AUROC per scanner", [panel], f"Dotted: guessing.{context.drawn_note}"))
+    return Section("summary", "Summary", blocks)
 
 
 def findings(context: Context) -> list[str]:
-    """What the figures say, for a reader who does not know them by name."""
+    """What the metrics say, for a reader who does not know them by name."""
     metrics = context.metrics
-    mean, spread = estimate(metrics, "auroc/mean"), estimate(metrics, "auroc/range")
-    result = [_data(context)]
-    known = {name: estimate(metrics, f"auroc/{name}") for name in context.scanners}
-    defined = {name: item for name, item in known.items() if np.isfinite(item.value)}
-    if np.isfinite(mean.value):
-        over = "scanners" if len(defined) == len(known) else f"the {len(defined)} scanners where it is defined"
+    aurocs = {scanner: estimate(metrics, f"auroc/{scanner}") for scanner in context.scanners}
+    sentences = [_data(context), *_auroc_sentences(context, aurocs)]
+    sentences += _agreement(estimate(metrics, "flip_rate"), estimate(metrics, "cov"))
+    if alike := metrics["cohort"].get("alike"):
+        sentences.append(f"The {alike}.")
+    for scanner, auroc in aurocs.items():
+        if not auroc.has_value:
+            sentences.append(f"The AUROC on {context.name(scanner)} is undefined: {auroc.reason}.")
+    unseen = [scanner for scanner in context.scanners if scanner in context.unseen]
+    if unseen:
+        sentences.append(f"Not seen in training, so a test of a new scanner: {', '.join(unseen)} (marked *).")
+    return sentences
+
+
+def _auroc_sentences(context: Context, aurocs: Mapping[str, Estimate]) -> list[str]:
+    mean, spread = estimate(context.metrics, "auroc/mean"), estimate(context.metrics, "auroc/range")
+    defined = {scanner: auroc.value for scanner, auroc in aurocs.items() if auroc.has_value}
+    sentences = []
+    if mean.has_value:
+        over = "scanners" if len(defined) == len(aurocs) else f"the {len(defined)} scanners where it is defined"
         pair = "a positive scan scores higher than a negative one"
         if context.threshold is None:
             over, pair = f"{over} and classes", "a scan of a class scores higher for it than a scan of another class"
-        result.append(
-            f"Averaged over {over}, {pair} in {percent(mean.value)} of all pairs (AUROC {mean.text(2)}; guessing would give "
+        sentences.append(
+            f"Averaged over {over}, {pair} in {percent(mean.value)} of all pairs (AUROC {text(mean, 2)}; guessing would give "
             f"{percent(0.5)})."
         )
-    if len(defined) > 1 and len({item.value for item in defined.values()}) == 1:
-        result.append(f"The AUROC is the same on all {len(defined)} scanners where it is defined.")
+    if len(defined) > 1 and len(set(defined.values())) == 1:
+        sentences.append(f"The AUROC is the same on all {len(defined)} scanners where it is defined.")
     elif len(defined) > 1:
-        low = min(defined, key=lambda name: defined[name].value)
-        high = max(defined, key=lambda name: defined[name].value)
-        result.append(
-            f"It works least well on {context.name(low)} (AUROC {defined[low].value:.2f}) and best on "
-            f"{context.name(high)} ({defined[high].value:.2f}); the two differ by {spread.text(2)}."
+        low, high = min(defined, key=defined.__getitem__), max(defined, key=defined.__getitem__)
+        sentences.append(
+            f"It works least well on {context.name(low)} (AUROC {defined[low]:.2f}) and best on "
+            f"{context.name(high)} ({defined[high]:.2f}); the two differ by {text(spread, 2)}."
         )
-    result.extend(_agreement(estimate(metrics, "flip_rate"), estimate(metrics, "cov")))
-    result.extend(
-        f"The AUROC on {context.name(name)} is undefined: {item.reason}."
-        for name, item in known.items()
-        if not np.isfinite(item.value)
-    )
-    if context.unseen:
-        names = ", ".join(name for name in context.scanners if name in context.unseen)
-        if names:
-            result.append(f"Not seen in training, so a test of a new scanner: {names} (marked *).")
-    return result
+    return sentences
 
 
 def percent(share: float) -> str:
@@ -112,13 +110,15 @@ def _data(context: Context) -> str:
 
 
 def _agreement(flips: Estimate, cov: Estimate) -> list[str]:
-    result = []
-    if np.isfinite(flips.value):
-        interval = f" (95 % CI {percent(flips.low)} to {percent(flips.high)})" if np.isfinite(flips.low) else ""
-        result.append(
-            f"{percent(flips.value)} of the specimens{interval} change their predicted class with the scanner."
-        )
-    if np.isfinite(cov.value):
-        interval = f" (95 % CI {percent(cov.low)} to {percent(cov.high)})" if np.isfinite(cov.low) else ""
-        result.append(f"One specimen's scores spread by {percent(cov.value)} of their mean between scanners{interval}.")
-    return result
+    sentences = []
+    if flips.has_value:
+        share = f"{percent(flips.value)} of the specimens{_interval(flips)}"
+        sentences.append(f"{share} change their predicted class with the scanner.")
+    if cov.has_value:
+        spread = f"{percent(cov.value)} of their mean between scanners{_interval(cov)}"
+        sentences.append(f"One specimen's scores spread by {spread}.")
+    return sentences
+
+
+def _interval(value: Estimate) -> str:
+    return f" (95 % CI {percent(value.low)} to {percent(value.high)})" if value.has_interval else ""

@@ -6,9 +6,15 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
-from scangen_bundle.measures.calibration_slope import calibration_line
+from scangen_bundle.measures.logistic import PLACES, share_among_neighbours
 
-from .test_calibration import draw
+from .of_predictions.test_calibration import draw, of_one_scanner
+
+
+def calibration_line(label, p):
+    """(slope, intercept) of scans of one scanner."""
+    values = of_one_scanner(label, p)
+    return values["calibration_slope"], values["calibration_intercept"]
 
 
 def test_slope_and_intercept_equal_a_logistic_regressions():
@@ -50,3 +56,20 @@ def test_scores_far_apart_have_the_intercept_that_a_root_finder_finds(seed):
     x = logit(np.clip(expit(z), 1e-7, 1 - 1e-7))
     root = brentq(lambda level: label.sum() - expit(x + level).sum(), -60, 60, xtol=1e-12)
     assert calibration_line(label, expit(z))[1] == pytest.approx(root, abs=1e-8)
+
+
+def test_many_scans_on_places_give_the_regression_of_all_scans():
+    label, p = draw(4000)
+    x = logit(p)
+    model = LogisticRegression(C=np.inf, tol=1e-13, max_iter=10000, solver="newton-cholesky").fit(x[:, None], label)
+    slope, intercept = calibration_line(label, p)
+    assert slope == pytest.approx(model.coef_[0, 0], abs=3e-6)
+    root = brentq(lambda level: label.sum() - expit(x + level).sum(), -20, 20, xtol=1e-12)
+    assert intercept == pytest.approx(root, abs=3e-6)
+
+
+def test_sharing_among_neighbours_keeps_sums_of_cubics():
+    position = np.random.default_rng(0).uniform(0, PLACES - 1, 50)
+    place, share = share_among_neighbours(position)
+    for power in range(4):
+        assert (share * place.astype(float) ** power).sum() == pytest.approx((position**power).sum(), rel=1e-10)

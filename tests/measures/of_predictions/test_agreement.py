@@ -8,25 +8,18 @@ import pingouin
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from scangen_bundle.measures.agreement import (
-    FIGURES,
-    Agreement,
-    coefficient_of_variation,
-    flip_rate,
-    score_table,
-    specimen_spread,
-)
 from scangen_bundle.measures.predictions import check_predictions
+from scangen_bundle.measures.specimen_spread import coefficient_of_variation, flip_rate, score_table, specimen_spread
 
-from .tables import cohort, multi_class, once, repeated
+from ..tables import cohort, measures_of, multi_class, observed, repeated, statistic_of
 
+NAMES = measures_of("agreement", "pairs")
 NAN = np.nan
 
 
 def figures_of(table, threshold=0.5):
-    checked = check_predictions(table)
-    statistic = Agreement(checked, threshold)
-    return once(statistic, len(checked.patients)), statistic
+    statistic = statistic_of(table, NAMES, threshold)
+    return statistic.observed(), statistic
 
 
 def wide(table):
@@ -160,9 +153,9 @@ def test_a_weight_is_a_number_of_copies_of_the_patient():
     table = cohort(40, missing=0.2)
     checked = check_predictions(table)
     weights = np.random.default_rng(5).integers(3, size=(1, len(checked.patients))).astype(np.int32)
-    weighted = Agreement(checked, 0.5)(weights)
+    weighted = statistic_of(checked, NAMES)(weights)
     copied = check_predictions(repeated(table, weights[0], checked.patients))
-    for key, value in once(Agreement(copied, 0.5), len(copied.patients)).items():
+    for key, value in observed(copied, NAMES).items():
         assert weighted[key][0] == pytest.approx(value, abs=1e-10), key
 
 
@@ -178,15 +171,82 @@ def test_specimens_on_one_scanner_only_leave_everything_undefined_with_a_reason(
 
 def test_constant_scores_leave_ratios_undefined_with_a_reason():
     figures, statistic = figures_of(cohort().assign(probability=0.3))
-    for key in ("icc", "fleiss_kappa", "ccc/A vs B", "cohen_kappa/A vs B", "ccc/mean"):
+    for key in ("icc", "logit_icc", "logit_sd_ratio", "fleiss_kappa", "ccc/A vs B", "cohen_kappa/A vs B", "ccc/mean"):
         assert np.isnan(figures[key])
         assert statistic.reasons[key]
-    assert figures["cov"] == figures["sd"] == figures["flip_rate"] == 0.0
+    assert figures["cov"] == figures["sd"] == figures["flip_rate"] == figures["specimen_sd"] == 0.0
     assert figures["all_scanner_agreement"] == 1.0
 
 
 def test_one_scanner_is_undefined_without_an_error():
     figures, statistic = figures_of(cohort(scanners="A"))
-    assert set(figures) <= set(FIGURES)
+    assert set(figures) <= set(NAMES)
     assert all(np.isnan(value) for value in figures.values())
     assert statistic.reasons["icc"] == "there is one scanner only"
+
+
+def logits(table):
+    p = table["probability"].clip(1e-6, 1 - 1e-6)
+    return table.assign(logit=np.log(p / (1 - p)))
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_the_logits_icc_equals_pingouins(missing):
+    table = logits(cohort(missing=missing))
+    complete = table.pivot(index="specimen_id", columns="scanner", values="logit").dropna()
+    long = complete.stack().rename("score").reset_index()
+    icc = pingouin.intraclass_corr(long, "specimen_id", "scanner", "score").set_index("Type")["ICC"]
+    key = next(name for name in icc.index if name in ("ICC2", "ICC(A,1)"))
+    assert figures_of(table)[0]["logit_icc"] == pytest.approx(icc[key], abs=1e-10)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_the_logits_sd_ratio_equals_its_definition(missing):
+    table = logits(cohort(missing=missing))
+    wide_logits = table.pivot(index="specimen_id", columns="scanner", values="logit")
+    several = wide_logits[wide_logits.notna().sum(axis=1) >= 2]
+    within = np.sqrt(several.var(axis=1, ddof=1).mean())
+    between = several.mean(axis=1).std(ddof=1)
+    assert figures_of(table)[0]["logit_sd_ratio"] == pytest.approx(within / between, abs=1e-10)
+
+
+def test_the_scale_of_the_logits_changes_cov_but_neither_the_logits_icc_nor_their_sd_ratio():
+    table = cohort()
+    flat = table.assign(probability=1 / (1 + np.exp(-logits(table)["logit"] / 4)))
+    before, after = figures_of(table)[0], figures_of(flat)[0]
+    for key in ("logit_icc", "logit_sd_ratio", "flip_rate"):
+        assert after[key] == pytest.approx(before[key], abs=1e-9)
+    assert after["cov"] < 0.5 * before["cov"]
+
+
+def test_certain_scores_keep_finite_logits():
+    figures, _ = figures_of(cohort().assign(probability=lambda table: table["label"].astype(float)))
+    assert figures["logit_sd_ratio"] == pytest.approx(0)
+    assert figures["logit_icc"] == pytest.approx(1)
+
+
+def test_the_sd_between_specimens_is_that_of_their_mean_scores():
+    table = cohort()
+    means = wide(table).mean(axis=1)
+    assert figures_of(table)[0]["specimen_sd"] == pytest.approx(means.std(ddof=1), abs=1e-12)
+
+
+def many_scanners(count):
+    return cohort(12, scanners=[f"scanner{number:03d}" for number in range(count)], per_patient=1)
+
+
+def test_of_very_many_pairs_the_worst_have_values_and_the_others_are_summed_up():
+    table = many_scanners(20)
+    figures, statistic = figures_of(table)
+    pairs = [key for key in figures if key.startswith("ccc/") and " vs " in key]
+    assert len(pairs) == 20
+    names = sorted(set(table.scanner))
+    scores = wide(table)
+    differences = {f"{a} vs {b}": (scores[a] - scores[b]).abs().mean() for a, b in combinations(names, 2)}
+    worst = sorted(differences, key=differences.get)[-20:]
+    assert {key.removeprefix("ccc/") for key in pairs} == set(worst)
+    kappas = [cohen_kappa_score(scores[a] >= 0.5, scores[b] >= 0.5) for a, b in combinations(names, 2)]
+    assert figures["cohen_kappa/mean"] == pytest.approx(np.nanmean(kappas), abs=1e-10)
+    assert figures["cohen_kappa/worst"] == pytest.approx(np.nanmin(kappas), abs=1e-10)
+    assert "of 190" in statistic.without_interval["ccc/mean"]
+    assert "ccc/mean" not in statistic.reasons

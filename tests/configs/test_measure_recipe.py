@@ -1,0 +1,28 @@
+"""The recipe "a measure" of CONTRIBUTING, run from its text: the file is written, the command is run."""
+
+import json
+import shlex
+
+import pandas as pd
+
+from tests.recipes import recipe, write_recipe
+
+from .conftest import UNSEEN
+
+
+def test_the_recipes_measure_is_in_metrics_json_and_on_the_page(trained, tmp_path):
+    plugin = write_recipe("a measure", tmp_path / "my_measure.py")
+    words = shlex.split(recipe("a measure", "bash").replace("\\\n", " "))
+    options = words[words.index("--plugins") :]
+    options[1] = f"['{plugin}']"
+    config = words[words.index("--config_file") + 1]
+    where = ("--output_dir", str(trained.outputs), "--run_name", "scangen", "--unseen_scanners", f"['{UNSEEN}']")
+    trained.run("evaluating", config, *options, *where, "--resamples", "30")
+    run = trained.outputs / "scangen"
+    metrics = json.loads((run / "metrics.json").read_text())
+    scans = pd.read_csv(run / "predictions.csv")
+    called = scans[(scans.scanner == UNSEEN) & (scans.probability >= metrics["settings"]["threshold"])]
+    figure = metrics["figures"][f"ppv/{UNSEEN}"]
+    assert figure["value"] == (called.label.mean() if len(called) else None)
+    assert metrics["figures"]["ppv/worst"]["scanners"]
+    assert ">PPV</button>" in (run / "report.html").read_text()
