@@ -13,12 +13,10 @@ from .conftest import UNSEEN
 def test_the_recipes_measure_is_in_metrics_json_and_on_the_page(trained, tmp_path):
     plugin = write_recipe("a measure", tmp_path / "my_measure.py")
     words = shlex.split(recipe("a measure", "bash").replace("\\\n", " "))
-    options = words[words.index("--plugins") :]
-    options[1] = f"['{plugin}']"
-    config = words[words.index("--config_file") + 1]
-    where = ("--output_dir", str(trained.outputs), "--run_name", "scangen", "--unseen_scanners", f"['{UNSEEN}']")
-    trained.run("evaluating", config, *options, *where, "--resamples", "30")
     run = trained.outputs / "scangen"
+    named_so = {"outputs/scangen": str(run), "['my_measure.py']": f"['{plugin}']"}
+    config, *options = words[words.index("--config_file") + 1 :]
+    trained.run("evaluating", config, *(named_so.get(word, word) for word in options), "--resamples", "30")
     metrics = json.loads((run / "metrics.json").read_text())
     scans = pd.read_csv(run / "predictions.csv")
     called = scans[(scans.scanner == UNSEEN) & (scans.probability >= metrics["settings"]["threshold"])]
