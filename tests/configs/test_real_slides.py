@@ -10,10 +10,10 @@ import nibabel
 import numpy as np
 import pandas as pd
 import pytest
-import torch
+import yaml
 from monai.bundle import run
 
-from scangen_bundle.networks import MaskedMILModel
+from scangen_bundle.runs import RunFolder, RunSettings, save_checkpoint
 from scangen_bundle.slides import open_slide
 
 ENCODER, FEATURES, TILE_PX = "efficientnet-lite0", 1280, 224
@@ -43,18 +43,21 @@ JOBS = {
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory) -> Path:
-    """An untrained network with the architecture of the configs."""
-    path = tmp_path_factory.mktemp("models") / "best.pt"
-    network = MaskedMILModel(num_classes=2, num_features=FEATURES, mil_mode="gated_att")
+def run_dir(tmp_path_factory, bundle_root) -> Path:
+    """A run folder with an untrained network of the shipped configuration."""
+    folder = RunFolder(tmp_path_factory.mktemp("outputs") / "untrained")
+    settings = yaml.safe_load((bundle_root / "configs" / "train.yaml").read_text())
+    settings = RunSettings({**settings, "encoder_name": ENCODER, "num_features": FEATURES, "allow_outside": True})
+    folder.best.parent.mkdir(parents=True)
+    settings.write(folder.settings)
     meta = {"encoder": ENCODER, "num_features": FEATURES, "class_names": ["negative", "positive"]}
-    torch.save({"network": network.state_dict(), "meta": meta}, path)
-    return path
+    save_checkpoint(folder.best, {"network": settings["network_def"].state_dict(), "meta": meta})
+    return folder.path
 
 
 @pytest.mark.parametrize("name", JOBS)
 def test_real_slides_get_bags_probabilities_and_attention_at_their_scale(
-    name, checkpoint, bundle_root, real_data, tmp_path
+    name, run_dir, bundle_root, real_data, tmp_path
 ):
     job = JOBS[name]
     manifest = pd.DataFrame(
@@ -79,8 +82,8 @@ def test_real_slides_get_bags_probabilities_and_attention_at_their_scale(
     run(
         run_id="inferring",
         config_file=str(bundle_root / "configs" / "inference.yaml"),
-        **common,
-        checkpoint=str(checkpoint),
+        run_dir=str(run_dir),
+        dataset_dir=str(tmp_path),
         prediction_dir=str(tmp_path / "out"),
     )
     predictions = pd.read_csv(tmp_path / "out" / "predictions.csv", index_col="slide_id")

@@ -82,11 +82,10 @@ def test_features_of_an_encoder_that_is_not_registered_need_their_number():
         num_features("musk")
 
 
-@pytest.mark.parametrize("config", ["train.yaml", "inference.yaml"])
 @pytest.mark.parametrize(("settings", "dim"), [({"encoder_name": "uni2-h"}, 1536), ({"num_features": 2048}, 2048)])
-def test_a_job_asks_the_registry_for_the_number_of_features_unless_it_is_given(config, settings, dim):
+def test_training_asks_the_registry_for_the_number_of_features_unless_it_is_given(settings, dim):
     parser = ConfigParser()
-    parser.read_config(str(ROOT / "configs" / config))
+    parser.read_config(str(ROOT / "configs" / "train.yaml"))
     parser.update(settings)
     assert parser.get_parsed_content("num_features") == dim
 
