@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc
 
 from scangen_bundle.cohort.manifest import UNLABELLED
 
@@ -56,17 +55,22 @@ def paired_specimens(manifest: pd.DataFrame) -> pd.DataFrame:
     return paired.rename_axis(index="scanner", columns="scanner")
 
 
-def chi_square(table: np.ndarray) -> tuple[float, int]:
-    """Pearson's chi-square statistic and its degrees of freedom, over the rows and columns that are not all zero.
+def chi_square(table: np.ndarray) -> tuple[float, float, int]:
+    """Pearson's chi-square statistic, its p-value and its degrees of freedom, over the rows and columns that are not all zero.
 
     Args:
         table: counts [R, C].
+
+    Returns:
+        Without degrees of freedom (fewer than two rows or columns) the statistic is 0 and the p-value NaN.
     """
+    from scipy.stats import chi2_contingency
+
     counts = _filled(table)
-    total = counts.sum()
-    expected = counts.sum(1, keepdims=True) * counts.sum(0, keepdims=True) / total if total else counts
-    statistic = float(((counts - expected) ** 2 / expected).sum()) if total else 0.0
-    return statistic, max(counts.shape[0] - 1, 0) * max(counts.shape[1] - 1, 0)
+    if min(counts.shape) < 2:
+        return 0.0, math.nan, 0
+    result = chi2_contingency(counts, correction=False)
+    return float(result.statistic), float(result.pvalue), int(result.dof)
 
 
 def cramers_v(table: np.ndarray, *, corrected: bool = False) -> float:
@@ -84,7 +88,7 @@ def cramers_v(table: np.ndarray, *, corrected: bool = False) -> float:
     Returns:
         A value from 0 to 1, or NaN where it is undefined: fewer than two rows or columns, or too few counts to correct.
     """
-    statistic, freedom = chi_square(table)
+    statistic, _, freedom = chi_square(table)
     counts = _filled(table)
     total, rows, columns = counts.sum(), float(counts.shape[0]), float(counts.shape[1])
     if not freedom:
@@ -109,13 +113,12 @@ def confounding_report(manifest: pd.DataFrame, warn_above: float = WARN_ABOVE) -
     """
     table = scanner_label_table(manifest)
     counts = table.to_numpy()
-    statistic, freedom = chi_square(counts)
     classes = (table > 0).sum(axis=1)
     report = ConfoundingReport(
         table=table,
         cramers_v=cramers_v(counts),
         cramers_v_corrected=cramers_v(counts, corrected=True),
-        p_value=float(chdtrc(freedom, statistic)) if freedom else math.nan,
+        p_value=chi_square(counts)[1],
         paired=paired_specimens(manifest),
         one_class_scanners=tuple(table.index[classes == 1]) if table.shape[1] > 1 else (),
     )

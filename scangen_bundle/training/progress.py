@@ -12,6 +12,8 @@ from tqdm import tqdm
 class ProgressHandler:
     """Show how far an engine is, with the time left, on standard error of the first process.
 
+    Ignite's `ProgressBar` begins at 1 and ends at 100 % where training stops early; this one counts what was done.
+
     Args:
         description: shown before the bar.
         unit: "batch" counts an evaluator's batches, "epoch" a trainer's epochs with the epoch's loss beside it.
