@@ -20,15 +20,15 @@ import pandas as pd
 from scangen_bundle.errors import InputError, listed
 from scangen_bundle.files import write_atomically
 from scangen_bundle.names import unsafe_name
+from scangen_bundle.units import PLAUSIBLE_MPP
 
 IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
 PATHS = ("slide_path", "features_path")
 COLUMNS = (*IDS, "label", *PATHS, "mpp", "split")
 SPLITS = ("train", "val", "test", "excluded")
-PLAUSIBLE_MPP = (0.05, 5.0)  # µm/px: the finest and the coarsest that a whole-slide scanner writes, with a wide margin
 UNLABELLED = -1
 # Names of figures over scanners (`auroc/mean` beside `auroc/<scanner>`) and of two of them (`flip_rate/<a> vs <b>`), as in
-# metrics.predictions, which imports nothing of ours.
+# measures.predictions, which imports nothing of ours.
 RESERVED = ("mean", "worst", "range", "mean_seen", "mean_unseen")
 BETWEEN = " vs "
 

@@ -16,7 +16,8 @@ from PIL import Image
 
 from scangen_bundle.bags.hdf5 import open_hdf5
 from scangen_bundle.errors import InputError
-from scangen_bundle.slides import SlideReader, TileReader
+from scangen_bundle.slides import TileReader
+from scangen_bundle.slides.picture_reader import PictureReader
 from scangen_bundle.slides.resolution import resolve_mpp
 
 PICTURES = (".jpg", ".jpeg", ".png")
@@ -26,45 +27,6 @@ ARCHIVE = ".h5"
 def is_picture(path: str | os.PathLike[str]) -> bool:
     """Whether a scan's file is a picture or an archive of tiles, not a slide."""
     return Path(path).suffix.lower() in (*PICTURES, ARCHIVE)
-
-
-class PictureReader:
-    """A picture uint8 [h, w, 3] as a slide of one level, so that its tiles, too, are read at an exact mpp.
-
-    A `slides.SlideReader`.
-    """
-
-    backend = "picture"
-
-    def __init__(self, path: str | os.PathLike[str], pixels: np.ndarray) -> None:
-        self.mpp: tuple[float, float] | None = None  # a picture does not tell it
-        self.path, self.pixels = Path(path), pixels
-        self.level_dimensions = [(pixels.shape[1], pixels.shape[0])]
-        self.level_downsamples = [(1.0, 1.0)]
-        self.properties: dict[str, str] = {}
-
-    def read_region(self, x: int, y: int, level: int, width: int, height: int) -> np.ndarray:
-        return self.read_regions(np.array([[x, y]]), level, width, height)[0]
-
-    def read_regions(
-        self, xy: np.ndarray, level: int, width: int, height: int, out: np.ndarray | None = None
-    ) -> np.ndarray:
-        if out is None:
-            out = np.empty((len(xy), height, width, 3), np.uint8)
-        out[:] = 255
-        for region, (x, y) in zip(out, xy, strict=True):
-            part = self.pixels[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
-            region[max(-y, 0) :, max(-x, 0) :][: part.shape[0], : part.shape[1]] = part
-        return out
-
-    def close(self) -> None:
-        pass
-
-    def __enter__(self) -> SlideReader:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
 
 class Tile(NamedTuple):

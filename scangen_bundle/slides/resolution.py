@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scangen_bundle.cohort.manifest import PLAUSIBLE_MPP
 from scangen_bundle.errors import InputError
+from scangen_bundle.units import PLAUSIBLE_MPP
 
 UPSAMPLING_LIMIT = 1.05
 LEVEL_TOLERANCE = 1e-3

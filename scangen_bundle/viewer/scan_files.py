@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scangen_bundle.cohort.manifest import PLAUSIBLE_MPP
 from scangen_bundle.slides.reader import SlideReader
+from scangen_bundle.units import PLAUSIBLE_MPP
 
 
 @dataclass(frozen=True)
