@@ -36,25 +36,30 @@ class OverScanners:
         worst: Worst = "none",
     ) -> None:
         self.name, self.worst = name, worst
-        known = [scanner for scanner in scanners if f"{name}/{scanner}" not in reasons]
-        self.members = {f"{name}/mean": known, f"{name}/range": known}
+        defined = [scanner for scanner in scanners if f"{name}/{scanner}" not in reasons]
+        self.members = {f"{name}/mean": defined, f"{name}/range": defined}
         if worst != "none":
-            self.members[f"{name}/worst"] = known
+            self.members[f"{name}/worst"] = defined
         if unseen:
-            self.members[f"{name}/mean_seen"] = [scanner for scanner in known if scanner not in unseen]
-            self.members[f"{name}/mean_unseen"] = [scanner for scanner in known if scanner in unseen]
-        self.reasons = {key: "defined on no scanner" for key, members in self.members.items() if not members}
-        if len(known) == 1:
-            self.reasons[f"{name}/range"] = f"defined on one scanner only ({known[0]})"
+            self.members[f"{name}/mean_seen"] = [scanner for scanner in defined if scanner not in unseen]
+            self.members[f"{name}/mean_unseen"] = [scanner for scanner in defined if scanner in unseen]
+        self.reasons: dict[str, str] = {}
+        for key, members in self.members.items():
+            if not members:
+                self.reasons[key] = "defined on no scanner"
+        if len(defined) == 1:
+            self.reasons[f"{name}/range"] = f"defined on one scanner only ({defined[0]})"
 
     def trials(self, scanners: Mapping[str, int]) -> dict[str, int]:
         """Trials of each aggregate that is 0 or 1 where its scanners all are: the fewest of theirs, by key (see `exact`)."""
-        counts = {
-            key: [scanners.get(f"{self.name}/{scanner}", 0) for scanner in members]
-            for key, members in self.members.items()
-            if members and not key.endswith("/range")
-        }
-        return {key: min(numbers) for key, numbers in counts.items() if min(numbers)}
+        trials = {}
+        for key, members in self.members.items():
+            if not members or key.endswith("/range"):
+                continue
+            fewest = min(scanners.get(f"{self.name}/{scanner}", 0) for scanner in members)
+            if fewest:
+                trials[key] = fewest
+        return trials
 
     def __call__(self, figures: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Aggregates [R] by key from the scanners' figures [R] by key."""

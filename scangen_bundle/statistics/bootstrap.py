@@ -83,14 +83,14 @@ class Resampled:
         observed = self.observed[key]
         patients = self.patients.get(key, self.all_patients)
         if key in self.without_interval and np.isfinite(observed):
-            found = Estimate(observed, patients=patients, interval_reason=self.without_interval[key])
+            estimate = Estimate(observed, patients=patients, interval_reason=self.without_interval[key])
         else:
             trials = self.trials.get(key, 0)
-            found = interval(
+            estimate = interval(
                 observed, self.samples[key], self.jackknife[key], self.groups, confidence, trials, patients
             )
         reason = "" if np.isfinite(observed) else self.reasons.get(key, "undefined on these data")
-        return replace(found, baseline=baseline, scanners=tuple(scanners), note=note, reason=reason)
+        return replace(estimate, baseline=baseline, scanners=tuple(scanners), note=note, reason=reason)
 
 
 class PatientBootstrap:
@@ -156,22 +156,26 @@ class PatientBootstrap:
             threads: blocks computed at once; None: the processors that this process may use, at most 4.
         """
         threads = threads or min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
-        blocks = self.blocks(int(np.clip(BLOCK_ELEMENTS // max(scans, self.patients), 1, 256)))
-        parts: list[dict[str, np.ndarray]] = []
+        rows = int(np.clip(BLOCK_ELEMENTS // max(scans, self.patients), 1, 256))
+        blocks = self.blocks(rows)
+        results: list[dict[str, np.ndarray]] = []
         total = 1 + self.resamples + len(self.groups)
         with (
             ThreadPoolExecutor(threads) as pool,
             tqdm(total=total, desc="resampling patients", unit="resample", delay=BAR_AFTER, leave=False) as bar,
         ):
             while batch := list(islice(blocks, threads)):
-                parts.extend(pool.map(lambda block: _all(statistics, block), batch))
+                results.extend(pool.map(lambda block: _all(statistics, block), batch))
                 bar.update(sum(map(len, batch)))
-        values = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-        last = 1 + self.resamples
+        observed, samples, jackknife = {}, {}, {}
+        for key in results[0]:
+            values = np.concatenate([result[key] for result in results])
+            observed[key] = float(values[0])
+            samples[key], jackknife[key] = np.split(values[1:], [self.resamples])
         return Resampled(
-            observed={key: float(value[0]) for key, value in values.items()},
-            samples={key: value[1:last] for key, value in values.items()},
-            jackknife={key: value[last:] for key, value in values.items()},
+            observed=observed,
+            samples=samples,
+            jackknife=jackknife,
             groups=self.groups,
             reasons=merged(statistics, "reasons"),
             trials=merged(statistics, "trials"),
@@ -182,11 +186,11 @@ class PatientBootstrap:
 
 
 def merged(statistics: Sequence[Statistic], name: str) -> dict[str, Any]:
-    """The mappings by key that the statistics have as the attribute `name`, as one."""
-    together: dict[str, Any] = {}
+    """One mapping by key from the statistics' attributes called `name`."""
+    mapping: dict[str, Any] = {}
     for statistic in statistics:
-        together.update(getattr(statistic, name, {}))
-    return together
+        mapping.update(getattr(statistic, name, {}))
+    return mapping
 
 
 def _all(statistics: Sequence[Statistic], weights: np.ndarray) -> dict[str, np.ndarray]:

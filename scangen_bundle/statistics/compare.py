@@ -41,12 +41,12 @@ class Comparison:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Comparison:
         """The comparison that `to_json` wrote; other keys are ignored."""
-        numbers = {
-            field.name: NAN if entry[field.name] is None else entry[field.name]
-            for field in fields(cls)
-            if field.name != "difference"
-        }
-        return cls(difference=Estimate.from_json(entry["difference"]), **numbers)
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = entry[field.name]
+            values[field.name] = NAN if value is None else value
+        values["difference"] = Estimate.from_json(entry["difference"])
+        return cls(**values)
 
 
 def _to_json(value: float | Estimate) -> Any:
@@ -59,18 +59,23 @@ class _Both:
     """The values of both models in one statistic, so that they share every resample."""
 
     def __init__(self, first: Statistic, second: Statistic) -> None:
-        self.parts = {"0:": first, "1:": second}
+        self._models = first, second
         self.reasons = self._merged("reasons")
         self.patients = self._merged("patients")
         self.without_interval = self._merged("without_interval")
 
     def _merged(self, name: str) -> dict[str, Any]:
-        return {
-            prefix + key: value for prefix, part in self.parts.items() for key, value in getattr(part, name, {}).items()
-        }
+        return _prefixed(*(getattr(model, name, {}) for model in self._models))
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {prefix + key: v for prefix, part in self.parts.items() for key, v in part(weights).items()}
+        return _prefixed(*(model(weights) for model in self._models))
+
+
+def _prefixed(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Both models' values in one mapping: `0:<key>` of the first, `1:<key>` of the second."""
+    values = {f"0:{key}": value for key, value in first.items()}
+    values.update({f"1:{key}": value for key, value in second.items()})
+    return values
 
 
 def bootstrap_p_value(differences: np.ndarray) -> float:
@@ -110,8 +115,13 @@ def compare_statistics(
         unlike: values that are not of the same scans with both models, and why; their difference is undefined.
     """
     result = bootstrap.run([_Both(first, second) for first, second in pairs], scans)
-    keys = [key.removeprefix("0:") for key in result.observed if key.startswith("0:")]
-    return {key: _compare(result, key, confidence, (unlike or {}).get(key, "")) for key in keys}
+    unlike = unlike or {}
+    comparisons = {}
+    for prefixed in result.observed:
+        if prefixed.startswith("0:"):
+            key = prefixed.removeprefix("0:")
+            comparisons[key] = _compare(result, key, confidence, unlike.get(key, ""))
+    return comparisons
 
 
 def _compare(result: Resampled, key: str, confidence: float, unlike: str) -> Comparison:
@@ -138,5 +148,9 @@ def _compare(result: Resampled, key: str, confidence: float, unlike: str) -> Com
 
 def _caution(result: Resampled, first: str, second: str) -> str:
     """What the interval of a difference leaves out where one model's value never varies."""
-    steady = [name for name, key in (("first", first), ("second", second)) if not varies(result.samples[key])]
-    return f"the {steady[0]} model's value is the same in every resample" if len(steady) == 1 else ""
+    first_varies = varies(result.samples[first])
+    second_varies = varies(result.samples[second])
+    if first_varies == second_varies:
+        return ""
+    steady = "second" if first_varies else "first"
+    return f"the {steady} model's value is the same in every resample"

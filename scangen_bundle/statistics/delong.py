@@ -1,9 +1,9 @@
 """DeLong's variance of an AUROC, and his test of two AUROCs on the same scans.
 
 E. DeLong, D. DeLong, D. Clarke-Pearson, "Comparing the areas under two or more correlated receiver operating
-characteristic curves", Biometrics 44, 1988. It takes the scans as independent, so it suits one scanner with one specimen
-per patient; with several specimens of a patient its intervals are too narrow, and the patient bootstrap is the one to read.
-At an AUROC of 0 or 1 its variance is 0, and the exact interval of `statistics/exact.py` takes its place, over scans here.
+characteristic curves", Biometrics 44, 1988. DeLong's variance assumes that the scans are independent, so it suits one
+scanner with one specimen per patient. With several specimens per patient its intervals are too narrow; use the patient
+bootstrap instead. At an AUROC of 0 or 1 its variance is 0, so the exact interval of `statistics/exact.py` over scans is used.
 """
 
 from __future__ import annotations
@@ -42,13 +42,18 @@ class DeLongTest(NamedTuple):
 
 def placements(label: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Share of the negatives below each positive [n1], and of the positives above each negative [n0], ties half."""
-    positive, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
-    high, low = np.sort(score[positive]), np.sort(score[~positive])
-    own = score[positive]
-    below = (np.searchsorted(low, own, "left") + np.searchsorted(low, own, "right")) / (2 * max(len(low), 1))
-    own = score[~positive]
-    not_above = (np.searchsorted(high, own, "left") + np.searchsorted(high, own, "right")) / (2 * max(len(high), 1))
-    return below, 1 - not_above
+    positive = np.asarray(label) == 1
+    score = np.asarray(score, dtype=np.float64)
+    positives, negatives = score[positive], score[~positive]
+    return _share_below(negatives, positives), 1 - _share_below(positives, negatives)
+
+
+def _share_below(reference: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Share of the reference scores [m] below each score [n], ties half."""
+    ordered = np.sort(reference)
+    below = np.searchsorted(ordered, scores, "left")
+    not_above = np.searchsorted(ordered, scores, "right")
+    return (below + not_above) / (2 * max(len(ordered), 1))
 
 
 def delong_covariance(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,11 +62,15 @@ def delong_covariance(label: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
     Raises:
         ValueError: fewer than two scans of a class.
     """
-    if min(np.sum(np.asarray(label) == 1), np.sum(np.asarray(label) != 1)) < 2:
+    positives = int(np.sum(np.asarray(label) == 1))
+    negatives = len(label) - positives
+    if min(positives, negatives) < 2:
         raise ValueError("DeLong's variance needs two scans of each class")
-    pairs = [placements(label, score) for score in scores]
-    of_positive, of_negative = np.stack([p for p, _ in pairs]), np.stack([n for _, n in pairs])
-    covariance = np.cov(of_positive) / of_positive.shape[1] + np.cov(of_negative) / of_negative.shape[1]
+    of_positive = np.empty((len(scores), positives))
+    of_negative = np.empty((len(scores), negatives))
+    for model, score in enumerate(scores):
+        of_positive[model], of_negative[model] = placements(label, score)
+    covariance = np.cov(of_positive) / positives + np.cov(of_negative) / negatives
     return of_positive.mean(axis=1), np.atleast_2d(covariance)
 
 
@@ -72,7 +81,8 @@ def delong_interval(label: np.ndarray, score: np.ndarray, confidence: float = 0.
         auroc, covariance = delong_covariance(label, np.asarray(score)[None])
     except ValueError as error:
         return DeLong(nan, nan, nan, nan, str(error))
-    value, deviation = float(auroc[0]), float(np.sqrt(covariance[0, 0]))
+    value = float(auroc[0])
+    deviation = float(np.sqrt(covariance[0, 0]))
     if deviation == 0 and value in (0.0, 1.0):
         positives = int(np.sum(np.asarray(label) == 1))
         exact = exact_interval(value, min(positives, len(label) - positives), confidence)

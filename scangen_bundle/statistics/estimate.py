@@ -62,10 +62,12 @@ class Estimate:
         Args:
             entry: what is missing in it, or None, takes its default; other keys are ignored.
         """
-        given = {field.name: entry[field.name] for field in fields(cls) if entry.get(field.name) is not None}
-        if "scanners" in given:
-            given["scanners"] = tuple(given["scanners"])
-        return cls(**given)
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            value = entry.get(field.name)
+            if value is not None:
+                values[field.name] = tuple(value) if field.name == "scanners" else value
+        return cls(**values)
 
 
 def undefined(reason: str) -> Estimate:

@@ -3,9 +3,9 @@
 A share of independent patients at 0 or 1 has the exact binomial interval (C. Clopper, E. Pearson, Biometrika 26, 1934):
 from (alpha/2)^(1/n) to 1 for n of n. It is a little too wide, never too narrow.
 
-An AUROC of 1 is such a share, too: of a positive and a negative patient, each used once, n disjoint pairs can be made. They
-are independent, each is in the right order with a probability that is the AUROC, and all are, so n of n. No distribution is
-assumed. That bootstrap and DeLong fail here is known (N. Obuchowski, M. Lieber, "Confidence bounds when the estimated ROC
+An AUROC of 1 is such a share, too. The patients form n disjoint pairs of a positive and a negative patient. The pairs are
+independent, each is in the right order with a probability equal to the AUROC, and all n of them are. No distribution is
+assumed. Bootstrap and DeLong are known to fail here (N. Obuchowski, M. Lieber, "Confidence bounds when the estimated ROC
 area is 1.0", Academic Radiology 9, 2002); narrower bounds need a model of the scores (R. Newcombe, Statistics in Medicine 25,
 2006, methods 4 and 5).
 

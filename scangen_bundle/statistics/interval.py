@@ -56,8 +56,9 @@ def bca_interval(
     accelerated = acceleration(jackknife, strata)
     if not 0 < below < 1 or not np.isfinite(accelerated):
         return NAN, NAN
-    bias, normal = ndtri(below), ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
-    low, high = ndtr(bias + (bias + normal) / (1 - accelerated * (bias + normal)))
+    bias = ndtri(below)
+    shifted = bias + ndtri(np.array([(1 - confidence) / 2, (1 + confidence) / 2]))
+    low, high = ndtr(bias + shifted / (1 - accelerated * shifted))
     return float(np.quantile(samples, low)), float(np.quantile(samples, high))
 
 
@@ -92,8 +93,8 @@ def interval(
     if varies(kept):
         left_out = np.isfinite(jackknife)
         bca = bca_interval(observed, kept, jackknife[left_out], strata[left_out], confidence)
-        found = _shown(observed, percentile_interval(kept, confidence), bca, defined, patients)
-        return found if len(jackknife) else replace(found, interval_reason="")
+        estimate = _shown(observed, percentile_interval(kept, confidence), bca, defined, patients)
+        return estimate if len(jackknife) else replace(estimate, interval_reason="")
     if trials and observed in (0.0, 1.0):
         low, high = exact_interval(observed, trials, confidence)
         return Estimate(observed, low, high, low, high, defined, patients=patients, method=EXACT)
