@@ -24,6 +24,9 @@ definitions of label 1; everything else in the table is 0:
 The written manifest has a column egfr_class (L858R, exon19_deletion, exon20_insertion, other, wild_type, ...), so that
 a class can be left out. Patients who are not in the table stay without a label.
 
+sample_id is a TCGA barcode, or any id of a patient as the manifest writes it, such as CPTAC's C3L-00604; where a sample
+has an id of its own, add a column patient_id.
+
 the table:
   sample_id,EGFR_protein_change,source_site
   TCGA-05-4244-01,L858R,Indivumed
@@ -39,8 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, epilog=EXPLANATION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--manifest", required=True, help="the cohort, one row per scan, patient ids as TCGA-05-4244")
-    parser.add_argument("--table", required=True, help="CSV: sample_id, EGFR_protein_change, source_site")
+    parser.add_argument("--manifest", required=True, help="the cohort, one row per scan")
+    parser.add_argument(
+        "--table", required=True, help="CSV: sample_id, EGFR_protein_change, perhaps patient_id, source_site"
+    )
     parser.add_argument("--definition", choices=get_args(Definition), required=True, help="what counts as label 1")
     parser.add_argument("--output", required=True, help="the manifest to write")
     parser.add_argument("--allow-outside", action="store_true", help="accept files that are not below the manifest")

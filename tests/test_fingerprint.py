@@ -74,3 +74,22 @@ def test_a_path_that_does_not_exist_is_absent_and_an_empty_folder_is_not(tmp_pat
     (tmp_path / "empty").mkdir()
     assert fingerprint(tmp_path / "none") == ABSENT
     assert fingerprint(tmp_path / "empty") != ABSENT
+
+
+def test_without_times_a_copy_is_the_same_and_an_edited_one_is_not(file, tmp_path):
+    copy = Path(shutil.copy(file, tmp_path / "copy.h5"))
+    os.utime(copy, ns=(0, 1))
+    assert fingerprint(copy, times=False) == fingerprint(file, times=False)
+    assert fingerprint(copy) != fingerprint(file)
+    rewrite(copy, 0)
+    assert fingerprint(copy, times=False) != fingerprint(file, times=False)
+
+
+def test_a_mirax_slide_takes_its_folder_along(tmp_path):
+    slide, data = tmp_path / "a.mrxs", tmp_path / "a" / "Data0000.dat"
+    data.parent.mkdir()
+    slide.write_bytes(b"thumbnail")
+    data.write_bytes(b"pixels")
+    before = fingerprint(slide, times=False)
+    data.write_bytes(b"others")
+    assert fingerprint(slide, times=False) != before

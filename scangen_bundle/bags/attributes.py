@@ -27,8 +27,7 @@ class BagAttributes:
         read_level: pyramid level that was read.
         scanner: as identified from the file's own metadata, "" where it does not tell.
         slide_width, slide_height: size of level 0 in px; 0 where it is not known.
-        slide_bytes: size of the slide file, 0 where it is not known.
-        slide_digest: of the slide file's size and some of its content, "" where it is not known.
+        slide_digest: fingerprint of the slide file without its times, "" where it is not known.
         mask: digest of the mask that the user gave for this slide, "" for none.
         tissue_mm2: area of the tissue.
         sharpness: median variance of the Laplacian over tiles, NaN where it was not measured.
@@ -58,7 +57,6 @@ class BagAttributes:
     scanner: str = ""
     slide_width: int = 0
     slide_height: int = 0
-    slide_bytes: int = 0
     slide_digest: str = ""
     mask: str = ""
     tissue_mm2: float = math.nan

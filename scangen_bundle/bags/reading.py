@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -40,19 +41,20 @@ def reading(path: Path) -> Iterator[None]:
         raise InputError(path, f"cannot be read: {error}", REMEDY) from error
 
 
-def read_archive(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file by name.
+def read_archive(path: str | os.PathLike[str], names: Sequence[str] = ()) -> dict[str, np.ndarray]:
+    """Arrays of an .npz file by name, all by default. No Python object is made of it, and no more is read than it holds.
 
     Raises:
-        InputError: damaged, not such a file, or with Python objects in it.
+        InputError: damaged, not such a file, with Python objects in it, or without an array of `names`.
     """
+    path = Path(path)
     with reading(path):
         _check_archive(path)
         content = np.load(path, allow_pickle=False)
         if not isinstance(content, np.lib.npyio.NpzFile):
             raise InputError(path, "is a single array, expected an .npz archive", REMEDY)
         with content:
-            return {name: content[name] for name in content.files}
+            return {name: content[name] for name in names or content.files}
 
 
 def _check_archive(path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scangen_bundle.bags.reading import read_archive
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 
@@ -49,11 +49,10 @@ def read_bank(path: Path) -> tuple[np.ndarray, np.ndarray]:
         InputError: the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as content:
-            plain, virtual = content["plain"].astype(np.float32), content["virtual"].astype(np.float32)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        problem = f"cannot be read ({type(error).__name__}: {error})"
-        raise InputError(path, problem, "remove it and run banking again") from error
+        content = read_archive(path, ("plain", "virtual"))
+    except InputError as error:
+        raise InputError(path, error.problem, "remove it and run banking again") from error
+    plain, virtual = content["plain"].astype(np.float32), content["virtual"].astype(np.float32)
     if plain.ndim != 2 or virtual.shape[1:] != plain.shape:
         problem = f"holds arrays {list(plain.shape)} and {list(virtual.shape)}, expected [m, D] and [K, m, D]"
         raise InputError(path, problem, "remove it and run banking again")
@@ -63,7 +62,6 @@ def read_bank(path: Path) -> tuple[np.ndarray, np.ndarray]:
 def bank_settings(path: Path) -> dict[str, Any] | None:
     """What a file was made with; None if it is not there or cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as content:
-            return dict(json.loads(str(content["settings"])))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
+        return dict(json.loads(str(read_archive(path, ("settings",))["settings"])))
+    except ValueError:  # an InputError too
         return None

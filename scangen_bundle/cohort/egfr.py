@@ -26,7 +26,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from scangen_bundle.cohort.manifest import UNLABELLED
-from scangen_bundle.errors import InputError, listed
+from scangen_bundle.errors import InputError, listed, some
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ CLASSES = (*ACTIVATING, "exon20_insertion", "other", "silent")
 
 _EXON_19 = (729, 761)
 _EXON_20 = (762, 823)
-_TABLE_COLUMNS = ("sample_id", "EGFR_protein_change", "source_site")
+_TABLE_COLUMNS = ("sample_id", "EGFR_protein_change")
 _BARCODE = re.compile(r"TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-\d{2}")  # project, source site, patient, sample type
 _PATIENT, _SAMPLE = 12, 15  # characters of a barcode that name the patient, and the sample with its type
 
@@ -125,17 +125,18 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
     """Read the table of EGFR status per TCGA-LUAD sample.
 
     Args:
-        path: CSV with the columns `sample_id` (TCGA barcode as far as the sample type), `EGFR_protein_change` ("WT",
-            or the changes separated by spaces) and `source_site`.
+        path: CSV with the columns `sample_id` and `EGFR_protein_change` ("WT", or the changes separated by spaces), and
+            perhaps `patient_id` and `source_site`. Without `patient_id` the patient of a TCGA barcode is its first 12
+            characters, and any other id (CPTAC's C3L-00604, a hospital's own) is the patient's.
         definition: what counts as label 1, see `label_of_class`.
 
     Returns:
-        One row per sample: `patient_id` (the barcode's first 12 characters), `sample_id`, `source_site`,
+        One row per sample: `patient_id`, `sample_id`, `source_site`,
         `protein_change`, `egfr_class` (see `classify_changes`), `label` (int64).
 
     Raises:
-        InputError: the file cannot be read, lacks a column, names a sample twice, or has a barcode or a protein change
-            that is unknown; all rows at fault are named.
+        InputError: the file cannot be read, lacks a column, names a sample twice, or has an empty id or a protein
+            change that is unknown; all rows at fault are named.
     """
     _check_definition(definition)
     try:
@@ -149,8 +150,8 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
     repeated = table["sample_id"].duplicated()
     rows = zip(table["sample_id"], table["EGFR_protein_change"], repeated, strict=True)
     for row, (sample, changes, is_repeated) in enumerate(rows, start=2):
-        if not _BARCODE.fullmatch(sample):
-            problems.append(f"row {row}, column sample_id: {sample!r} is not a barcode such as TCGA-05-4244-01")
+        if not sample:
+            problems.append(f"row {row}, column sample_id: is empty")
         elif is_repeated:
             problems.append(f"row {row}, column sample_id: {sample!r} is there twice")
         try:
@@ -161,9 +162,9 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
         raise InputError(path, listed(f"problems: {len(problems)}", problems), "correct or remove these rows")
     return pd.DataFrame(
         {
-            "patient_id": table["sample_id"].str[:_PATIENT],
+            "patient_id": table.get("patient_id", table["sample_id"].map(_patient_of)),
             "sample_id": table["sample_id"],
-            "source_site": table["source_site"],
+            "source_site": table.get("source_site", ""),
             "protein_change": table["EGFR_protein_change"],
             "egfr_class": classes,
             "label": pd.Series([label_of_class(name, definition) for name in classes], dtype="int64"),
@@ -171,14 +172,19 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
     )
 
 
+def _patient_of(sample: str) -> str:
+    return sample[:_PATIENT] if _BARCODE.fullmatch(sample) else sample
+
+
 def label_manifest(manifest: pd.DataFrame, egfr: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Give each scan of a manifest the EGFR label of its patient; labels that the manifest had before are dropped.
 
-    Where a specimen id is itself a TCGA barcode, its sample has to be the one of the table, because slides of the same
-    patient's normal tissue (sample type 11) do not carry the tumour's mutation.
+    A specimen with the id of a sample of the table gets this sample's label. Where a specimen id is a TCGA barcode, its
+    sample has to be the one of the table, because slides of the same patient's normal tissue (sample type 11) do not
+    carry the tumour's mutation.
 
     Args:
-        manifest: the scans; `patient_id` as in the table, such as TCGA-05-4244.
+        manifest: the scans; `patient_id` as in the table.
         egfr: as from `read_egfr_table`.
 
     Returns:
@@ -190,13 +196,16 @@ def label_manifest(manifest: pd.DataFrame, egfr: pd.DataFrame) -> tuple[pd.DataF
     """
     samples: dict[str, pd.DataFrame] = {str(patient): group for patient, group in egfr.groupby("patient_id")}
     if not set(manifest["patient_id"]) & samples.keys():
-        raise InputError("patient_id", "no patient is in the EGFR table", "use ids such as TCGA-05-4244, 12 characters")
+        theirs, ours = some(sorted(samples), 3), some(sorted(set(manifest["patient_id"])), 3)
+        problem = f"no patient of the manifest ({ours}) is in the EGFR table ({theirs})"
+        raise InputError("patient_id", problem, "write the ids alike, or give the table a column patient_id")
     labels, classes = [], []
     ambiguous: list[str] = []
     for patient, specimen in zip(manifest["patient_id"], manifest["specimen_id"], strict=True):
         found = samples.get(patient, egfr.iloc[:0])
-        if _BARCODE.match(specimen):
-            found = found[found["sample_id"] == specimen[:_SAMPLE]]
+        sample = specimen[:_SAMPLE] if _BARCODE.match(specimen) else specimen
+        if _BARCODE.match(specimen) or sample in set(found["sample_id"]):
+            found = found[found["sample_id"] == sample]
         if found["label"].nunique() > 1:
             ambiguous.append(f"specimen {specimen}: its patient has samples with label 0 and with label 1")
         labels.append(int(found["label"].iloc[0]) if len(found) else UNLABELLED)

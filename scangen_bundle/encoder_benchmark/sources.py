@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from tqdm import tqdm
 
 from scangen_bundle.bags import open_bag
 from scangen_bundle.bags.bag import NO_COORDS
+from scangen_bundle.bags.reading import read_archive
 from scangen_bundle.encoder_benchmark.datasets.pathorob import PATCHES, read_patches
 from scangen_bundle.encoder_benchmark.matching import Matching, MatchSettings
 from scangen_bundle.encoder_benchmark.pictures import ARCHIVE, Tile, is_picture, picture_tiles
@@ -24,6 +26,8 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.extraction import SlideTask, TilingSettings
 from scangen_bundle.extraction.read_slide import read_slide
 from scangen_bundle.files import write_atomically
+
+logger = logging.getLogger(__name__)
 
 BATCH = 64
 MPP_TOLERANCE = 0.01
@@ -276,11 +280,15 @@ def load_features(path: Path, key: str) -> EncoderFeatures | None:
     """Features kept by `save_features` under the same key; None where there are none."""
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as file:
-        header = json.loads(str(file["header"]))
+    try:
+        header = json.loads(str(read_archive(path, ("header",))["header"]))
         if header["key"] != key:
             return None
-        ends = np.cumsum(header["lengths"])[:-1]
-        tiles = dict(zip(header["slides"], np.split(file["tiles"], ends), strict=True))
+        tiles = read_archive(path, ("tiles",))["tiles"]
+    except InputError as error:
+        logger.warning("%s; its features are made anew", error)
+        return None
+    ends = np.cumsum(header["lengths"])[:-1]
+    tiles = dict(zip(header["slides"], np.split(tiles, ends), strict=True))
     known = (header[name] for name in ("facts", "left_out", "warnings", "one_frame"))
     return EncoderFeatures(tiles, set(header["corresponding"]), *known)

@@ -26,7 +26,7 @@ import pandas as pd
 from scangen_bundle.bags.bag import TOOL, FeatureBag
 from scangen_bundle.bags.open import open_bag
 from scangen_bundle.cohort import load_manifest
-from scangen_bundle.errors import InputError, some
+from scangen_bundle.errors import InputError, listed, some
 from scangen_bundle.extraction.from_slide import complete_from_slide
 from scangen_bundle.extraction.tables import bag_row, write_table
 from scangen_bundle.extraction.work import check_options
@@ -200,20 +200,30 @@ class ResolutionAudit:
         """Make the audit, write its tables and print that of the scanners.
 
         Raises:
-            InputError: no scan has features, a feature file is damaged, or the tracker's store cannot be reached.
+            InputError: no scan has features, feature files are damaged (all are named, after the tables are written), or
+                the tracker's store cannot be reached.
         """
         rows: list[dict[str, Any]] = []
         missing: list[str] = []
         problems: list[str] = []
+        damaged: list[str] = []
         row: Any
         for row in with_bar(list(self.manifest.itertuples()), "looking at bags"):
             path = Path(row.features_path) if row.features_path else self.features_dir / f"{row.slide_id}.h5"
-            if path.exists():
-                rows.append(bag_row(row, self._bag(row, path, problems)))
-            else:
+            if not path.exists():
                 missing.append(str(row.slide_id))
+                continue
+            try:
+                rows.append(bag_row(row, self._bag(row, path, problems)))
+            except InputError as error:
+                damaged.append(str(error))
         if not rows:
-            raise InputError(self.features_dir, "there are no features of this manifest", "run extracting first")
+            problem = (
+                listed("no feature file can be used", damaged) if damaged else "there are no features of this manifest"
+            )
+            raise InputError(
+                self.features_dir, problem, "run extracting first" if not damaged else "extract them again"
+            )
         report = audit_scans(pd.DataFrame(rows), self.thresholds)
         report.flags.extend(problems)
         if missing:
@@ -223,11 +233,14 @@ class ResolutionAudit:
         print(show(report))
         if self.tracker is not None:
             self._track(report, self.tracker)
+        if damaged:
+            title = f"{len(damaged)} feature files cannot be used; the others were audited"
+            raise InputError(self.features_dir, listed(title, damaged), "correct or remove them")
         return report
 
     def _bag(self, row: Any, path: Path, problems: list[str]) -> FeatureBag:
         """The scan's features; another tool's are completed from the slide if it is there, or a problem is added."""
-        bag = open_bag(path)
+        bag = open_bag(path, check_values=True)
         if bag.tool == TOOL or not row.slide_path or not Path(row.slide_path).is_file():
             return bag
         try:

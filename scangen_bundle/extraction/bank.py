@@ -16,6 +16,7 @@ from scangen_bundle.bags import FeatureBag, open_bag
 from scangen_bundle.bags.virtual import BANK_FOLDER, bank_path, bank_settings, write_bank
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import InputError
+from scangen_bundle.fingerprint import fingerprint
 from scangen_bundle.processes import usable_cores
 from scangen_bundle.progress import with_bar
 from scangen_bundle.slides import TileReader, open_slide
@@ -66,7 +67,7 @@ class BankJob:
         """
         if not self.scans:
             raise InputError("manifest", "no scan has a slide_path", "virtual scanners change pixels: give the slides")
-        waiting = [scan for scan in self.scans if not self._is_done(scan["slide_id"])]
+        waiting = [scan for scan in self.scans if not self._is_done(scan)]
         failed = 0
         with ThreadPoolExecutor(usable_cores()) as pool:
             for scan in with_bar(waiting, "tiles under virtual scanners"):
@@ -82,8 +83,14 @@ class BankJob:
         )
         print(f"wrote {self.folder}")
 
-    def _is_done(self, slide_id: str) -> bool:
-        return bank_settings(bank_path(self.features_dir, slide_id)) == self.settings
+    def _is_done(self, scan: Mapping[str, Any]) -> bool:
+        return bank_settings(bank_path(self.features_dir, scan["slide_id"])) == self._settings_of(scan)
+
+    def _settings_of(self, scan: Mapping[str, Any]) -> dict[str, Any]:
+        """What decides a slide's file, so that one of a slide or bag that was replaced is made again."""
+        bag = self.features_dir / f"{scan['slide_id']}.h5"
+        inputs = {"slide": fingerprint(scan["slide_path"], times=False), "bag": fingerprint(bag, times=False)}
+        return {**self.settings, **inputs}
 
     def _encode(self, scan: Mapping[str, Any], pool: ThreadPoolExecutor) -> None:
         slide_id = scan["slide_id"]
@@ -94,7 +101,7 @@ class BankJob:
         moved = pool.map(lambda scanner, generator: scanner.apply(tiles, generator), self.scanners, generators)
         plain = self.encoder.encode(tiles)
         virtual = self.encoder.encode(np.concatenate(list(moved))).reshape(len(self.scanners), *plain.shape)
-        write_bank(bank_path(self.features_dir, slide_id), plain, virtual, self.settings)
+        write_bank(bank_path(self.features_dir, slide_id), plain, virtual, self._settings_of(scan))
 
     def _read_tiles(self, scan: Mapping[str, Any], bag: FeatureBag) -> np.ndarray:
         """Evenly spaced tiles of the bag, read from the slide: uint8 [m, tile_px, tile_px, 3]."""

@@ -18,6 +18,7 @@ from scangen_bundle.bags.attributes import BagAttributes
 from scangen_bundle.bags.bag import FeatureBag
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.extraction.work import OPTIONS, SlideFacts, SlideTask, TilingSettings, option_defaults
+from scangen_bundle.fingerprint import fingerprint
 
 # Bump when a change of the code changes which tiles are cut or what their pixels are.
 EXTRACTION_VERSION = 1
@@ -71,7 +72,7 @@ class ExtractionRequest:
             scanner=facts.scanner,
             slide_width=facts.slide_size[0],
             slide_height=facts.slide_size[1],
-            slide_bytes=_file_size(task.path),
+            slide_digest=_slide_digest(task.path),
             mask=_digest(task.mask),
             tissue_mm2=facts.tissue_mm2,
             overlap=float(self.tiling.tiling.get("overlap", 0.0)),
@@ -82,9 +83,9 @@ class ExtractionRequest:
         """How a finished bag differs from what this request would make of a slide."""
         if bag.attributes.get("slide_id") != task.slide_id:
             yield f"it is the bag of {bag.attributes.get('slide_id')}"
-        made_of, size = bag.attributes.get("slide_bytes"), _file_size(task.path)
-        if made_of and size and made_of != size:  # a slide that was archived since is no difference
-            yield f"it was made of a slide file of {made_of} bytes, {task.path} has {size}"
+        made_of, now = bag.attributes.get("slide_digest"), _slide_digest(task.path)
+        if made_of and now and made_of != now:  # a slide that was archived since is no difference
+            yield f"it was made of another slide file than {task.path} is now"
         if bag.attributes.get("mask") != _digest(task.mask):
             yield f"it was made {'with another mask' if bag.attributes.get('mask') else 'without a mask'} of yours"
         for name, value in {**self.expected(), "dtype": self.dtype}.items():
@@ -99,9 +100,9 @@ class ExtractionRequest:
             yield f"the slide was read as {stated} µm/px, the manifest now says {wanted:g}"
 
 
-def _file_size(path: str) -> int:
-    """Size in bytes, 0 for a file that is not there."""
-    return os.stat(path).st_size if os.path.isfile(path) else 0
+def _slide_digest(path: str) -> str:
+    """The same for copies of a slide, "" for a file that is not there."""
+    return fingerprint(path, times=False) if os.path.isfile(path) else ""
 
 
 def _digest(path: str) -> str:

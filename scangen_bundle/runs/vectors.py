@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from scangen_bundle.bags.reading import read_archive
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.files import write_atomically
 
@@ -31,10 +31,10 @@ def read_vectors(path: str | os.PathLike[str], slide_ids: Sequence[str]) -> np.n
     if not Path(path).is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as content:
-            vectors = dict(zip(content["slide_id"].tolist(), content["embedding"], strict=True))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(path, f"cannot be read ({type(error).__name__})", "evaluate the run again") from error
+        content = read_archive(path, ("slide_id", "embedding"))
+        vectors = dict(zip(content["slide_id"].tolist(), content["embedding"], strict=True))
+    except ValueError as error:  # an InputError too
+        raise InputError(path, f"cannot be read ({error})", "evaluate the run again") from error
     if missing := [slide_id for slide_id in slide_ids if slide_id not in vectors]:
         raise InputError(path, f"lacks {len(missing)} scans ({some(missing)})", "evaluate the run again")
     return np.stack([vectors[slide_id] for slide_id in slide_ids])

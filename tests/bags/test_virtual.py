@@ -1,5 +1,9 @@
 """Files of tiles under virtual scanners: whole or refused."""
 
+import io
+import os
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -45,3 +49,24 @@ def test_a_damaged_file_is_refused_and_counts_as_not_made(written, damage):
 def test_features_too_large_for_the_file_are_refused(tmp_path):
     with pytest.raises(InputError, match="too large for float16"):
         write_bank(tmp_path / "s.npz", np.full((1, 2), 1e6), np.zeros((1, 1, 2)), {})
+
+
+def test_an_array_that_declares_more_than_the_file_holds_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "s.npz"
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f2", "fortran_order": False, "shape": (2**40, 512)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("plain.npy", header.getvalue())
+    with pytest.raises(InputError, match=r"declares 1,125,899,906,842,624 bytes, it holds"):
+        read_bank(path)
+
+
+def test_a_python_object_in_a_file_is_not_made(tmp_path):
+    class Program:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "made"),)
+
+    np.savez(tmp_path / "s.npz", plain=np.array([Program()]), virtual=np.zeros((1, 1, 2)))
+    with pytest.raises(InputError, match="cannot be read: Object arrays cannot be loaded"):
+        read_bank(tmp_path / "s.npz")
+    assert not (tmp_path / "made").exists()

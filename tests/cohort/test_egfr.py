@@ -154,11 +154,11 @@ def test_table_of_tcga_has_the_counts_of_a_hand_count(real_data):
 
 
 def test_bad_rows_of_the_table_are_all_named(tmp_path):
-    rows = ["TCGA-05-4244-01,L858R,x", "05-4249,WT,x", "TCGA-05-4244-01,WT,x", "TCGA-05-4250-01,L858,x"]
+    rows = ["TCGA-05-4244-01,L858R,x", ",WT,x", "TCGA-05-4244-01,WT,x", "TCGA-05-4250-01,L858,x"]
     with pytest.raises(InputError) as caught:
         read_egfr_table(table(tmp_path, rows), "any")
     message = str(caught.value)
-    assert "row 3, column sample_id: '05-4249' is not a barcode" in message
+    assert "row 3, column sample_id: is empty" in message
     assert "row 4, column sample_id: 'TCGA-05-4244-01' is there twice" in message
     assert "row 5, column EGFR_protein_change: 'L858' is unknown" in message
 
@@ -166,8 +166,8 @@ def test_bad_rows_of_the_table_are_all_named(tmp_path):
 def test_table_that_is_missing_or_lacks_a_column_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_egfr_table(tmp_path / "none.csv", "any")
-    with pytest.raises(InputError, match=r"columns missing: \['source_site'\]"):
-        read_egfr_table(table(tmp_path, ["TCGA-05-4244-01,WT"], "sample_id,EGFR_protein_change"), "any")
+    with pytest.raises(InputError, match=r"columns missing: \['EGFR_protein_change'\]"):
+        read_egfr_table(table(tmp_path, ["TCGA-05-4244-01,x"], "sample_id,source_site"), "any")
 
 
 def test_unknown_definition_is_refused(tmp_path):
@@ -206,7 +206,7 @@ def test_patient_whose_samples_differ_is_ambiguous_unless_the_specimen_tells(tmp
 
 def test_manifest_without_any_known_patient_is_refused(tmp_path):
     egfr = read_egfr_table(table(tmp_path, ["TCGA-05-4244-01,L858R,x"]), "any")
-    with pytest.raises(InputError, match="no patient is in the EGFR table"):
+    with pytest.raises(InputError, match="no patient of the manifest"):
         label_manifest(manifest([("a", "a", "TCGA-05-4244-01Z")]), egfr)
 
 
@@ -242,3 +242,16 @@ def test_command_ends_with_one_message_and_writes_nothing_on_bad_input(tmp_path,
     assert "row 2, column slide_id: '../a' has a slash" in done.stderr
     assert "Traceback" not in done.stderr
     assert not output.exists()
+
+
+def test_ids_of_cptac_and_of_a_hospital_match_the_manifests_patients(tmp_path):
+    path = table(tmp_path, ["C3L-00604,L858R", "C3N-01023,WT"], "sample_id,EGFR_protein_change")
+    scans = manifest([("a", "C3L-00604-21", "C3L-00604"), ("b", "b", "C3N-01023"), ("c", "c", "C3L-9")])
+    labelled, unmatched = label_manifest(scans, read_egfr_table(path, "any"))
+    assert labelled["label"].tolist() == [1, 0, -1]
+    assert unmatched == ["C3L-9"]
+    path = table(tmp_path, ["S1,7,WT", "S2,7,L858R"], "sample_id,patient_id,EGFR_protein_change")
+    labelled, _ = label_manifest(manifest([("a", "S1", "7"), ("b", "S2", "7")]), read_egfr_table(path, "any"))
+    assert labelled["label"].tolist() == [0, 1]
+    with pytest.raises(InputError, match=r"no patient of the manifest \(P1\) is in the EGFR table \(7\)"):
+        label_manifest(manifest([("a", "S1", "P1")]), read_egfr_table(path, "any"))

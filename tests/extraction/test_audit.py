@@ -170,3 +170,19 @@ def test_tracked_figures_are_the_scanners_medians_by_name(tmp_path):
 def test_a_manifest_without_any_features_is_an_error(tmp_path):
     with pytest.raises(InputError, match="no features of this manifest"):
         ResolutionAudit(manifest_of([("a", "s", "", np.nan)]), tmp_path, tmp_path).run()
+
+
+def test_damaged_files_are_all_named_after_the_others_were_audited(tmp_path):
+    features, coords = make_bag_arrays(5, disk.D)
+    for name in "abc":
+        write_bag(tmp_path / f"{name}.h5", features, coords, make_attributes(slide_id=name, dim=disk.D))
+    content = bytearray((tmp_path / "a.h5").read_bytes())
+    content[content.index(features.tobytes())] ^= 1  # one bit of a stored row
+    (tmp_path / "a.h5").write_bytes(content)
+    (tmp_path / "b.h5").write_bytes(b"no HDF5")
+    manifest = manifest_of([(name, "s", "", np.nan) for name in "abc"])
+    with pytest.raises(
+        InputError, match=r"2 feature files cannot be used; the others were audited\n.*a\.h5.*\n.*b\.h5"
+    ):
+        ResolutionAudit(manifest, tmp_path, tmp_path / "out").run()
+    assert pd.read_csv(tmp_path / "out" / "audit_slides.csv").slide_id.tolist() == ["c"]

@@ -1,6 +1,7 @@
 """The bank job: tiles of the bags under virtual scanners, encoded; resumed; failures told."""
 
 import logging
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,21 @@ def test_what_is_finished_is_kept_and_other_settings_make_it_anew(cohort):
     assert path.stat().st_mtime_ns == first
     BankJob(manifest, str(folder / "bags"), encoder, scanners=3).run()
     assert len(read_bank(path)[1]) == 3
+
+
+def test_a_slide_that_was_replaced_is_encoded_again_and_a_copied_one_is_not(cohort):
+    folder, manifest, encoder = cohort
+    path = folder / "bags" / "virtual" / "s0.npz"
+    job = BankJob(manifest, str(folder / "bags"), encoder, scanners=2)
+    job.run()
+    first, made = path.stat().st_mtime_ns, read_bank(path)[0]
+    shutil.copy(folder / "s0.tif", folder / "copy.tif")
+    (folder / "copy.tif").replace(folder / "s0.tif")
+    job.run()
+    assert path.stat().st_mtime_ns == first
+    make_slide(folder / "s0.tif", draw_tissue(1300, 1000, seed=9))
+    job.run()
+    assert not np.array_equal(read_bank(path)[0], made)
 
 
 def test_a_slide_that_cannot_be_read_does_not_stop_the_others(cohort, caplog):

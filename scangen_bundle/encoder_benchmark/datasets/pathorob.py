@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from scangen_bundle.bags.reading import read_archive
 from scangen_bundle.errors import InputError
 from scangen_bundle.not_data import is_apple_double
 
@@ -97,8 +98,7 @@ def read_patches(manifest: pd.DataFrame, folder: Path) -> tuple[dict[str, np.nda
         raise InputError(folder, "it has no <centre>.npz", "give features/<model>/<set> of PathoROB")
     vectors: dict[str, np.ndarray] = {}
     for path in files:
-        with np.load(path, allow_pickle=False) as file:
-            vectors.update({key: file[key] for key in file.files})
+        vectors.update(read_archive(path))
     tiles, left_out = {}, {}
     missing = patches = 0
     for row in manifest.itertuples():
