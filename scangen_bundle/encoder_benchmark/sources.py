@@ -284,11 +284,11 @@ def load_features(path: Path, key: str) -> EncoderFeatures | None:
         header = json.loads(str(read_archive(path, ("header",))["header"]))
         if header["key"] != key:
             return None
-        tiles = read_archive(path, ("tiles",))["tiles"]
+        vectors = read_archive(path, ("tiles",))["tiles"]
     except InputError as error:
         logger.warning("%s; its features are made anew", error)
         return None
     ends = np.cumsum(header["lengths"])[:-1]
-    tiles = dict(zip(header["slides"], np.split(tiles, ends), strict=True))
+    tiles = dict(zip(header["slides"], np.split(vectors, ends), strict=True))
     known = (header[name] for name in ("facts", "left_out", "warnings", "one_frame"))
     return EncoderFeatures(tiles, set(header["corresponding"]), *known)

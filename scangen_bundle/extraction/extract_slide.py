@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,6 +14,8 @@ from scangen_bundle.extraction.read_slide import read_slide
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.work import SlideEnd, SlideFacts, SlidePart, SlideTask, TissuePicture
 from scangen_bundle.files import write_atomically
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class BagInTheMaking:
                 temporary.write_bytes(part.jpeg)
         elif isinstance(part, SlideFacts):
             self.facts = part
+            for remark in part.remarks:
+                logger.warning("%s: %s", self.task.slide_id, remark)
             attributes = self.request.attributes(self.task, part)
             writer = open_writer(self.task.bag, part.coords, attributes, self.request.dtype)
             self._writer = self._open.enter_context(writer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +16,18 @@ from scangen_bundle.slides import (
     TileReader,
     TissueMask,
     identify_scanner,
+    masks,
     open_slide,
+    thumbnail,
     tile_grid,
     tile_sharpness,
     tissue_mask,
 )
-from scangen_bundle.slides.masks import OUTLINES, PICTURES, load_mask
+from scangen_bundle.slides.tiff_metadata import PICTURES
 
 SHARPNESS_TILES = 64
+MAX_TINT = 0.2  # of bare glass: its darkest colour below its brightest; scanners' own tints stay below half of it
+COLOURED = 8  # grey levels between a pixel's colours; less is grey
 
 
 def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlidePart]:
@@ -54,6 +58,7 @@ def _parts(task: SlideTask, settings: TilingSettings) -> Iterator[SlidePart]:
     assert settings.mpp is not None
     assert settings.tile_px is not None
     with _open(task.path, settings) as slide:
+        remarks = [slide.properties[PICTURES]] if PICTURES in slide.properties else []
         tiles = TileReader(slide, settings.mpp, settings.tile_px, task.source_mpp, settings.allow_upsampling)
         if task.centres_um is None:
             mask = _mask(slide, task, tiles.plan.source_mpp, settings)
@@ -62,12 +67,13 @@ def _parts(task: SlideTask, settings: TilingSettings) -> Iterator[SlidePart]:
                 jpeg = tissue_picture(slide, task.slide_id, mask, coords, tiles.plan.tile_size_level0)
                 yield TissuePicture(jpeg)
             if not len(coords):
-                raise _no_tile(task, mask, settings)
+                raise _no_tile(slide, task, mask, settings)
             tissue_mm2 = mask.area_mm2
+            remarks += _strange_glass(mask, task)
         else:
             coords = _corners(task.centres_um, tiles, settings)
             tissue_mm2 = math.nan
-        yield _facts(slide, coords, tiles, tissue_mm2)
+        yield _facts(slide, coords, tiles, tissue_mm2, remarks)
         yield from _batches(tiles, coords, settings.batch_size)
 
 
@@ -79,7 +85,7 @@ def _open(path: str, settings: TilingSettings) -> SlideReader:
 
 def _mask(slide: SlideReader, task: SlideTask, source_mpp: tuple[float, float], settings: TilingSettings) -> TissueMask:
     if task.mask:
-        return load_mask(task.mask, slide.level_dimensions[0], source_mpp)
+        return masks.load_mask(task.mask, slide.level_dimensions[0], source_mpp)
     return tissue_mask(slide, source_mpp=source_mpp, **settings.tissue)
 
 
@@ -95,7 +101,22 @@ def _corners(centres_um: np.ndarray, tiles: TileReader, settings: TilingSettings
     return np.rint(corners_um / np.array(tiles.plan.source_mpp)).astype(np.int64)
 
 
-def _no_tile(task: SlideTask, mask: TissueMask, settings: TilingSettings) -> InputError:
+def _strange_glass(mask: TissueMask, task: SlideTask) -> list[str]:
+    """A remark where the bare glass is far from grey, as where a decoder takes YCbCr for RGB."""
+    if mask.glass is None or min(mask.glass) >= max(mask.glass) * (1 - MAX_TINT):
+        return []
+    red, green, blue = map(round, mask.glass)
+    look = f"look at {task.picture}" if task.picture else "look at the slide in a viewer"
+    return [
+        f"its bare glass has the colour ({red}, {green}, {blue}), far from grey: colours may be decoded wrongly; {look}"
+    ]
+
+
+def _no_tile(slide: SlideReader, task: SlideTask, mask: TissueMask, settings: TilingSettings) -> InputError:
+    if not task.mask and int(np.ptp(thumbnail(slide, 600), axis=-1).max()) < COLOURED:
+        return InputError(
+            task.path, "no tissue: the picture is grey", "give a slide with its stain's colours, or a mask file"
+        )
     tissue = f"{mask.area_mm2:.3g} mm² of tissue were found"
     problem = f"{tissue}, enough for no tile of {settings.tile_px} px at {settings.mpp:g} µm/px"
     if task.mask:
@@ -108,7 +129,9 @@ def _no_tile(task: SlideTask, mask: TissueMask, settings: TilingSettings) -> Inp
     return InputError(task.path, f"no tissue: {problem}", remedy)
 
 
-def _facts(slide: SlideReader, coords: np.ndarray, tiles: TileReader, tissue_mm2: float) -> SlideFacts:
+def _facts(
+    slide: SlideReader, coords: np.ndarray, tiles: TileReader, tissue_mm2: float, remarks: Sequence[str]
+) -> SlideFacts:
     return SlideFacts(
         coords=coords,
         source_mpp=tiles.plan.source_mpp,
@@ -118,6 +141,7 @@ def _facts(slide: SlideReader, coords: np.ndarray, tiles: TileReader, tissue_mm2
         scanner=identify_scanner(slide.properties).name,
         tissue_mm2=tissue_mm2,
         backend=slide.backend,
+        remarks=tuple(remarks),
     )
 
 
@@ -136,7 +160,7 @@ def find_mask(folder: Path | None, slide_id: str) -> str:
     """The user's mask file of a slide, `<slide_id>.png`, `.geojson` or `.json`; "" if there is none."""
     if folder is None:
         return ""
-    for suffix in (*PICTURES, *OUTLINES):
+    for suffix in (*masks.PICTURES, *masks.OUTLINES):
         place = folder / f"{slide_id}{suffix}"
         if place.is_file():
             return str(place)

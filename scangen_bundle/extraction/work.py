@@ -135,7 +135,10 @@ class TissuePicture(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class SlideFacts:
-    """What is known of a slide before its tiles are read. `coords` are int64 [N, 2] level-0 px, top-left."""
+    """What is known of a slide before its tiles are read.
+
+    `coords` are int64 [N, 2] level-0 px, top-left; `remarks` are what a person should look at.
+    """
 
     coords: np.ndarray
     source_mpp: tuple[float, float]
@@ -145,6 +148,7 @@ class SlideFacts:
     scanner: str
     tissue_mm2: float
     backend: str
+    remarks: tuple[str, ...] = ()
 
 
 class SlideEnd(NamedTuple):

@@ -11,7 +11,8 @@ import numpy as np
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.reader import WHITE, PyramidReader, UnsupportedLayout, over_white
-from scangen_bundle.slides.tiff_pyramid import TiffLevel, read_tiff_pyramid
+from scangen_bundle.slides.tiff_metadata import PICTURES
+from scangen_bundle.slides.tiff_pyramid import TiffLevel, TiffPyramid, read_tiff_pyramid
 from scangen_bundle.slides.tifffile_reader import check_tiles
 
 if TYPE_CHECKING:
@@ -30,13 +31,19 @@ class OpenSlideHandle:
         self._file: int | None = None
 
     @cached_property
-    def _levels(self) -> dict[tuple[int, int], TiffLevel]:
+    def pyramid(self) -> TiffPyramid | None:
+        """The file as a tiled TIFF; None for a layout that OpenSlide alone understands."""
         try:
-            pyramid = read_tiff_pyramid(self.path)
+            return read_tiff_pyramid(self.path)
         except UnsupportedLayout:
-            return {}  # a layout that OpenSlide alone understands
+            return None
+
+    @cached_property
+    def _levels(self) -> dict[tuple[int, int], TiffLevel]:
+        if self.pyramid is None:
+            return {}
         self._file = os.open(self.path, os.O_RDONLY)
-        return {level.size: level for level in pyramid.levels}
+        return {level.size: level for level in self.pyramid.levels}
 
     def check_tiles(self, corners: np.ndarray, level_size: tuple[int, int], size: tuple[int, int]) -> None:
         """Refuse regions of `size` at `corners` (px of the level) that need a native tile which is cut short."""
@@ -61,7 +68,7 @@ class OpenSlideReader(PyramidReader):
 
     Raises:
         UnsupportedLayout: no slide that OpenSlide knows, or one with a compression that it does not decode.
-        InputError: the file is missing, empty or damaged; or (when it is first read) an OME-TIFF of several pictures a level.
+        InputError: the file is missing, empty or damaged, or a TIFF that `read_tiff_pyramid` refuses for every reader.
     """
 
     backend = "openslide"
@@ -89,10 +96,15 @@ class OpenSlideReader(PyramidReader):
             ) from error
 
     def _describe(self) -> tuple[list[tuple[int, int]], tuple[float, float] | None, dict[str, str]]:
-        slide = self.handle().slide
+        slide, pyramid = self.handle().slide, self.handle().pyramid
+        size = slide.level_dimensions[0]
+        if pyramid is not None and pyramid.levels[0].size != size:
+            problem = f"OpenSlide reads a picture of {size[0]} x {size[1]} px, which is not the file's largest"
+            raise UnsupportedLayout(self.path, problem, "read it with the backend tifffile")
         # A key that is not UTF-8 (in an Aperio description) is listed but not found: it is left out.
         told = {key: slide.properties.get(key) for key in slide.properties}
         properties = {key: value for key, value in told.items() if value is not None}
+        properties |= {key: pyramid.properties[key] for key in (PICTURES,) if pyramid and key in pyramid.properties}
         spacing = [properties.get(f"openslide.mpp-{axis}") for axis in "xy"]
         mpp = (float(spacing[0]), float(spacing[1])) if spacing[0] and spacing[1] else None
         return list(slide.level_dimensions), mpp, properties

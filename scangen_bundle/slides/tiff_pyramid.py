@@ -6,10 +6,7 @@ vendors whose tiles overlap, are cropped or padded (Hamamatsu, Leica, Philips, V
 
 from __future__ import annotations
 
-import math
 import os
-import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +17,17 @@ import numpy as np
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides.jpeg import jpeg_tile_decoder
 from scangen_bundle.slides.reader import UnsupportedLayout, over_white
+from scangen_bundle.slides.tiff_metadata import PICTURES, choose_picture, read_metadata
 
 OTHER_VENDORS = ("is_ndpi", "is_scn", "is_philips", "is_bif")
 OTHER_READER = "read it with the backend openslide"
 DAMAGED = "the file is damaged or its copy is not complete; copy or export the slide again"
 APERIO_JPEG2000_YCBCR = 33003
-MICROMETRES = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
-CENTIMETRES_PER_UNIT = {2: 2.54, 3: 1.0}
 END_MARKER = b"\xff\xd9"  # ends a JPEG image (EOI) as well as a JPEG 2000 codestream (EOC)
 TIFF_HEADERS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG = 7
+PALETTE = 3
+EIGHT_BITS = "export it as 8-bit RGB, scaled by the bits in use"
 MARKED_COMPRESSIONS = {JPEG, 33005, 34712}  # JPEG and JPEG 2000
 
 
@@ -91,8 +89,9 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
     """Read the directories of a tiled TIFF.
 
     Raises:
-        UnsupportedLayout: not a TIFF, or not one plain grid of 8-bit RGB tiles per level.
-        InputError: a tile lies beyond the end of the file, or an OME-TIFF has several pictures for each level.
+        UnsupportedLayout: not a TIFF, or not one plain grid of RGB tiles per level.
+        InputError: pixels are grey or not of 8 bits, a tile lies beyond the end of the file, no picture is the largest, an
+            OME-TIFF has several planes for each level, or its metadata contradict the picture.
     """
     import tifffile
 
@@ -106,16 +105,12 @@ def read_tiff_pyramid(path: Path) -> TiffPyramid:
             if vendor is not None:
                 raise UnsupportedLayout(path, f"a TIFF of a kind that has its own tiling ({vendor[3:]})", OTHER_READER)
             _check_chain(path, tiff)
-            pages: list[Any] = _level_pages(path, tiff)
+            pages, pictures = choose_picture(path, tiff)
             levels = tuple(_level(path, page) for page in pages)
-            description = first.description
-            if tiff.is_svs:
-                mpp, properties = _aperio(description)
-            elif tiff.is_ome:
-                mpp, properties = _ome(tiff.ome_metadata or "")
-            else:
-                mpp, properties = _resolution_tags(first), {"openslide.vendor": "generic-tiff"}
-            properties |= _tags(first)
+            mpp, properties = read_metadata(path, tiff, pages[0] if pages else first)
+            if pictures > 1:
+                taken = f"{levels[0].size[0]} x {levels[0].size[1]} px"
+                properties[PICTURES] = f"the file holds {pictures} pictures; the largest was taken, {taken}"
     except (InputError, OSError):
         raise
     except Exception as error:  # tifffile meets a damaged directory with errors of many types
@@ -135,25 +130,12 @@ def _check_chain(path: Path, tiff: Any) -> None:
         raise InputError(path, f"{problem} (the file has {tiff.filehandle.size} bytes)", DAMAGED)
 
 
-def _level_pages(path: Path, tiff: Any) -> list[Any]:
-    """The pages that are levels, by the rules that OpenSlide has for generic TIFF and for Aperio."""
-    if tiff.is_ome:
-        series = tiff.series[0]
-        pages = [level.keyframe for level in series.levels if len(level.pages) == 1]
-        if not pages:
-            found = f"an OME-TIFF of {len(series.pages)} pictures for each level (axes {series.axes})"
-            # for no reader: OpenSlide would take the first picture, a channel as grey or a plane of a stack, and say nothing
-            remedy = "export its colours, or the plane that is meant, as one RGB picture"
-            raise InputError(path, f"{found}, expected one in RGB (YXS)", remedy)
-    else:
-        pages = [page.aspage() for page in tiff.pages]
-        if not tiff.is_svs:
-            pages = [page for number, page in enumerate(pages) if number == 0 or page.is_reduced]
-    return [page for page in pages if page.is_tiled] if pages[0].is_tiled else []
-
-
 def _level(path: Path, page: Any) -> TiffLevel:
-    if page.dtype != np.uint8 or not _is_rgb(page) or page.planarconfig != 1 or page.imagedepth != 1:
+    if page.dtype != np.uint8 or (page.samplesperpixel < 3 and page.photometric != PALETTE):
+        # for no reader: OpenSlide takes the upper 8 of 16 bits, which may hold nothing, and grey as a colour
+        found = "grey" if page.dtype == np.uint8 else f"{page.dtype}, {page.bitspersample} bits a colour"
+        raise InputError(path, f"its pixels are {found}, expected RGB of 8 bits a colour", EIGHT_BITS)
+    if not _is_rgb(page) or page.planarconfig != 1 or page.imagedepth != 1:
         planes = ", a plane for each" if page.planarconfig != 1 else ""
         found = f"{page.samplesperpixel} samples of {page.dtype}{planes}"
         raise UnsupportedLayout(path, f"its tiles have {found}, expected 8-bit RGB in one", OTHER_READER)
@@ -219,55 +201,3 @@ def _check_extent(path: Path, levels: tuple[TiffLevel, ...]) -> None:
                 "lie beyond",
                 DAMAGED,
             )
-
-
-def _aperio(description: str) -> tuple[tuple[float, float] | None, dict[str, str]]:
-    header, *items = description.split("|")
-    properties = {"openslide.vendor": "aperio", "tiff.ImageDescription": header}
-    for item in items:
-        key, separator, value = item.partition("=")
-        if separator:
-            properties[f"aperio.{key.strip()}"] = value.strip()
-    try:
-        mpp = float(properties["aperio.MPP"].replace(",", "."))  # a decimal comma, as OpenSlide takes it
-    except (KeyError, ValueError):
-        return None, properties
-    return None if math.isnan(mpp) else (mpp, mpp), properties
-
-
-def _ome(xml: str) -> tuple[tuple[float, float] | None, dict[str, str]]:
-    properties = {"openslide.vendor": "ome-tiff"}
-    root = ElementTree.fromstring(xml)
-    for name in ("Microscope", "Detector"):
-        for element in root.iterfind(f".//{{*}}Instrument/{{*}}{name}"):
-            for key in ("Manufacturer", "Model"):
-                if element.get(key):
-                    properties.setdefault(f"ome.{name}.{key}", str(element.get(key)))
-    pixels = root.find(".//{*}Pixels")
-    if pixels is None:
-        return None, properties
-    sizes = []
-    for axis in "XY":
-        value, unit = pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")
-        if value is None or unit not in MICROMETRES:
-            return None, properties
-        sizes.append(float(value) * MICROMETRES[unit])
-    return (sizes[0], sizes[1]), properties
-
-
-def _resolution_tags(page: Any) -> tuple[float, float] | None:
-    """µm/px from XResolution, YResolution (px per unit) and ResolutionUnit (2 inch, 3 cm; TIFF 6.0, page 38)."""
-    unit = CENTIMETRES_PER_UNIT.get(int(page.tags.valueof(296, 2)))
-    spacing = []
-    for code in (282, 283):
-        numerator, denominator = page.tags.valueof(code, (0, 1))
-        if unit is None or not numerator or not denominator:
-            return None
-        spacing.append(1e4 * unit * denominator / numerator)
-    return spacing[0], spacing[1]
-
-
-def _tags(page: Any) -> dict[str, str]:
-    named = {"tiff.Make": 271, "tiff.Model": 272, "tiff.Software": 305}
-    found = {name: page.tags.valueof(code, "") for name, code in named.items()}
-    return {name: re.sub(r"\s+", " ", str(value)).strip() for name, value in found.items() if value}

@@ -26,11 +26,13 @@ class TissueMask:
         mask: bool [h, w], True is tissue.
         mpp: size (x, y) of a mask px in µm.
         scale: size (x, y) of a mask px in level-0 px.
+        glass: colour of the bare glass (red, green, blue), 0 to 255; None where it was not looked for.
     """
 
     mask: np.ndarray
     mpp: tuple[float, float]
     scale: tuple[float, float]
+    glass: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.mask.ndim != 2 or self.mask.dtype != bool:
@@ -81,7 +83,9 @@ def tissue_mask(
     mpp = max(mask_mpp, source[0]), max(mask_mpp, source[1])
     scale = mpp[0] / source[0], mpp[1] / source[1]
     overview = read_overview(reader, scale)
-    return TissueMask(find_tissue(overview, mpp, relative_threshold, closing_um, min_area_um2), mpp, scale)
+    white = glass_white(overview)
+    mask = find_tissue(overview, mpp, relative_threshold, closing_um, min_area_um2, white)
+    return TissueMask(mask, mpp, scale, (float(white[0]), float(white[1]), float(white[2])))
 
 
 def find_tissue(
@@ -90,6 +94,7 @@ def find_tissue(
     relative_threshold: float = 0.25,
     closing_um: float = 24.0,
     min_area_um2: float = 2000.0,
+    white: np.ndarray | None = None,
 ) -> np.ndarray:
     """Tissue on an overview picture: bool [h, w].
 
@@ -110,9 +115,9 @@ def find_tissue(
         overview: [h, w, 3] in 0 to 255.
         mpp: size (x, y) of a px in µm.
         relative_threshold, closing_um, min_area_um2: see `tissue_mask`.
+        white: colour of the glass [3]; None looks for it.
     """
-    white = glass_white(overview)
-    density = optical_density(overview, white)
+    density = optical_density(overview, glass_white(overview) if white is None else white)
     refused = ink_mask(density)
     strength, chroma = strength_and_chroma(density)
     glass = (strength < FLOOR_OD) & ~refused

@@ -39,7 +39,7 @@ class FakeSlide:
         self.level_dimensions = [(size, size)]
         self.level_downsamples = [(1.0, 1.0)]
         self.mpp = None if self.facts["mpp"] is None else (self.facts["mpp"],) * 2
-        self.properties = {"aperio.ScannerType": "AT2", "openslide.vendor": "aperio"}
+        self.properties = self.facts.get("properties", {}) | {"aperio.ScannerType": "AT2", "openslide.vendor": "aperio"}
 
     def read_region(self, x: int, y: int, level: int, width: int, height: int) -> np.ndarray:
         if self.facts.get("crash") and width == TILE_PX:
@@ -51,9 +51,12 @@ class FakeSlide:
         size, tissue = self.facts["size"], self.facts["tissue"]
         columns, rows = x + np.arange(width), y + np.arange(height)
         pixels = np.full((height, width, 3), 255, np.uint8)
-        pixels[(rows < size)[:, None] & (columns < size)] = GLASS
+        pixels[(rows < size)[:, None] & (columns < size)] = self.facts.get("glass", GLASS)
         inside = (rows < tissue)[:, None] & (columns < tissue)
         pixels[inside] = STAIN
+        if self.facts.get("grey"):
+            pixels[inside] = 120
+            return pixels
         pixels[..., 2][inside] = (100 + columns // TILE_PX % 100)[None].repeat(height, 0)[inside]
         return pixels
 

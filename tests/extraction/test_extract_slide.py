@@ -8,6 +8,7 @@ import pytest
 from scangen_bundle.bags import open_bag
 from scangen_bundle.errors import InputError
 from scangen_bundle.extraction import ExtractionRequest, SlideTask, TilingSettings, extract_slide
+from scangen_bundle.slides.tiff_metadata import PICTURES
 from tests.extraction.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest, make_slide
 from tests.extraction.test_job import job_of
 
@@ -52,3 +53,21 @@ def test_vectors_that_are_not_finite_leave_no_bag(tmp_path):
     with pytest.raises(InputError, match="NaN"):
         extract_slide(SlideTask("a", str(path), bag=str(tmp_path / "a.h5")), request(NanEncoder()))
     assert [file.name for file in tmp_path.iterdir()] == ["a.fake"]
+
+
+def test_glass_of_a_strange_colour_and_one_of_several_pictures_are_said(tmp_path, caplog):
+    properties = {PICTURES: "the file holds 2 pictures; the largest was taken, 1024 x 1024 px"}
+    path = make_slide(tmp_path / "a.fake", glass=(235, 128, 128), properties=properties)  # white in raw YCbCr
+    extract_slide(SlideTask("a", str(path), bag=str(tmp_path / "a.h5"), picture=str(tmp_path / "a.jpg")), request())
+    assert "a: the file holds 2 pictures; the largest was taken" in caplog.text
+    assert "a: its bare glass has the colour (235, 128, 128), far from grey" in caplog.text
+    assert f"look at {tmp_path / 'a.jpg'}" in caplog.text
+    caplog.clear()
+    extract_slide(SlideTask("b", str(make_slide(tmp_path / "b.fake")), bag=str(tmp_path / "b.h5")), request())
+    assert not caplog.records
+
+
+def test_a_grey_picture_is_called_grey(tmp_path):
+    path = make_slide(tmp_path / "a.fake", grey=True)
+    with pytest.raises(InputError, match="no tissue: the picture is grey"):
+        extract_slide(SlideTask("a", str(path), bag=str(tmp_path / "a.h5")), request())

@@ -17,6 +17,7 @@ import tifffile
 from scangen_bundle.errors import InputError
 from scangen_bundle.slides import SlideReader, TileReader, open_slide
 from scangen_bundle.slides.reader import UnsupportedLayout
+from scangen_bundle.slides.tiff_metadata import PICTURES
 from scangen_bundle.testing import draw_tissue, make_slide, pyramid
 from tests.slides.generated import aperio_description, leave_out_tiles
 
@@ -400,3 +401,56 @@ def test_real_slides_without_a_believable_resolution_are_refused(real_data: Path
         with pytest.raises(InputError, match=problem) as caught:
             TileReader(reader, 0.5, 224)
         assert os.path.basename(name) in str(caught.value)
+
+
+def write_pictures(path: Path, pictures: list[np.ndarray], ome: bool) -> Path:
+    with tifffile.TiffWriter(path, ome=ome) as tiff:
+        for number, picture in enumerate(pictures):
+            mpp = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5} if number else {}
+            resolution = {} if ome else {"resolution": (20000, 20000), "resolutionunit": "CENTIMETER"}
+            metadata = {"axes": "YXS", **mpp} if ome else None
+            tiff.write(picture, tile=(256, 256), photometric="rgb", metadata=metadata, **resolution)
+    return path
+
+
+@pytest.mark.parametrize("ome", [True, False])
+def test_of_several_pictures_the_largest_is_taken_and_two_of_one_size_are_refused(tmp_path: Path, ome: bool) -> None:
+    macro = IMAGE[::4, ::4].copy()
+    path = write_pictures(tmp_path / "macro-first.tif", [macro, IMAGE], ome)
+    with open_slide(path) as reader:
+        assert reader.mpp == (0.5, 0.5)
+        np.testing.assert_array_equal(reader.read_region(100, 60, 0, 100, 80), IMAGE[60:140, 100:200])
+        assert reader.properties[PICTURES].startswith("the file holds 2 pictures; the largest was taken")
+    with pytest.raises(UnsupportedLayout, match="not the file's largest"):
+        open_slide(path, "openslide")
+    path = write_pictures(tmp_path / "two.tif", [macro, IMAGE, IMAGE], ome)
+    for backend in ("auto", "openslide", "tifffile"):
+        with pytest.raises(InputError, match="it holds 2 pictures of"):
+            open_slide(path, backend)
+
+
+PIXELS = {
+    "16 bit": (IMAGE.astype(np.uint16) * 16, "rgb", "uint16, 16 bits a colour"),
+    "float": (IMAGE.astype(np.float32) / 255, "rgb", "float32, 32 bits a colour"),
+    "grey": (IMAGE[..., 0], "minisblack", "grey"),
+}
+
+
+@pytest.mark.parametrize("backend", ["auto", "openslide", "tifffile"])
+@pytest.mark.parametrize("name", PIXELS)
+def test_other_pixels_than_8_bit_rgb_are_refused_by_every_reader(tmp_path: Path, backend: str, name: str) -> None:
+    pixels, photometric, words = PIXELS[name]
+    tifffile.imwrite(tmp_path / "slide.tif", pixels, tile=(256, 256), photometric=photometric)
+    with pytest.raises(InputError, match=f"its pixels are {words}, expected RGB of 8 bits"):
+        open_slide(tmp_path / "slide.tif", backend)
+
+
+@pytest.mark.parametrize("backend", ["auto", "openslide", "tifffile"])
+def test_a_description_of_a_picture_of_another_size_is_refused(tmp_path: Path, backend: str) -> None:
+    text = "Aperio Image Library v11\r\n3072x2048 [0,0 3072x2048] (256x256) JPEG/RGB Q=70|MPP = 0.25"
+    path = make_slide(tmp_path / "slide.svs", IMAGE, mpp=None, levels=1, description=text)
+    size = f"{IMAGE.shape[1]} x {IMAGE.shape[0]}"
+    with pytest.raises(
+        InputError, match=f"Aperio description is of a picture of 3072 x 2048 px, the file holds {size}"
+    ):
+        open_slide(path, backend)
