@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -45,24 +44,19 @@ def compare_predictions(
         ValueError: as for `evaluate_predictions`, or the tables differ in anything but the probabilities.
         InputError: a measure has a name that does not exist.
     """
-    one, other = _aligned(check_predictions(first), check_predictions(second))
+    checked, checked_second = _aligned(check_predictions(first), check_predictions(second))
     threshold_second = threshold if threshold_second is None else threshold_second
     for value in (threshold, threshold_second):
-        check_options(one, value, validation_sensitivity, unseen_scanners, confidence)
+        check_options(checked, value, validation_sensitivity, unseen_scanners, confidence)
     names = None if names is None else list(names)
-    data = PredictionData(one, threshold, validation_sensitivity, unseen_scanners)
+    data = PredictionData(checked, threshold, validation_sensitivity, unseen_scanners)
     statistic = PredictionStatistic(data, names)
     pairs = list(data.pairs)
-    other_data = PredictionData(other, threshold_second, validation_sensitivity, unseen_scanners, pairs)
-    others = PredictionStatistic(other_data, names)
-    bootstrap = PatientBootstrap(one.strata(), resamples, seed)
-    unlike = unlike_aggregates(statistic, others)
-    comparisons = compare_statistics([(statistic, others)], bootstrap, longest(one), confidence, unlike)
-    adjusted = _holm_of_each_measure(comparisons)
-    figures = {
-        key: {**comparison.to_json(), "p_holm": number(adjusted.get(key, math.nan))}
-        for key, comparison in comparisons.items()
-    }
+    data_second = PredictionData(checked_second, threshold_second, validation_sensitivity, unseen_scanners, pairs)
+    statistic_second = PredictionStatistic(data_second, names)
+    bootstrap = PatientBootstrap(checked.strata(), resamples, seed)
+    unlike = unlike_aggregates(statistic, statistic_second)
+    comparisons = compare_statistics([(statistic, statistic_second)], bootstrap, longest(checked), confidence, unlike)
     settings = {
         "threshold": threshold,
         "threshold_second": threshold_second,
@@ -72,31 +66,36 @@ def compare_predictions(
         "confidence": confidence,
         "unseen_scanners": sorted(unseen_scanners),
     }
-    return document(data, figures, _delong_tests(one, other), settings, statistic.measures)
+    tests = _delong_tests(checked, checked_second)
+    return document(data, _with_holm(comparisons), tests, settings, statistic.measures)
 
 
-def _holm_of_each_measure(comparisons: Mapping[str, Comparison]) -> dict[str, float]:
-    """Holm's p-values within each measure over its scanners, and over its pairs of scanners."""
+def _with_holm(comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
+    """Comparisons as JSON, with Holm's p-values within each measure over its scanners, and over its pairs of scanners."""
+    figures: dict[str, dict[str, Any]] = {}
     families: dict[tuple[str, bool], list[str]] = {}
-    for key in comparisons:
+    for key, comparison in comparisons.items():
+        figures[key] = {**comparison.to_json(), "p_holm": None}
         name, _, scope = key.partition("/")
         if scope and scope not in RESERVED:
             families.setdefault((name, BETWEEN in scope), []).append(key)
-    adjusted: dict[str, float] = {}
     for keys in families.values():
-        values = holm([comparisons[key].p_value for key in keys])
-        adjusted.update(zip(keys, map(float, values), strict=True))
-    return adjusted
+        adjusted = holm([comparisons[key].p_value for key in keys])
+        for key, value in zip(keys, adjusted, strict=True):
+            figures[key]["p_holm"] = number(value)
+    return figures
 
 
 def _delong_tests(first: Predictions, second: Predictions) -> dict[str, Any]:
-    tests: dict[str, dict[str, Any]] = {}
-    for index, scanner in enumerate(first.scanners if first.classes == 2 else ()):
+    if first.classes > 2:
+        return {}
+    tests, p_values = {}, []
+    for index, scanner in enumerate(first.scanners):
         rows = labelled(first, index)
         test = delong_test(first.label[rows], first.probability[rows, 1], second.probability[rows, 1])
         tests[scanner] = tuple_to_json(test._asdict())
-    adjusted = holm([math.nan if entry["p_value"] is None else entry["p_value"] for entry in tests.values()])
-    for entry, value in zip(tests.values(), adjusted, strict=True):
+        p_values.append(test.p_value)
+    for entry, value in zip(tests.values(), holm(p_values), strict=True):
         entry["p_holm"] = number(value)
     return tests
 

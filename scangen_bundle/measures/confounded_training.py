@@ -128,8 +128,8 @@ def train_and_test(scans: Points, repeats: int, generator: np.random.Generator) 
         if plan is None:
             continue
         with threadpool_limits(1):  # matrices are so small that threads only wait for each other
-            right = _train_and_test(scans, plan)
-        finished.append(Repeat(plan, {domain: Outcome(plan.test[domain], right[domain]) for domain in DOMAINS}))
+            outcomes = _train_and_test(scans, plan)
+        finished.append(Repeat(plan, outcomes))
     return finished
 
 
@@ -137,9 +137,11 @@ def draw_plan(scans: Points, first: int, second: int, generator: np.random.Gener
     """Draw the scans of one repeat with two scanners; None where they have too few patients of some class."""
     order = generator.permutation(len(scans))
     candidates = order[_first_specimen(scans, order)]  # one specimen of each patient, so that a patient has one class
-    classes = [candidates[scans.label[candidates] == label] for label in np.unique(scans.label[candidates])]
-    rows = [(_row_by_patient(scans, members, first), _row_by_patient(scans, members, second)) for members in classes]
-    paired = all(len(a.keys() & b.keys()) >= max(len(a), len(b)) / 2 for a, b in rows)
+    rows = []
+    for label in np.unique(scans.label[candidates]):
+        members = candidates[scans.label[candidates] == label]
+        rows.append((_row_by_patient(scans, members, first), _row_by_patient(scans, members, second)))
+    paired = _mostly_paired(rows)
     pools = [_patient_pools(a, b, paired) for a, b in rows]
     fewest = min(len(pool) for pair in pools for pool in pair)
     validated = max(1, round(VALIDATION_SHARE * fewest))
@@ -150,10 +152,11 @@ def draw_plan(scans: Points, first: int, second: int, generator: np.random.Gener
     half = half // step * step
     training, validation, taken = [], [], []
     for by_patient, pair in zip(rows, pools, strict=True):
-        drawn = [generator.permutation(pool) for pool in (pair[:1] if paired else pair)]
-        orders = drawn * 2 if paired else drawn
-        trained = [orders[0][: 2 * half], orders[1][: 2 * half][::-1]]
-        held_out = [order[2 * half : 2 * half + validated] for order in orders]
+        drawn = generator.permutation(pair[0])
+        drawn_second = drawn if paired else generator.permutation(pair[1])
+        trained = [drawn[: 2 * half], drawn_second[: 2 * half][::-1]]
+        validated_rows = slice(2 * half, 2 * half + validated)
+        held_out = [drawn[validated_rows], drawn_second[validated_rows]]
         training.append(_rows_of(by_patient, trained))
         validation.append(_rows_of(by_patient, held_out))
         taken += [*trained, *held_out]
@@ -166,6 +169,15 @@ def _row_by_patient(scans: Points, rows: np.ndarray, scanner: int) -> dict[int, 
     """The row of each patient that has one on the scanner."""
     of_scanner = rows[scans.scanner[rows] == scanner]
     return dict(zip(scans.patient[of_scanner].tolist(), of_scanner.tolist(), strict=True))
+
+
+def _mostly_paired(rows: Sequence[tuple[dict[int, int], dict[int, int]]]) -> bool:
+    """Whether, in every class, at least half the patients of the scanner with more were scanned on both scanners."""
+    for first, second in rows:
+        on_both = len(first.keys() & second.keys())
+        if on_both < max(len(first), len(second)) / 2:
+            return False
+    return True
 
 
 def _patient_pools(first: dict[int, int], second: dict[int, int], paired: bool) -> list[list[int]]:
@@ -181,26 +193,29 @@ def _rows_of(by_patient: Sequence[dict[int, int]], patients: Sequence[np.ndarray
 
 
 def _first_specimen(scans: Points, order: np.ndarray) -> np.ndarray:
-    """Positions in `order` [N] of the scans of the specimen of each patient that comes first there."""
+    """Positions in `order` [N] of the scans of each patient's first specimen there."""
     patient, specimen = scans.patient[order], scans.specimen[order]
     _, first, code = np.unique(patient, return_index=True, return_inverse=True)
     return np.flatnonzero(specimen == specimen[first][code])
 
 
-def _train_and_test(scans: Points, plan: Plan) -> dict[str, np.ndarray]:
-    """Was each test scan right at each split: bool [S, n] by domain."""
+def _train_and_test(scans: Points, plan: Plan) -> dict[str, Outcome]:
+    """Train a probe at each split and test it in each domain."""
     right: dict[str, list[np.ndarray]] = {domain: [] for domain in DOMAINS}
     for split in range(plan.splits):
         train = plan.training_rows(split)
         validation, weight = plan.validation_rows(split)
         values = scans.values[train].astype(np.float64)
         # The weights of a penalised regression lie in the span of its training vectors, which has fewer dimensions.
-        basis = np.linalg.svd(values, full_matrices=False)[2].T if len(train) < values.shape[1] else None
+        basis = None
+        if len(train) < values.shape[1]:
+            basis = np.linalg.svd(values, full_matrices=False)[2].T
         probe = _best_probe(_in_basis(scans, train, basis), _in_basis(scans, validation, basis), weight)
         for domain, rows in plan.test.items():
             vectors, label = _in_basis(scans, rows, basis)
-            right[domain].append(probe.predict(vectors) == label if len(rows) else np.zeros(0, bool))
-    return {domain: np.stack(values) for domain, values in right.items()}
+            correct = probe.predict(vectors) == label if len(rows) else np.zeros(0, bool)
+            right[domain].append(correct)
+    return {domain: Outcome(plan.test[domain], np.stack(right[domain])) for domain in DOMAINS}
 
 
 def _in_basis(scans: Points, rows: np.ndarray, basis: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

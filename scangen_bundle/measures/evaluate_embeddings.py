@@ -44,10 +44,10 @@ def evaluate_embeddings(
     Raises:
         ValueError: an embedding is not finite, or lengths differ.
     """
-    if (
-        len({len(column) for column in (embeddings, patient, specimen, scanner, label, colours) if column is not None})
-        > 1
-    ):
+    columns = [embeddings, patient, specimen, scanner, label]
+    if colours is not None:
+        columns.append(colours)
+    if len({len(column) for column in columns}) > 1:
         raise ValueError("embeddings, names, labels and colours must have one row per scan each")
     finite_unit_rows(embeddings)
     scans = pd.DataFrame({"patient_id": patient, "specimen_id": specimen, "scanner": scanner, "label": label})
@@ -55,7 +55,8 @@ def evaluate_embeddings(
     estimates = _evaluate(embeddings, scans, resamples, seed, colours=False)
     if colours is not None:
         of_colours = _evaluate(colours, scans, resamples, seed, colours=True)
-        estimates.update({key + COLOUR_SUFFIX: value for key, value in of_colours.items()})
+        for key, estimate in of_colours.items():
+            estimates[key + COLOUR_SUFFIX] = estimate
     return estimates
 
 
@@ -68,14 +69,15 @@ def _evaluate(
         for measure in feature_measures().values()
         if measure.of_embeddings and (measure.beside_colour or not colours)
     ]
-    tiles = {slide_id: vector[None] for slide_id, vector in zip(scans["slide_id"], vectors, strict=True)}
+    tiles = dict(zip(scans["slide_id"], vectors[:, None], strict=True))
     features = FeatureViews(tiles, scans, seed=seed)
     result = evaluate_features(features, resamples, measures)
     estimates = {}
     for measure in measures:
         if measure.by == "k" and measure.key in result.details:
             k = features.neighbours.best_k
-            estimates[measure.key] = replace(result.details[measure.key][str(k)], note=f"k = {k}")
+            at_best_k = result.details[measure.key][str(k)]
+            estimates[measure.key] = replace(at_best_k, note=f"k = {k}")
         elif measure.key in result.values:
             estimates[measure.key] = result.values[measure.key]
     return estimates

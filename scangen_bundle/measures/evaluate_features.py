@@ -59,12 +59,14 @@ def evaluate_features(
             _add_reason(result, together, str(error))
             continue
         except Exception as error:
-            logger.warning("%s cannot be measured", ", ".join(m.key for m in together), exc_info=True)
+            keys = ", ".join(measure.key for measure in together)
+            logger.warning("%s cannot be measured", keys, exc_info=True)
             _add_reason(result, together, f"{type(error).__name__}: {error}")
             continue
         for measure in together:
             _add(result, measure, estimates)
-        result.pairs.update({key: dict(pairs) for key, pairs in measured.pairs.items()})
+        for key, pairs in measured.pairs.items():
+            result.pairs[key] = dict(pairs)
     return result
 
 

@@ -35,7 +35,7 @@ CHANCE = "chance, 1 / classes"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measure found on one encoder's features.
+    """A measure's result on one encoder's features.
 
     Attributes:
         statistics: of the patients' weights, with the measures' keys; `<key>@<detail>` for single scanners (their names) and
@@ -112,11 +112,10 @@ def feature_measure(*measures: FeatureMeasure) -> Callable[[Compute], Compute]:
 
 def feature_measures() -> dict[str, FeatureMeasure]:
     """All measures by key, in the order of the page: by group, position, and key."""
-    groups = list(dict.fromkeys([*GROUPS, *(measure.group for measure in _REGISTERED.values())]))
-    order = sorted(
-        _REGISTERED.values(), key=lambda measure: (groups.index(measure.group), measure.position, measure.key)
-    )
-    return {measure.key: measure for measure in order}
+    registered = list(_REGISTERED.values())
+    groups = list(dict.fromkeys([*GROUPS, *(measure.group for measure in registered)]))
+    registered.sort(key=lambda measure: (groups.index(measure.group), measure.position, measure.key))
+    return {measure.key: measure for measure in registered}
 
 
 def overview_measures() -> list[FeatureMeasure]:

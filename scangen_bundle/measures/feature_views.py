@@ -1,6 +1,6 @@
-"""What a measure may look at of an encoder's features: paired places, tiles, scans, neighbours, held-out predictions.
+"""Views of an encoder's features for measures: paired places, tiles, scans, neighbours, held-out predictions.
 
-Each view is made when a measure first asks for it, and serves all others.
+Each view is made when a measure first asks for it; all measures share it.
 """
 
 from __future__ import annotations
@@ -53,14 +53,16 @@ class Places:
     @property
     def pair_names(self) -> dict[tuple[int, int], str]:
         """ "<scanner> | <scanner>" of each pair of columns."""
-        return {
-            (a, b): f"{self.scanners[a]} | {self.scanners[b]}" for a, b in combinations(range(len(self.scanners)), 2)
-        }
+        names = {}
+        for a, b in combinations(range(len(self.scanners)), 2):
+            names[a, b] = f"{self.scanners[a]} | {self.scanners[b]}"
+        return names
 
     @cached_property
     def unit(self) -> np.ndarray:
         """The values scaled to length 1, [P, S, D]."""
-        return unit_rows(self.values.reshape(-1, self.values.shape[-1])).reshape(self.values.shape)
+        vectors = self.values.reshape(-1, self.values.shape[-1])
+        return unit_rows(vectors).reshape(self.values.shape)
 
     def sample(self, most: int, generator: np.random.Generator) -> Places:
         """At most `most` places, drawn at random; patients are numbered anew."""
@@ -132,19 +134,19 @@ class FeatureViews:
             UndefinedMeasure: there are fewer than two.
         """
         table, patient = self._paired_scans()
-        rows = [
-            [self.tiles[slide_id] for slide_id in slides]
-            for specimen, slides in zip(table.index, table.to_numpy(), strict=True)
-            if specimen in self.corresponding
-        ]
-        owners = patient[np.isin(table.index, list(self.corresponding))]
-        aligned = [len({len(scan) for scan in scans}) == 1 for scans in rows]
-        if any(aligned):
-            rows = [scans for scans, keep in zip(rows, aligned, strict=True) if keep]
-            places = _tile_places(rows, owners[aligned], self.paired_scanners)
+        aligned, owners = [], []
+        for specimen, slides, owner in zip(table.index, table.to_numpy(), patient, strict=True):
+            if specimen not in self.corresponding:
+                continue
+            scans = [self.tiles[slide_id] for slide_id in slides]
+            if len({len(tiles) for tiles in scans}) == 1:
+                aligned.append(scans)
+                owners.append(owner)
+        if aligned:
+            places = _tile_places(aligned, owners, self.paired_scanners)
         else:
-            means = np.stack([[self._mean(slide_id) for slide_id in slides] for slides in table.to_numpy()])
-            places = Places(means, patient, self.paired_scanners, "scan")
+            means = np.stack([self._mean(slide_id) for slide_id in table.to_numpy().ravel()])
+            places = Places(means.reshape(*table.shape, -1), patient, self.paired_scanners, "scan")
         if len(places) < 2:
             raise UndefinedMeasure("one place only")
         return places
@@ -225,11 +227,11 @@ class FeatureViews:
         )
 
 
-def _tile_places(rows: Sequence[Sequence[np.ndarray]], patient: np.ndarray, scanners: Sequence[str]) -> Places:
+def _tile_places(specimens: Sequence[Sequence[np.ndarray]], patient: Sequence[int], scanners: Sequence[str]) -> Places:
     """Places of specimens, each a list of its scans' corresponding tiles."""
-    most = max(1, MOST_PLACES // len(rows))
+    most = max(1, MOST_PLACES // len(specimens))
     values, owners = [], []
-    for scans, owner in zip(rows, patient, strict=True):
+    for scans, owner in zip(specimens, patient, strict=True):
         chosen = np.unique(np.linspace(0, len(scans[0]) - 1, most).astype(int))
         values.append(np.stack([tiles[chosen] for tiles in scans], axis=1))
         owners.append(np.full(len(chosen), owner))

@@ -43,5 +43,5 @@ def intraclass_correlation(sums: Sums, name: str, raters: int) -> np.ndarray:
     between, scanner = rows / (count - 1), columns / (raters - 1)
     error = (total - rows - columns) / ((count - 1) * (raters - 1))
     usable &= total > NO_VARIANCE * count * raters
-    whole = between + (raters - 1) * error + raters * (scanner - error) / count
-    return ratio(between - error, np.where(usable, whole, 0))
+    total_variance = between + (raters - 1) * error + raters * (scanner - error) / count
+    return ratio(between - error, np.where(usable, total_variance, 0))

@@ -86,7 +86,8 @@ def fit_levels(x: np.ndarray, weights: np.ndarray, positives: np.ndarray, start:
         before, w = level[active], weights[active]
         p = expit(x + before[:, None])
         fitted = w * p
-        gradient, hessian = positives[active] - fitted.sum(axis=1), (fitted * (1 - p)).sum(axis=1)
+        gradient = positives[active] - fitted.sum(axis=1)
+        hessian = (fitted * (1 - p)).sum(axis=1)
         low[active] = np.where(gradient > 0, before, low[active])
         high[active] = np.where(gradient < 0, before, high[active])
         after = before + ratio(gradient, hessian)
@@ -108,7 +109,8 @@ def fit_lines(
         y, xy: [R] weighted sums.
         start: a and b to begin with.
     """
-    line = np.tile(np.array(start, dtype=np.float64)[:, None], (1, len(weights)))
+    line = np.empty((2, len(weights)))
+    line[0], line[1] = start
     powers = np.stack([np.ones_like(x), x, x**2], axis=1)
     reach = np.abs(x).max()
     active = np.arange(len(weights))
@@ -120,7 +122,9 @@ def fit_lines(
         h, hx, hxx = ((fitted * (1 - p)) @ powers).T
         determinant = h * hxx - hx**2
         determinant = np.where(determinant > SINGULAR * h * hxx, determinant, 0)
-        step = ratio(np.stack([hxx * gradient[0] - hx * gradient[1], h * gradient[1] - hx * gradient[0]]), determinant)
+        step_a = hxx * gradient[0] - hx * gradient[1]
+        step_b = h * gradient[1] - hx * gradient[0]
+        step = ratio(np.stack([step_a, step_b]), determinant)
         size = np.abs(step[0]) + np.abs(step[1]) * reach
         line[:, active] += step / np.maximum(size / LARGEST_STEP, 1)
         active = active[~(size < NEWTON_TOLERANCE) & np.isfinite(size)]

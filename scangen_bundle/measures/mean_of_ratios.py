@@ -32,14 +32,15 @@ class MeanOfRatios:
         share: bool = False,
     ) -> None:
         self.key = key
-        self._part = _sums(numerator, patient, patients)
-        self._whole = _sums(denominator, patient, patients)
+        self._numerator = _sums(numerator, patient, patients)
+        self._denominator = _sums(denominator, patient, patients)
         value = self(np.ones((1, patients), dtype=np.int32))[key][0]
         self.reasons = {} if np.isfinite(value) else {key: "no scan enters the figure"}
-        self.trials = {key: int((self._whole > 0).sum(axis=0).min())} if share else {}
+        self.trials = {key: int((self._denominator > 0).sum(axis=0).min())} if share else {}
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        return {self.key: ratio(weights @ self._part, weights @ self._whole).mean(axis=1)}
+        of_classes = ratio(weights @ self._numerator, weights @ self._denominator)
+        return {self.key: of_classes.mean(axis=1)}
 
 
 def _sums(values: np.ndarray, patient: np.ndarray, patients: int) -> np.ndarray:

@@ -96,7 +96,8 @@ def vote(neighbours: np.ndarray, classes: np.ndarray) -> np.ndarray:
     votes = np.zeros((len(neighbours), count))
     for place in range(neighbours.shape[1]):
         rows = np.flatnonzero(neighbours[:, place] >= 0)
-        votes[rows, classes[neighbours[rows, place]]] += 1 + 2.0 ** -(place + 10)
+        classes_there = classes[neighbours[rows, place]]
+        votes[rows, classes_there] += 1 + 2.0 ** -(place + 10)  # of a draw, the nearest neighbour's class wins
     return np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
 
 
@@ -172,7 +173,8 @@ def choose_k(neighbours: np.ndarray, label: np.ndarray, ks: Sequence[int]) -> in
     accuracy = []
     for k in ordered:
         right = vote(neighbours[scored, :k], label) == truth
-        accuracy.append(np.mean([right[truth == c].mean() for c in np.unique(truth)]))
+        recalls = [right[truth == c].mean() for c in np.unique(truth)]
+        accuracy.append(np.mean(recalls))
     return ordered[int(np.argmax(accuracy))]
 
 

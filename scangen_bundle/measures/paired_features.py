@@ -1,6 +1,6 @@
-"""How alike are the features of the same tissue on two scanners? Row i of one array and row i of the other are one place.
+"""Similarity of the features of the same tissue on two scanners; row i of both arrays is the same place.
 
-Every measure has its baseline beside it: a collapsed feature space has a high similarity and no information.
+Every measure comes with its baseline: a collapsed feature space has a high similarity and no information.
 """
 
 from __future__ import annotations
@@ -124,11 +124,14 @@ def retrieval_hits(
         closer[1] += torch.gt(block, above[None], out=truth).sum(dim=0).long()
         not_further[1] += torch.ge(block, below[None], out=truth).sum(dim=0).long()
     hits = np.zeros((places, len(ks)))
-    lowest, highest = below.cpu().numpy()[:, None], above.cpu().numpy()[:, None]
+    lowest = below.cpu().numpy()[:, None]
+    highest = above.cpu().numpy()[:, None]
+    closer_rows = closer.cpu().numpy()
+    not_further_rows = not_further.cpu().numpy()
     for direction, cosines in enumerate((own_a, own_b)):
         # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
-        greater = closer[direction].cpu().numpy() + (cosines > highest).sum(axis=1)
-        at_least = not_further[direction].cpu().numpy() + (cosines >= lowest).sum(axis=1)
+        greater = closer_rows[direction] + (cosines > highest).sum(axis=1)
+        at_least = not_further_rows[direction] + (cosines >= lowest).sum(axis=1)
         hits += share_of_hits(greater, at_least - greater, ks) / 2
     return hits
 

@@ -80,8 +80,11 @@ class PerPair:
         """Values [R] by key for integer weights [R, P]."""
         values = self._of_pairs(weights)
         if self._sampled:
-            return values | {key: np.full(len(weights), value) for key, value in self._over_all_pairs.items()}
-        return values | (self.aggregate(values) if self.aggregate else {})
+            for key, value in self._over_all_pairs.items():
+                values[key] = np.full(len(weights), value)
+        elif self.aggregate:
+            values.update(self.aggregate(values))
+        return values
 
     @property
     def _sampled(self) -> bool:
@@ -119,10 +122,11 @@ class PerPair:
         if self._sampled:
             shown, every = len(self.data.pairs), self.data.pair_count
             why = f"only the {shown} pairs that differ most are resampled, of {every:,}"
-            self.without_interval.update(dict.fromkeys(self._over_all_pairs, why))
-            self.members.update({key: list(self.data.scanners) for key in self._over_all_pairs})
-            undefined = [key for key, value in self._over_all_pairs.items() if not np.isfinite(value)]
-            self.reasons.update(dict.fromkeys(undefined, "defined on no pair of scanners"))
+            for key, value in self._over_all_pairs.items():
+                self.without_interval[key] = why
+                self.members[key] = list(self.data.scanners)
+                if not np.isfinite(value):
+                    self.reasons[key] = "defined on no pair of scanners"
             return None
         names = [pair_name(*pair) for pair in self.data.pairs]
         aggregate = OverScanners(self.name, names, self.reasons, worst=self.worst)
@@ -136,12 +140,11 @@ class PerPair:
         """The aggregates over every pair where it is defined, of the observed data."""
         values = []
         for pairs in self.data.every_pair:
-            sums = [ObservedSums(self._columns_of(pair)) for pair in self._scored(pairs)]
-            of_classes = [self.value(pair, each)[0] for pair, each in zip(self._scored(pairs), sums, strict=True)]
+            of_classes = [self.value(pair, ObservedSums(self._columns_of(pair)))[0] for pair in self._scored(pairs)]
             values.append(sum(of_classes) / len(of_classes))
         defined = np.array(values)[np.isfinite(values)]
-        names = [f"{self.name}/{scope}" for scope in ("mean", "range", "worst")]
-        if not len(defined):
-            return dict.fromkeys(names, float("nan"))
-        worst = defined.min() if self.worst == "lowest" else defined.max()
-        return dict(zip(names, map(float, (defined.mean(), np.ptp(defined), worst)), strict=True))
+        aggregates = dict.fromkeys(("mean", "range", "worst"), float("nan"))
+        if len(defined):
+            worst = defined.min() if self.worst == "lowest" else defined.max()
+            aggregates = {"mean": defined.mean(), "range": np.ptp(defined), "worst": worst}
+        return {f"{self.name}/{scope}": float(value) for scope, value in aggregates.items()}

@@ -38,11 +38,13 @@ class PerScanner:
         self.patients: dict[str, int] = {}
         for classes in data.scans.values():
             for scans in classes:
-                for name, values in {COUNT: np.ones(len(scans)), **self.columns(scans)}.items():
+                data.sums.add(scans.place, COUNT, np.ones(len(scans)), scans.patient)
+                for name, values in self.columns(scans).items():
                     data.sums.add(scans.place, name, values, scans.patient)
         observed = self._of_scanners(np.ones((1, data.sums.patients), dtype=np.int32))
         for scanner, classes in data.scans.items():
-            self._describe(f"{self.key}/{scanner}", classes, bool(np.isfinite(observed[f"{self.key}/{scanner}"][0])))
+            key = f"{self.key}/{scanner}"
+            self._describe(key, classes, bool(np.isfinite(observed[key][0])))
         self.aggregate = OverScanners(self.key, data.scanners, self.reasons, data.unseen, self.worst)
         self.reasons.update(self.aggregate.reasons)
         self.trials.update(self.aggregate.trials(self.trials))

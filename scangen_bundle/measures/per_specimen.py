@@ -45,8 +45,10 @@ class PerSpecimen:
         self.without_interval: dict[str, str] = {}
         for specimens in self._tables:
             rows = np.flatnonzero(getattr(specimens, self.among))
-            for name, values in {COUNT: np.ones(len(rows)), **self._rows_of(specimens, rows)}.items():
-                data.sums.add(self._place(specimens), name, values, specimens.patient[rows])
+            place, patient = self._place(specimens), specimens.patient[rows]
+            data.sums.add(place, COUNT, np.ones(len(rows)), patient)
+            for name, values in self.columns(specimens).items():
+                data.sums.add(place, name, np.asarray(values)[rows], patient)
         specimens = self._tables[0]
         self.patients[self.key] = len(np.unique(specimens.patient[getattr(specimens, self.among)]))
         observed = self._overall(np.ones((1, data.sums.patients), dtype=np.int32))
@@ -77,15 +79,15 @@ class PerSpecimen:
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Values [R] by key for integer weights [R, P]."""
-        return {self.key: self._overall(weights), **(self.pairs(weights) if self.pairs else {})}
+        values = {self.key: self._overall(weights)}
+        if self.pairs:
+            values.update(self.pairs(weights))
+        return values
 
     def _overall(self, weights: np.ndarray) -> np.ndarray:
         block = self.data.sums.block(weights)
         values = [self.value(specimens, Sums(block, self._place(specimens))) for specimens in self._tables]
         return np.mean(values, axis=0)
-
-    def _rows_of(self, specimens: Specimens, rows: np.ndarray) -> dict[str, np.ndarray]:
-        return {name: np.asarray(values)[rows] for name, values in self.columns(specimens).items()}
 
     def _place(self, specimens: Specimens) -> Hashable:
         return self.among, specimens.index

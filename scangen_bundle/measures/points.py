@@ -1,4 +1,4 @@
-"""Vectors with what is known of each: the tiles or the scans of one encoder."""
+"""Vectors of one encoder's tiles or scans, each with its patient, specimen, scanner and label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What measures of predictions are computed from: the scans of each scanner, specimens over scanners, pairs of scanners.
+"""Predictions arranged for measures: the scans of each scanner, specimens over scanners, pairs of scanners.
 
 With more than two classes each class is taken against the rest, and a measure is the mean over the classes.
 """
@@ -209,11 +209,11 @@ class PredictionData:
     def scans(self) -> dict[str, list[Scans]]:
         predicted = self.predictions.predicted(self.threshold)
         labelled = self.predictions.label != UNLABELLED
-        found = {}
+        scans = {}
         for number, scanner in enumerate(self.scanners):
             rows = np.flatnonzero((self.predictions.scanner == number) & labelled)
-            found[scanner] = [self._scans_of(scanner, rows, predicted, index) for index in self.scored]
-        return found
+            scans[scanner] = [self._scans_of(scanner, rows, predicted, index) for index in self.scored]
+        return scans
 
     def _scans_of(self, scanner: str, rows: np.ndarray, predicted: np.ndarray, index: int) -> Scans:
         return Scans(
@@ -233,11 +233,12 @@ class PredictionData:
         p = self.predictions
         scores = {index: self._table(p.probability[:, index]) for index in self.scored}
         predicted = self._predicted(scores)
-        found = []
+        specimens = []
         for index, table in scores.items():
-            logits = self._table(logit(np.clip(p.probability[:, index], LOGIT_CLIP, 1 - LOGIT_CLIP)))
-            found.append(Specimens(self.scanners, index, p.classes, table, logits, predicted, p.specimen_patient))
-        return found
+            clipped = np.clip(p.probability[:, index], LOGIT_CLIP, 1 - LOGIT_CLIP)
+            logits = self._table(logit(clipped))
+            specimens.append(Specimens(self.scanners, index, p.classes, table, logits, predicted, p.specimen_patient))
+        return specimens
 
     def _table(self, score: np.ndarray) -> np.ndarray:
         shape = len(self.predictions.specimens), len(self.scanners)
@@ -271,15 +272,15 @@ class PredictionData:
         return [self._pair(a, b) for a, b in combinations(range(len(self.scanners)), 2)]
 
     def _pair(self, a: int, b: int) -> list[Pair]:
-        found = []
+        of_classes = []
         for specimens in self.specimens:
             x, y = specimens.scores[:, a], specimens.scores[:, b]
             rows = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
             classes = specimens.predicted[rows, a], specimens.predicted[rows, b]
             patient = specimens.patient[rows]
             names = self.scanners[a], self.scanners[b]
-            found.append(Pair(*names, specimens.index, specimens.classes, x[rows], y[rows], *classes, patient))
-        return found
+            of_classes.append(Pair(*names, specimens.index, specimens.classes, x[rows], y[rows], *classes, patient))
+        return of_classes
 
     def _worst_pairs(self) -> list[tuple[str, str]]:
         """The pairs whose scores differ most on average, in the scanners' order."""

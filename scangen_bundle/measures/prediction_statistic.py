@@ -36,18 +36,18 @@ class PredictionStatistic:
             for key, measure in chosen.items()
             if data.predictions.classes == 2 or not measure.two_classes_only
         }
-        self.parts = [_make(measure, data) for measure in self.measures.values()]
-        self.reasons: dict[str, str] = merged(self.parts, "reasons")
-        self.trials: dict[str, int] = merged(self.parts, "trials")
-        self.patients: dict[str, int] = merged(self.parts, "patients")
-        self.members: dict[str, list[str]] = merged(self.parts, "members")
-        self.without_interval = merged(self.parts, "without_interval")
+        self._statistics = [_make(measure, data) for measure in self.measures.values()]
+        self.reasons: dict[str, str] = merged(self._statistics, "reasons")
+        self.trials: dict[str, int] = merged(self._statistics, "trials")
+        self.patients: dict[str, int] = merged(self._statistics, "patients")
+        self.members: dict[str, list[str]] = merged(self._statistics, "members")
+        self.without_interval = merged(self._statistics, "without_interval")
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Values [R] by key for integer weights [R, P]."""
         values: dict[str, np.ndarray] = {}
-        for part in self.parts:
-            values.update(part(weights))
+        for statistic in self._statistics:
+            values.update(statistic(weights))
         return values
 
     def observed(self) -> dict[str, float]:
@@ -57,11 +57,12 @@ class PredictionStatistic:
 
     def aggregate_members(self) -> dict[str, list[str]]:
         """Scanners, or pairs of them, that each aggregate is over, by key."""
-        found: dict[str, list[str]] = {}
-        for part in self.parts:
-            aggregate = getattr(part, "aggregate", None)
-            found.update(aggregate.members if aggregate else {})
-        return found
+        members: dict[str, list[str]] = {}
+        for statistic in self._statistics:
+            aggregate = getattr(statistic, "aggregate", None)
+            if aggregate:
+                members.update(aggregate.members)
+        return members
 
 
 class _Failed:
@@ -77,23 +78,22 @@ class _Failed:
 class _Guarded:
     """A measure's statistic whose keys are those of the observed data, and which does not raise for a resample."""
 
-    def __init__(self, measure: PredictionMeasure, part: Statistic, patients: int) -> None:
-        self.key, self.part = measure.key, part
-        values = part(np.ones((1, patients), dtype=np.int32))
-        self.keys = list(values)
+    def __init__(self, measure: PredictionMeasure, statistic: Statistic, patients: int) -> None:
+        self.key, self._statistic = measure.key, statistic
+        self.keys = list(statistic(np.ones((1, patients), dtype=np.int32)))
         for key in self.keys:
             if key.partition("/")[0] != measure.key:
                 raise ValueError(f"its key is {key!r}, expected {measure.key!r} or '{measure.key}/<scope>'")
-        self.reasons = dict(part.reasons)
+        self.reasons = dict(statistic.reasons)
         for name in ("trials", "patients", "members", "aggregate"):
-            setattr(self, name, getattr(part, name, {}))
-        self.without_interval = dict(getattr(part, "without_interval", {}))
+            setattr(self, name, getattr(statistic, name, {}))
+        self.without_interval = dict(getattr(statistic, "without_interval", {}))
         if measure.without_interval:
             self.without_interval.update(dict.fromkeys(self.keys, measure.without_interval))
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         try:
-            return self.part(weights)
+            return self._statistic(weights)
         except Exception:
             logger.exception("the measure %s failed on resamples; it is undefined there", self.key)
             return {key: np.full(len(weights), np.nan) for key in self.keys}
@@ -111,9 +111,10 @@ def _make(measure: PredictionMeasure, data: PredictionData) -> Statistic:
 def unlike_aggregates(first: PredictionStatistic, second: PredictionStatistic) -> dict[str, str]:
     """Why two models' aggregates cannot be compared, by key: a value is undefined on other scanners (or pairs of them)."""
     others = second.aggregate_members()
-    found = {}
+    reasons = {}
     for key, members in first.aggregate_members().items():
         if members != others.get(key, members):
-            left, right = ", ".join(members) or "none", ", ".join(others[key]) or "none"
-            found[key] = f"the first model's is over {left}, the second's over {right}"
-    return found
+            left = ", ".join(members) or "none"
+            right = ", ".join(others[key]) or "none"
+            reasons[key] = f"the first model's is over {left}, the second's over {right}"
+    return reasons

@@ -67,17 +67,16 @@ def probability_columns(table: pd.DataFrame) -> list[str]:
     Raises:
         ValueError: there are none, both kinds, or a gap in the numbers.
     """
-    numbered = sorted(
-        int(match[1]) for name in table.columns if (match := re.fullmatch(r"probability_(\d+)", str(name)))
-    )
+    matches = [re.fullmatch(r"probability_(\d+)", str(name)) for name in table.columns]
+    numbered = sorted(int(match[1]) for match in matches if match)
     if "probability" in table.columns:
         if numbered:
             raise ValueError("the table has both 'probability' and 'probability_<class>' columns; keep one kind")
         return ["probability"]
     if len(numbered) < 2 or numbered != list(range(len(numbered))):
-        found = ", ".join(f"probability_{c}" for c in numbered) or "none"
+        present = ", ".join(f"probability_{c}" for c in numbered) or "none"
         raise ValueError(
-            f"expected a column 'probability' (of class 1), or 'probability_0' to 'probability_<C-1>'; found {found}"
+            f"expected a column 'probability' (of class 1), or 'probability_0' to 'probability_<C-1>'; found {present}"
         )
     return [f"probability_{c}" for c in numbered]
 
@@ -104,19 +103,14 @@ def check_predictions(table: pd.DataFrame) -> Predictions:
     ids = {name: _ids(table[name], name) for name in IDENTITY[:4]}
     slide_id = ids["slide_id"].to_numpy(dtype=object)
     _refuse(pd.Series(slide_id).duplicated().to_numpy(), "slide_id occurs twice", slide_id)
-    reserved = [name for name in RESERVED if (ids["scanner"] == name).any()]
-    if reserved:
-        raise ValueError(f"a scanner is named {reserved[0]!r}, which is the name of an aggregate; rename it")
-    pairs = ids["scanner"][ids["scanner"].str.contains(BETWEEN, regex=False)]
-    if len(pairs):
-        raise ValueError(f"a scanner is named {pairs.iloc[0]!r}, which reads as a pair of scanners; rename it")
-
+    _refuse_scanner_names(ids["scanner"])
     probability = _probabilities(table, columns)
     label = _labels(table["label"], probability.shape[1])
     codes, names = {}, {}
     for name in IDENTITY[1:4]:
-        found, values = pd.factorize(ids[name], sort=True)
-        codes[name], names[name] = found.astype(np.int64), tuple(str(value) for value in values)
+        numbers, values = pd.factorize(ids[name], sort=True)
+        codes[name] = numbers.astype(np.int64)
+        names[name] = tuple(map(str, values))
     patient, specimen = codes["patient_id"], codes["specimen_id"]
     specimen_names = ids["specimen_id"].to_numpy(dtype=object)
     _refuse_two_labels(specimen, label, specimen_names)
@@ -127,18 +121,27 @@ def check_predictions(table: pd.DataFrame) -> Predictions:
         scanner=codes["scanner"],
         label=label,
         probability=probability,
-        specimen_patient=_one_each(specimen, patient, "the specimen has two patients", specimen_names),
+        specimen_patient=_value_of_each(specimen, patient, "the specimen has two patients", specimen_names),
         patients=names["patient_id"],
         specimens=names["specimen_id"],
         scanners=names["scanner"],
     )
 
 
+def _refuse_scanner_names(scanner: pd.Series) -> None:
+    reserved = [name for name in RESERVED if (scanner == name).any()]
+    if reserved:
+        raise ValueError(f"a scanner is named {reserved[0]!r}, which is the name of an aggregate; rename it")
+    pairs = scanner[scanner.str.contains(BETWEEN, regex=False)]
+    if len(pairs):
+        raise ValueError(f"a scanner is named {pairs.iloc[0]!r}, which reads as a pair of scanners; rename it")
+
+
 def _refuse(bad: np.ndarray, problem: str, values: np.ndarray | None = None) -> None:
     """Raise for the rows marked in `bad` [N], naming the first few."""
     rows = np.flatnonzero(bad)
     if len(rows):
-        shown = [f"{row + 1}" + ("" if values is None else f" ({values[row]!r})") for row in rows[:5]]
+        shown = [f"{row + 1}" if values is None else f"{row + 1} ({values[row]!r})" for row in rows[:5]]
         more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
         raise ValueError(f"{problem}: row {', '.join(shown)}{more}")
 
@@ -174,20 +177,21 @@ def _labels(column: pd.Series, classes: int) -> np.ndarray:
     raw = column.to_numpy(dtype=object)
     empty = (column.isna() | (column.astype(str).str.strip() == "")).to_numpy()
     number = np.where(empty, UNLABELLED, _numbers(column))
-    known = np.isin(number, np.arange(UNLABELLED, classes))
-    _refuse(~known, f"label is not one of 0 to {classes - 1} (-1 or empty: unlabelled)", raw)
+    valid = np.isin(number, np.arange(UNLABELLED, classes))
+    _refuse(~valid, f"label is not one of 0 to {classes - 1} (-1 or empty: unlabelled)", raw)
     return number.astype(np.int64)
 
 
 def _refuse_two_labels(specimen: np.ndarray, label: np.ndarray, names: np.ndarray) -> None:
-    known = pd.Series(np.where(label == UNLABELLED, np.nan, label))
-    first = known.groupby(specimen).transform("first")
-    _refuse((known.notna() & (known != first)).to_numpy(), "the specimen has two labels", names)
+    labels = pd.Series(np.where(label == UNLABELLED, np.nan, label))
+    first = labels.groupby(specimen).transform("first")
+    differs = labels.notna() & (labels != first)
+    _refuse(differs.to_numpy(), "the specimen has two labels", names)
 
 
-def _one_each(key: np.ndarray, value: np.ndarray, problem: str, names: np.ndarray) -> np.ndarray:
+def _value_of_each(key: np.ndarray, value: np.ndarray, problem: str, names: np.ndarray) -> np.ndarray:
     """The value of each key [K], refusing a key that has two."""
     first = np.unique(key, return_index=True)[1]
-    each = value[first]
-    _refuse(each[key] != value, problem, names)
-    return each
+    values = value[first]
+    _refuse(values[key] != value, problem, names)
+    return values

@@ -1,4 +1,4 @@
-"""Probes: how well is a class told from features, on patients that the probe did not see?"""
+"""Probes: how well does a classifier predict a class from features, on patients that it was not trained on?"""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ def linear_probe(
 
     if len(np.unique(target)) < 2:
         raise ValueError("a probe needs at least two classes")
-    if len(np.unique(patient)) < folds:
-        raise ValueError(f"a probe in {folds} folds needs as many patients, there are {len(np.unique(patient))}")
+    patients = len(np.unique(patient))
+    if patients < folds:
+        raise ValueError(f"a probe in {folds} folds needs as many patients, there are {patients}")
     features = np.asarray(features, dtype=np.float64)
     guess = np.empty_like(target)
     split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     for train, test in split.split(features, target, patient):
         probe = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
-        guess[test] = probe.fit(features[train], target[train]).predict(features[test])
+        probe.fit(features[train], target[train])
+        guess[test] = probe.predict(features[test])
     return guess
 
 

@@ -27,7 +27,8 @@ class Ranking:
     """
 
     def __init__(self, positive: np.ndarray, score: np.ndarray, patient: np.ndarray | None = None) -> None:
-        positive, score = np.asarray(positive, dtype=bool), np.asarray(score, dtype=np.float64)
+        positive = np.asarray(positive, dtype=bool)
+        score = np.asarray(score, dtype=np.float64)
         patient = np.arange(len(score)) if patient is None else np.asarray(patient)
         order = np.argsort(score, kind="stable")
         positive, score, patient = positive[order], score[order], patient[order]
@@ -119,7 +120,8 @@ def youden_threshold(label: np.ndarray, score: np.ndarray) -> float:
     """
     from sklearn.metrics import roc_curve
 
-    positive, score = np.asarray(label) == 1, np.asarray(score, dtype=np.float64)
+    positive = np.asarray(label) == 1
+    score = np.asarray(score, dtype=np.float64)
     if positive.all() or not positive.any():
         return float("nan")
     false, true, thresholds = roc_curve(positive, score, drop_intermediate=False)

@@ -29,7 +29,8 @@ def specimen_spread(scores: np.ndarray) -> dict[str, np.ndarray]:
     filled = np.nan_to_num(ordered)
     mean = ratio(filled.sum(axis=1), count)
     deviation = np.where(np.isfinite(ordered), ordered - mean[:, None], 0.0)
-    largest = np.take_along_axis(ordered, np.maximum(count - 1, 0)[:, None], 1)[:, 0]
+    last = np.maximum(count - 1, 0)
+    largest = ordered[np.arange(len(ordered)), last]
     spread = np.where(several, largest - ordered[:, 0], np.nan)
     sd = np.sqrt(ratio((deviation**2).sum(axis=1), np.where(several, count - 1, 0)))
     sd = np.where(spread == 0, 0.0, sd)  # equal scores: no rounding left in

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from scangen_bundle.statistics.bootstrap import patient_sums
+from scangen_bundle.statistics.bootstrap import patient_sums, ratio
 
 T = TypeVar("T")
 
@@ -66,6 +66,11 @@ class WeightedSums:
     def columns(self, key: tuple[Hashable, str]) -> np.ndarray:
         """[K, P] of a name."""
         return self._columns[key]
+
+
+def sample_variance(count: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Variance [R] with ddof = 1 from the number, the sum and the sum of squares of values; NaN with fewer than two."""
+    return ratio(squares - ratio(total**2, count), np.maximum(count - 1, 0))
 
 
 class Block:

@@ -58,7 +58,8 @@ def chance_drift(predictions: Predictions, generator: np.random.Generator) -> fl
     everyone = np.ones((1, len(predictions.patients)), dtype=np.int32)
     drifts = []
     for _ in range(SHUFFLES):
-        mixed = predictions.with_probability(predictions.probability[shuffled_rows(alike, generator)])
+        rows = shuffled_rows(alike, generator)
+        mixed = predictions.with_probability(predictions.probability[rows])
         drifts.append(CalibrationGap(mixed)(everyone)[DRIFT][0])
     return float(np.mean(drifts))
 
@@ -80,7 +81,9 @@ class CalibrationGap:
         for scanner in range(len(self.scanners)):
             here = predictions.scanner == scanner
             columns.append(here.astype(np.float64))
-            columns += [here * (predictions.probability[:, c] - (predictions.label == c)) for c in classes]
+            for c in classes:
+                gap = predictions.probability[:, c] - (predictions.label == c)
+                columns.append(here * gap)
         self._sums = patient_sums(np.column_stack(columns), predictions.patient, len(predictions.patients))
         self.reasons = {} if len(self.scanners) > 1 else {DRIFT: "one scanner only"}
 
@@ -89,7 +92,6 @@ class CalibrationGap:
         gap = ratio(totals[..., 1:], totals[..., :1])  # [R, scanners, classes]
         of_scanner = gap[..., 0] if gap.shape[2] == 1 else np.abs(gap).mean(axis=2)
         drift = (gap.max(axis=1) - gap.min(axis=1)).mean(axis=1)
-        return {
-            **{f"{GAP}{AT}{name}": of_scanner[:, i] for i, name in enumerate(self.scanners)},
-            DRIFT: drift if len(self.scanners) > 1 else np.full(len(weights), np.nan),
-        }
+        values = {f"{GAP}{AT}{name}": of_scanner[:, i] for i, name in enumerate(self.scanners)}
+        values[DRIFT] = drift if len(self.scanners) > 1 else np.full(len(weights), np.nan)
+        return values

@@ -57,7 +57,7 @@ class Cka:
         self._patient = patient
         patients, scanners = int(patient.max()) + 1, features.shape[1]
         centred = features - features.mean(axis=0, dtype=np.float64)
-        grams = [centred[:, s] @ centred[:, s].T for s in range(scanners)]
+        grams = [values @ values.T for values in np.moveaxis(centred, 1, 0)]
         member = (patient[:, None] == np.arange(patients)).astype(np.float64)
         self._rows = [gram @ member for gram in grams]  # [P, patients]
         self._both = {}
@@ -80,8 +80,12 @@ class Cka:
                 - 2 / total * (place * along[a] * along[b]).sum(axis=0)
                 + totals[a] * totals[b] / total**2
             )
-        pairs = [pair for pair in hsic if pair[0] != pair[1]]
-        return {(a, b): ratio(hsic[a, b], np.sqrt(np.maximum(hsic[a, a] * hsic[b, b], 0))) for a, b in pairs}
+        alignment = {}
+        for (a, b), cross in hsic.items():
+            if a != b:
+                norm = np.sqrt(np.maximum(hsic[a, a] * hsic[b, b], 0))
+                alignment[a, b] = ratio(cross, norm)
+        return alignment
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         return {KEY: np.mean(list(self.pair_values(weights).values()), axis=0)}

@@ -41,7 +41,10 @@ def clustering_score(features: FeatureViews) -> Measured:
     cells = full_cells(scans.label, scans.scanner)
     if not cells:
         raise UndefinedMeasure("no two labels and two scanners have scans of every combination")
-    assigned = [clusterings(scans.values[rows], MOST_CLUSTERS, REPEATS, features.seed)[0] for rows in cells]
+    assigned = []
+    for rows in cells:
+        clusters, _ = clusterings(scans.values[rows], MOST_CLUSTERS, REPEATS, features.seed)
+        assigned.append(clusters)
     return Measured(
         [ClusteringScore(scans, cells, assigned)],
         scans.patients,
@@ -100,7 +103,8 @@ def adjusted_rand(table: np.ndarray) -> np.ndarray:
     def pairs(counts: np.ndarray) -> np.ndarray:
         return (counts * (counts - 1) / 2).reshape(len(counts), -1).sum(axis=1)
 
-    both, first, second = pairs(table), pairs(table.sum(axis=2)), pairs(table.sum(axis=1))
+    both = pairs(table)
+    first, second = pairs(table.sum(axis=2)), pairs(table.sum(axis=1))
     expected = ratio(first * second, pairs(table.sum(axis=(1, 2))[:, None]))
     return ratio(both - expected, (first + second) / 2 - expected)
 

@@ -5,6 +5,8 @@ Where all tissue looks alike the cosine is near 1 and says nothing; the gap is t
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 
 from scangen_bundle.measures.feature_measure import PAIRED, FeatureMeasure, Measured, feature_measure
@@ -53,8 +55,11 @@ def cosine(features: FeatureViews) -> Measured:
 
 def pair_cosines(places: Places) -> dict[tuple[int, int], float]:
     """Mean cosine of the same place on each pair of scanners."""
-    unit = places.unit
-    return {(a, b): float(paired_cosine(unit[:, a], unit[:, b]).mean()) for a, b in places.pair_names}
+    means = {}
+    for a, b in places.pair_names:
+        cosines = paired_cosine(places.unit[:, a], places.unit[:, b])
+        means[a, b] = float(cosines.mean())
+    return means
 
 
 class CosineGap:
@@ -71,7 +76,7 @@ class CosineGap:
     def __init__(self, unit: np.ndarray, patient: np.ndarray) -> None:
         self._patients = int(patient.max()) + 1
         scanners = unit.shape[1]
-        pairs = [(a, b) for a in range(scanners) for b in range(a + 1, scanners)]
+        pairs = combinations(range(scanners), 2)
         cosines = np.stack([paired_cosine(unit[:, a], unit[:, b]) for a, b in pairs], axis=1)
         self._places = np.bincount(patient, minlength=self._patients).astype(np.float64)
         self._same = self._sums(cosines.mean(axis=1), patient)
@@ -90,7 +95,8 @@ class CosineGap:
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         places = self._places
         same = ratio(weights @ self._same, weights @ places)
-        pairs = (weights @ places) ** 2 - weights**2 @ places**2 + weights @ (places**2 - places)
+        pairs_of_patients = (weights @ places) ** 2 - weights**2 @ places**2
+        pairs = pairs_of_patients + weights @ (places**2 - places)
         cosines = []
         for gram, squares in zip(self._grams, self._squares, strict=True):
             of_two_patients = np.einsum("ru,ru->r", weights @ gram, weights) - weights**2 @ np.diag(gram)

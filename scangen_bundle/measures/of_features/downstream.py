@@ -104,7 +104,8 @@ def _of_other_tissue(predictions: Predictions, generator: np.random.Generator) -
     """Both values of scans of different tissue: each scanner's scores are shuffled among its scans."""
     values = []
     for _ in range(SHUFFLES):
-        mixed = predictions.with_probability(predictions.probability[shuffled_rows(predictions.scanner, generator)])
+        rows = shuffled_rows(predictions.scanner, generator)
+        mixed = predictions.with_probability(predictions.probability[rows])
         shuffled = _agreement(mixed).observed()
         values.append([shuffled["cov"], shuffled["flip_rate"]])
     cov, flip_rate = np.array(values).T

@@ -30,10 +30,9 @@ KEY = "generalisation_index"
 def generalisation(features: FeatureViews) -> Measured:
     neighbours = features.neighbours
     points = neighbours.points
-    statistics = [
-        Generalisation(f"{KEY}{AT}{k}", counts, points.patient, points.patients)
-        for k, counts in neighbours.counts.items()
-    ]
+    statistics = []
+    for k, counts in neighbours.counts.items():
+        statistics.append(Generalisation(f"{KEY}{AT}{k}", counts, points.patient, points.patients))
     baselines = {KEY: generalisation_index(neighbours.random_counts())}
     return Measured(statistics, points.patients, rows=len(points), baselines=baselines)
 

@@ -54,7 +54,8 @@ def performance_drop(features: FeatureViews) -> Measured:
     repeats = train_and_test(scans, REPEATS, features.generator())
     if not repeats:
         raise UndefinedMeasure("no two scanners have enough patients of every class")
-    statistic = PerformanceDrop({domain: [repeat.outcomes[domain] for repeat in repeats] for domain in DOMAINS}, scans)
+    tested = {domain: [repeat.outcomes[domain] for repeat in repeats] for domain in DOMAINS}
+    statistic = PerformanceDrop(tested, scans)
     return Measured(
         [statistic],
         scans.patients,
@@ -98,11 +99,11 @@ class PerformanceDrop:
         everyone = np.ones((1, scans.patients))
         self._offset = {}
         for domain in DOMAINS:
-            accuracies = [accuracy[0] for accuracy in self.accuracies(domain, everyone)]
-            drops = [average_performance_drop(one[:, None]) for one in accuracies if np.isfinite(one).all()]
-            self._offset[domain] = (np.mean(drops) if drops else np.nan) - float(
-                self._drop_of_means(domain, everyone)[0]
-            )
+            accuracies = [accuracy for accuracy in self.accuracies(domain, everyone) if np.isfinite(accuracy).all()]
+            drops = [average_performance_drop(accuracy.T) for accuracy in accuracies]
+            mean_of_drops = np.mean(drops) if drops else np.nan
+            drop_of_means = float(self._drop_of_means(domain, everyone)[0])
+            self._offset[domain] = mean_of_drops - drop_of_means
         undefined = [key for key, value in self(everyone).items() if not np.isfinite(value[0])]
         self.reasons = dict.fromkeys(undefined, "no test scan on another scanner, or a class has none")
 
@@ -122,8 +123,10 @@ class PerformanceDrop:
                 if len(cell):
                     right = weight[:, cell] @ outcome.right[:, cell].T
                     shares.append(ratio(right, weight[:, cell].sum(axis=1, keepdims=True)))
-            nothing = np.full((len(weights), len(outcome.right)), np.nan)
-            of_classes.append(_mean_of_defined(np.stack(shares), 0) if shares else nothing)
+            if shares:
+                of_classes.append(_mean_of_defined(np.stack(shares), 0))
+            else:
+                of_classes.append(np.full((len(weights), len(outcome.right)), np.nan))
         return np.mean(of_classes, axis=0)
 
     def start(self, domain: str) -> float:
@@ -147,7 +150,8 @@ class PerformanceDrop:
             rows = np.unique(np.concatenate([outcome.rows for outcome in tested]))
             start = self.start(domain)
             if start > 0:
-                most = exact_interval(0.0, min(self._scans[rows].patients_per_class()))[1] / start
+                fewest = min(self._scans[rows].patients_per_class())
+                most = exact_interval(0.0, fewest)[1] / start
                 intervals[key] = -most, most
         return intervals
 

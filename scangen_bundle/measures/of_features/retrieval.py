@@ -36,8 +36,10 @@ def retrieval(features: FeatureViews) -> Measured:
     if not ks:
         raise UndefinedMeasure(f"there are only {len(places)} places")
     hits = pair_hits(places, ks, features.device)
-    mean, ones = np.mean(list(hits.values()), axis=0), np.ones(len(places))
-    names, statistics, baselines, pairs = places.pair_names, [], {}, {}
+    mean = np.mean(list(hits.values()), axis=0)
+    ones = np.ones(len(places))
+    names = places.pair_names
+    statistics, baselines, pairs = [], {}, {}
     for column, k in enumerate(ks):
         key = KEY.format(k)
         statistics.append(MeanOfRatios(key, mean[:, column], ones, places.patient, places.patients, share=True))

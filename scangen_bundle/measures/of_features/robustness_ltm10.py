@@ -30,7 +30,9 @@ TAIL = 0.1
 def worst_tenth(features: FeatureViews) -> Measured:
     neighbours = features.neighbours
     points = neighbours.points
-    statistics = [LowerTailMean(f"{KEY}{AT}{k}", counts, points.patient) for k, counts in neighbours.counts.items()]
+    statistics = []
+    for k, counts in neighbours.counts.items():
+        statistics.append(LowerTailMean(f"{KEY}{AT}{k}", counts, points.patient))
     return Measured(statistics, points.patients, rows=len(points))
 
 
@@ -59,9 +61,11 @@ class LowerTailMean:
         ends = np.cumsum(times)
         if not len(ends) or not ends[-1]:
             return float("nan")
-        position = TAIL * (ends[-1] - 1)
+        highest = ends[-1] - 1
+        position = TAIL * highest
         below = int(position)
-        first, second = self._values[np.searchsorted(ends, [below, min(below + 1, ends[-1] - 1)], side="right")]
+        rows = np.searchsorted(ends, [below, min(below + 1, highest)], side="right")
+        first, second = self._values[rows]
         percentile = first + (second - first) * (position - below)
         last = np.searchsorted(self._values, percentile, side="right")
         return float(np.average(self._values[:last], weights=times[:last]))

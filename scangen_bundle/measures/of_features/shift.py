@@ -74,7 +74,8 @@ class Shift:
     reasons: dict[str, str]
 
     def __init__(self, features: np.ndarray, patient: np.ndarray) -> None:
-        energies = sum(shift_energies(features[:, 0], features[:, s], patient) for s in range(1, features.shape[1]))
+        scanners = range(1, features.shape[1])
+        energies = sum(shift_energies(features[:, 0], features[:, s], patient) for s in scanners)
         self._sums = patient_sums(np.asarray(energies), patient, int(patient.max()) + 1)
         self.reasons = {} if self._sums.any() else dict.fromkeys((OFFSET, AFFINE, NEITHER), "there is no shift")
 
@@ -102,7 +103,8 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarr
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import GroupKFold
 
-    a, shift = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
+    a = np.asarray(a, dtype=np.float64)
+    shift = np.asarray(b, dtype=np.float64) - a
     folds = min(FOLDS, len(np.unique(groups)))
     if folds < 2:
         raise ValueError("expected at least 2 specimens")
@@ -111,7 +113,9 @@ def shift_energies(a: np.ndarray, b: np.ndarray, groups: np.ndarray) -> np.ndarr
         return energies
     penalties = np.logspace(-3, 4, 8) * max(float(a.var(axis=0).mean()), 1e-12)
     for train, test in GroupKFold(folds).split(a, groups=groups):
-        energies[test, 1] = ((shift[test] - shift[train].mean(axis=0)) ** 2).sum(axis=1)
+        after_offset = shift[test] - shift[train].mean(axis=0)
+        energies[test, 1] = (after_offset**2).sum(axis=1)
         model = RidgeCV(penalties).fit(a[train], shift[train])
-        energies[test, 2] = ((shift[test] - model.predict(a[test])) ** 2).sum(axis=1)
+        after_affine = shift[test] - model.predict(a[test])
+        energies[test, 2] = (after_affine**2).sum(axis=1)
     return energies

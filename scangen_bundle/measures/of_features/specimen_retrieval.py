@@ -109,10 +109,12 @@ def _hits(
     hits = np.empty((len(query), len(ks)))
     for start in range(0, len(query), rows):
         block = query[start : start + rows]
-        similarity = torch.mm(torch.from_numpy(unit[block]), candidates, out=memory[: len(block)]).numpy()
+        queries = torch.from_numpy(unit[block])
+        similarity = torch.mm(queries, candidates, out=memory[: len(block)]).numpy()
         mates = last[block] - first[block]
         row, column = run_cells(first[block], last[block])
-        best = np.maximum.reduceat(similarity[row, column], np.cumsum(mates) - mates)[:, None]
+        starts = np.cumsum(mates) - mates
+        best = np.maximum.reduceat(similarity[row, column], starts)[:, None]
         similarity[row, column] = -np.inf  # mates do not compete
         # Counted by NumPy: ten times as fast as PyTorch sums truth values.
         nearer = np.count_nonzero(similarity > best, axis=1)
@@ -126,5 +128,6 @@ def _chance(pool: int, mates: np.ndarray, ks: Sequence[int]) -> np.ndarray:
     missed = np.ones((len(mates), len(ks)))
     for position, k in enumerate(ks):
         for place in range(min(k, pool)):
-            missed[:, position] *= np.maximum(pool - place - mates, 0) / (pool - place)
+            remaining = pool - place
+            missed[:, position] *= np.maximum(remaining - mates, 0) / remaining
     return 1 - missed

@@ -85,9 +85,12 @@ def measure_pairs(pairs: pd.DataFrame, slides: Sequence[np.ndarray]) -> Measured
     """
     stains = sorted({*pairs["stain_a"], *pairs["stain_b"]})
     places = len(slides[0])
-    other_tissue = float(np.median([unpaired_cosine(unit_rows(slide)) for slide in slides]))
+    cosines = [unpaired_cosine(unit_rows(slide)) for slide in slides]
+    other_tissue = float(np.median(cosines))
     chance = 10 / (2 * places - 1)
-    baselines = {key: other_tissue if column == "cosine" else chance for key, (column, _) in MEDIANS.items()}
+    baselines = {}
+    for key, (column, _) in MEDIANS.items():
+        baselines[key] = other_tissue if column == "cosine" else chance
     baselines[LEADERBOARD] = float(np.mean(list(baselines.values())))
     note = f"{len(pairs):,} pairs of {len(slides)} slides, {places:,} places"
     if places != PUBLISHED_PLACES:
@@ -146,7 +149,7 @@ class PairMedians:
     """
 
     def __init__(self, pairs: pd.DataFrame, stains: Sequence[str]) -> None:
-        number = {name: code for code, name in enumerate(stains)}
+        index = pd.Index(stains)
         self._parts = {}
         self.reasons: dict[str, str] = {}
         for key, (column, group) in MEDIANS.items():
@@ -155,7 +158,8 @@ class PairMedians:
                 self.reasons[key] = "there is no such pair of slides" if rows.empty else "there are no 10 places"
                 rows = pairs.iloc[:0].assign(**{column: 0.0})
             rows = rows.sort_values(column, kind="stable")
-            first, second = (rows[name].map(number).to_numpy(np.int64) for name in ("stain_a", "stain_b"))
+            first = index.get_indexer(rows["stain_a"])
+            second = index.get_indexer(rows["stain_b"])
             self._parts[key] = rows[column].to_numpy(np.float64), first, second
         if self.reasons:
             self.reasons[LEADERBOARD] = "one of its medians is undefined"
@@ -173,5 +177,6 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
     ends = np.cumsum(weights)
     if not len(ends) or not ends[-1]:
         return float("nan")
-    middle = np.searchsorted(ends, [(ends[-1] - 1) // 2, ends[-1] // 2], side="right")
+    total = ends[-1]
+    middle = np.searchsorted(ends, [(total - 1) // 2, total // 2], side="right")
     return float(values[middle].mean())

@@ -79,7 +79,7 @@ class Variance:
         centred = features - features.mean(axis=(0, 1), dtype=np.float64)
         self._places = np.bincount(patient, minlength=patients).astype(np.float64)
         per_place = centred.mean(axis=1)
-        squares = np.stack([(per_place**2).sum(axis=1), (centred**2).sum(axis=(1, 2))], axis=1)
+        squares = np.column_stack([(per_place**2).sum(axis=1), (centred**2).sum(axis=(1, 2))])
         self._squares = patient_sums(squares, patient, patients)
         self._sums = np.zeros((patients, *features.shape[1:]))
         np.add.at(self._sums, patient, centred)

@@ -69,12 +69,14 @@ class CalibrationSlope(PerScanner):
 def _parted(scans: Scans, weights: np.ndarray) -> np.ndarray:
     """[R] whether a threshold parts the classes of the drawn scans, be it with ties."""
     drawn = weights[:, scans.patient] > 0
-    (low0, high0), (low1, high1) = (
-        _ends(scans.probability[rows], drawn[:, rows]) for rows in (~scans.positive, scans.positive)
-    )
-    return (low1 >= high0) | (high1 <= low0)
+    positive, negative = scans.positive, ~scans.positive
+    low, high = _ends(scans.probability[negative], drawn[:, negative])
+    low_positive, high_positive = _ends(scans.probability[positive], drawn[:, positive])
+    return (low_positive >= high) | (high_positive <= low)
 
 
 def _ends(values: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest [R] of the values [n] that are drawn, [R, n]."""
-    return np.where(drawn, values, np.inf).min(axis=1), np.where(drawn, values, -np.inf).max(axis=1)
+    lowest = np.where(drawn, values, np.inf).min(axis=1)
+    highest = np.where(drawn, values, -np.inf).max(axis=1)
+    return lowest, highest

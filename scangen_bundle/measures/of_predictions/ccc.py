@@ -32,7 +32,9 @@ class Concordance(PerPair):
     def value(self, pair: Pair, sums: Sums) -> np.ndarray:
         count = np.where(sums["pairs"] >= 2, sums["pairs"], np.nan)
         mean_x, mean_y = sums["x"] / count, sums["y"] / count
-        variance_x, variance_y = sums["xx"] / count - mean_x**2, sums["yy"] / count - mean_y**2
+        variance_x = sums["xx"] / count - mean_x**2
+        variance_y = sums["yy"] / count - mean_y**2
         covariance = sums["xy"] / count - mean_x * mean_y
         varies = (variance_x > NO_VARIANCE) & (variance_y > NO_VARIANCE)
-        return ratio(2 * covariance, np.where(varies, variance_x + variance_y + (mean_x - mean_y) ** 2, 0))
+        spread = variance_x + variance_y + (mean_x - mean_y) ** 2
+        return ratio(2 * covariance, np.where(varies, spread, 0))

@@ -28,7 +28,8 @@ class CohenKappa(PerPair):
 
     def columns(self, pair: Pair) -> dict[str, np.ndarray]:
         classes = np.arange(pair.classes)
-        first, second = pair.class_x[:, None] == classes, pair.class_y[:, None] == classes
+        first = pair.class_x[:, None] == classes
+        second = pair.class_y[:, None] == classes
         return {"same class": pair.class_x == pair.class_y, "classes of x": first, "classes of y": second}
 
     def value(self, pair: Pair, sums: Sums) -> np.ndarray:

@@ -13,7 +13,7 @@ from scangen_bundle.measures.per_specimen import PerSpecimen
 from scangen_bundle.measures.prediction_data import Specimens
 from scangen_bundle.measures.prediction_measure import AGREEMENT, prediction_measure
 from scangen_bundle.measures.specimen_spread import specimen_spread
-from scangen_bundle.measures.weighted_sums import Sums
+from scangen_bundle.measures.weighted_sums import Sums, sample_variance
 from scangen_bundle.statistics.bootstrap import ratio
 
 
@@ -37,7 +37,7 @@ class LogitSdRatio(PerSpecimen):
     def value(self, specimens: Specimens, sums: Sums) -> np.ndarray:
         count = sums["specimens"]
         within = ratio(sums["variance within"], count)
-        between = ratio(sums["mean logit squared"] - ratio(sums["mean logit"] ** 2, count), np.maximum(count - 1, 0))
+        between = sample_variance(count, sums["mean logit"], sums["mean logit squared"])
         between = np.where(between > 1e-20, between, np.nan)
         return np.sqrt(within / between)
 

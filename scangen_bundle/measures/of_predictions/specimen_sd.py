@@ -10,7 +10,7 @@ import numpy as np
 from scangen_bundle.measures.per_specimen import PerSpecimen
 from scangen_bundle.measures.prediction_data import Specimens
 from scangen_bundle.measures.prediction_measure import AGREEMENT, prediction_measure
-from scangen_bundle.measures.weighted_sums import Sums
+from scangen_bundle.measures.weighted_sums import Sums, sample_variance
 from scangen_bundle.statistics.bootstrap import ratio
 
 
@@ -31,7 +31,7 @@ class SpecimenSd(PerSpecimen):
 
     def value(self, specimens: Specimens, sums: Sums) -> np.ndarray:
         count = sums["specimens"]
-        variance = ratio(sums["mean score squared"] - ratio(sums["mean score"] ** 2, count), np.maximum(count - 1, 0))
+        variance = sample_variance(count, sums["mean score"], sums["mean score squared"])
         return np.sqrt(np.maximum(variance, 0))
 
     def reason(self) -> str:
