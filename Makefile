@@ -65,7 +65,7 @@ bench-deploy: env  ## time and memory of the deploy app (after `make deploy-demo
 	$(PY) -m speed.deploy
 
 evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens of its own (resumable)
-	$(PY) scripts/make_phantom_cohort.py --output data/evidence --specimens 120 --seed 1
+	$(PY) -m scangen_bundle.cli phantom data/evidence --specimens 120 --seed 1
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m studies.evidence --dataset_dir data/evidence
 

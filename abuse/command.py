@@ -42,10 +42,10 @@ def bundle(words: Sequence[str], log: Path, before: Callable[[], None] | None = 
     )
 
 
-def script(name: str, words: Sequence[str], log: Path, before: Callable[[], None] | None = None) -> Child:
-    """`python scripts/<name>` in a child."""
-    path = str(ROOT / "scripts" / name)
-    return _start([path, *words], log, before, lambda: runpy.run_path(path, run_name="__main__"))
+def scangen(words: Sequence[str], log: Path, before: Callable[[], None] | None = None) -> Child:
+    """The command `scangen` in a child."""
+    module = "scangen_bundle.cli"
+    return _start([module, *words], log, before, lambda: runpy.run_module(module, run_name="__main__"))
 
 
 def _start(argv: list[str], log: Path, before: Callable[[], None] | None, main: Callable[[], object]) -> Child:

@@ -12,7 +12,7 @@ import h5py
 import torch
 
 from abuse.child import Child
-from abuse.command import bundle, script
+from abuse.command import bundle, scangen
 
 SPECIMENS, EPOCHS = "6", "4"
 LOGGING = ["--logging_file", "configs/logging.conf"]
@@ -73,8 +73,7 @@ def _step(words: Sequence[str]) -> Callable[[Path, Path, Callable[[], None] | No
 
 
 def _phantom(folder: Path, log: Path, before: Callable[[], None] | None) -> Child:
-    words = ["--output", str(folder / "data"), "--specimens", SPECIMENS]
-    return script("make_phantom_cohort.py", words, log, before)
+    return scangen(["phantom", str(folder / "data"), "--specimens", SPECIMENS], log, before)
 
 
 def _remove(*names: str) -> Callable[[Path], None]:

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import FrameType, TracebackType
 
 ELSEWHERE = "or name another folder (--help shows which are set)"
@@ -30,6 +30,9 @@ GPU_REMEDY = (
 )
 REPLACE_DASHES = "scangen_dashes"  # name of the error handler of `print_anywhere`
 RESUMES = "finished work is kept, and the same command resumes"
+
+
+SOME_FAILED = 3  # exit code of a command that finished what it could, while some slides failed
 
 
 class InputError(ValueError):
@@ -64,6 +67,19 @@ def listed(title: str, problems: Sequence[object], most: int = 100) -> str:
     """A title and a line for each problem, as the problem of one `InputError`; beyond `most` only their number."""
     more = [f"... and {len(problems) - most} more"] if len(problems) > most else []
     return "\n  ".join([title, *map(str, problems[:most]), *more]) + "\n"
+
+
+def grouped(problems: Mapping[str, str], most: int = 3) -> list[str]:
+    """Problems by name, those that read alike as one line with their names in front."""
+    names: dict[str, list[str]] = {}
+    for name, problem in problems.items():
+        names.setdefault(problem, []).append(name)
+    return [
+        f"{some(alike, most)}: {problem}"
+        if len(alike) == 1
+        else f"{len(alike)} slides ({some(alike, most)}): {problem}"
+        for problem, alike in names.items()
+    ]
 
 
 def check_known(option: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -9,7 +9,9 @@ out=outputs/demo
 unseen="['scanner-6']"
 run() { .venv/bin/python -W ignore -m monai.bundle run "$@" --logging_file configs/logging.conf; }
 
-.venv/bin/python scripts/make_phantom_cohort.py --output "$data"
+scangen() { .venv/bin/python -m scangen_bundle.cli "$@"; }
+
+scangen phantom "$data"
 run extracting --config_file configs/extract_features.yaml --dataset_dir "$data"
 for name in without_scangen with_scangen; do
   options=(--dataset_dir "$data" --output_dir "$out" --run_name "$name" --unseen_scanners "$unseen")
@@ -18,7 +20,7 @@ for name in without_scangen with_scangen; do
   if [ "$out/$name/metrics.json" -nt "$out/$name/models/best.pt" ]; then continue; fi
   run evaluating --config_file configs/evaluate.yaml --run_dir "$out/$name"
 done
-.venv/bin/python scripts/compare_runs.py "$out/without_scangen" "$out/with_scangen" --output "$out/comparison"
+scangen compare "$out/without_scangen" "$out/with_scangen" --output "$out/comparison"
 
 cat <<END
 

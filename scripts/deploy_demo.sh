@@ -8,8 +8,8 @@ run=outputs/demo/with_scangen
 features=data/phantom/features/efficientnet-lite0
 [ -e "$run/metrics.json" ] || { echo "error: $run is not there; run 'make demo' first" >&2; exit 1; }
 env=$(bash scripts/make_deploy_env.sh)
-packed=$(.venv/bin/python -W ignore scripts/package_bundle.py --run_dir "$run" \
-  --data_source "synthetic slides of scripts/make_phantom_cohort.py: no tissue, no patients")
+packed=$(.venv/bin/python -W ignore -m scangen_bundle.cli pack "$run" \
+  --data-source "synthetic slides of scangen phantom: no tissue, no patients")
 echo "$packed"
 
 work=outputs/deploy

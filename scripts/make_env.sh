@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Build the virtual environment once per machine and requirements, and link it into this checkout as .venv.
-# The folder is named by a hash of what goes in, so another clone (or CI) finds and reuses it.
+# Build the virtual environment once per machine and requirements, and a thin one for this checkout, .venv, that uses it.
+# The shared folder is named by a hash of what goes in, so another clone (or CI) finds and reuses it. The thin one has the command
+# `scangen` and this clone's package; a package that is installed with `.venv/bin/python -m pip` goes there, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +11,7 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   echo "error: Python 3.10 or newer is needed, found $version ($python); set PYTHON=/path/to/python3.11" >&2
   exit 1
 }
-key=$(cat requirements.txt requirements-dev.txt scripts/make_env.sh | sha256sum | cut -c1-12)
+key=$(cat requirements.txt requirements-dev.txt | sha256sum | cut -c1-12)
 home=${SCANGEN_ENV_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/scangen_bundle}
 env=$home/py$version-$key
 
@@ -22,13 +23,31 @@ if [ ! -e "$env/complete" ]; then
   rm -rf "$env"
   "$python" -m venv "$env"
   "$env/bin/python" -m pip install --quiet --upgrade "pip>=25.1"
-  "$env/bin/python" -m pip install --quiet -r requirements-dev.txt
+  "$env/bin/python" -m pip install --progress-bar off -r requirements-dev.txt | sed -un 's/^ *Downloading /  /p; /^Installing/s/:.*/ .../p'
   # The optional cuCIM reader, without the gigabytes of CUDA libraries that its wheel asks for and reading does not need.
   "$env/bin/python" -m pip install --quiet --no-deps cucim-cu12==26.10.0 || echo "cuCIM is not to be had here; its reader is left out" >&2
   touch "$env/complete"
 fi
-if [ -d .venv ] && [ ! -L .venv ]; then
+
+stamp=".venv/scangen"
+made_for="$env $PWD $(sha256sum <scripts/make_env.sh | cut -c1-12)"
+if [ ! -L .venv ] && [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$made_for" ]; then exit 0; fi
+if [ -d .venv ] && [ ! -L .venv ] && [ ! -e "$stamp" ]; then
   echo "error: .venv is a folder that this project did not make; move it away and run make again" >&2
   exit 1
 fi
-ln -sfn "$env" .venv
+rm -rf .venv
+"$env/bin/python" -m venv --without-pip .venv
+packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+shared=$("$env/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+printf '%s\nimport site; site.addsitedir(%s)\n' "$PWD" "'$shared'" >"$packages/scangen_bundle.pth"
+command_of() { # a script .venv/bin/$1 that runs Python code, $2, with this environment; paths may have blanks
+  printf "#!/bin/sh\n'''exec' '%s' \"\$0\" \"\$@\"\n' '''\n%s\n" "$PWD/.venv/bin/python" "$2" >".venv/bin/$1"
+  chmod +x ".venv/bin/$1"
+}
+command_of scangen $'import sys\n\nfrom scangen_bundle.cli.main import main\n\nsys.exit(main())'
+for tool in pip pip3; do command_of $tool $'import sys\n\nfrom pip._internal.cli.main import main\n\nsys.exit(main())'; done
+for tool in "$env"/bin/*; do # mlflow, ruff, torchrun, ...
+  [ -e ".venv/bin/$(basename "$tool")" ] || ln -s "$tool" .venv/bin/
+done
+echo "$made_for" >"$stamp"

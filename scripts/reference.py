@@ -55,7 +55,7 @@ def make(folder: Path, reused: Path | None = None) -> None:
     benchmark = ["--output_dir", str(out), "--resamples", "200", "--head", "{'max_epochs': 5}", "--max_places", "8"]
     benchmark += ["--encoders", "['efficientnet-lite0','colour-statistics']"]
     commands = [
-        [sys.executable, "scripts/make_phantom_cohort.py", "--output", str(data), "--specimens", "12"],
+        [sys.executable, "-m", "scangen_bundle.cli", "phantom", str(data), "--specimens", "12"],
         [*RUN, "extracting", "--config_file", "configs/extract_features.yaml", *where],
         [*RUN, "training", "--config_file", "configs/train.yaml", *where, *training],
         [*RUN, "evaluating", "--config_file", "configs/evaluate.yaml", *logging, "--run_dir", str(out / "reference")],

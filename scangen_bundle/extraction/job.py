@@ -17,7 +17,7 @@ import pandas as pd
 from scangen_bundle.bags.open import open_bag
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.encoders import Encoder
-from scangen_bundle.errors import InputError, listed
+from scangen_bundle.errors import SOME_FAILED, InputError, grouped, listed
 from scangen_bundle.extraction.folder import BagFolder
 from scangen_bundle.extraction.make_bags import BagMaking, ExtractionSummary
 from scangen_bundle.extraction.read_slide import find_mask
@@ -31,7 +31,6 @@ from scangen_bundle.progress import with_bar
 logger = logging.getLogger(__name__)
 
 LISTED = 10  # failures and differences that an error names; failures.csv has all
-MAX_EXIT_CODE = 100  # shells have meanings of their own for codes above 125
 
 
 class ExtractionJob:
@@ -88,7 +87,7 @@ class ExtractionJob:
     def run(self) -> ExtractionSummary:
         """Extract, and end with an error if slides failed, after all others are finished.
 
-        The error's exit code is the number of failed slides, at most 100.
+        The error's exit code is 3.
 
         Raises:
             InputError: a bag of another request is there, the folder cannot be written, or slides failed.
@@ -96,10 +95,13 @@ class ExtractionJob:
         summary = self.extract()
         if summary.failed:
             title = f"{len(summary.failed)} of {summary.total} slides failed"
-            problems = [f"{slide}: {problem}" for slide, problem in summary.failed.items()]
+            paths = dict(zip(self.manifest["slide_id"], self.manifest["slide_path"], strict=True))
+            problems = grouped(
+                {slide: text.removeprefix(f"{paths[slide]}: ") for slide, text in summary.failed.items()}
+            )
             remedy = "correct or remove what it names and run again; the finished bags are kept"
             error = InputError(self.folder.failures, listed(title, problems, LISTED), remedy)
-            error.exit_code = min(len(summary.failed), MAX_EXIT_CODE)
+            error.exit_code = SOME_FAILED
             raise error
         return summary
 

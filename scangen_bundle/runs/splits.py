@@ -77,7 +77,7 @@ def with_splits(manifest: pd.DataFrame, path: str | os.PathLike[str], where: obj
         counts = f"{len(missing)} scans of the training are missing" if missing else f"{len(new)} scans are new"
         problem = f"is not the cohort that the network was trained on: {counts} ({some(missing or new)})"
         remedy = (
-            "give the manifest of the training; for new patients run inferring, then scripts/evaluate_predictions.py"
+            "give the manifest of the training; for new patients predict them (scangen predict), then scangen score"
         )
         raise InputError(where, problem, remedy)
     ours = manifest.set_index("slide_id").loc[splits.index]

@@ -36,7 +36,7 @@ def check_word(name: str, word: str, kind: Kind | None) -> None:
         return
     value = arriving(word)
     if _means_text(word, kind) and value != word and not _is_quoted(word):
-        remedy = f"write --{name} {_shell(repr(word))}"
+        remedy = f"write --{name} {shell_word(repr(word))}"
         raise InputError(where, f"arrives as {_shown(value)}, not as it was typed", remedy)
     if kind is not None and not kind.admits(value):
         remedy = f"write --{name} {proposal}" if (proposal := _as_list_of_text(word, kind)) else ""
@@ -66,7 +66,7 @@ def _as_list_of_text(word: str, kind: Kind) -> str:
     if "list of text" not in kind.names:
         return ""
     inside = re.sub(r"^[\[(]|[\])]$", "", word.strip())
-    return _shell(str([text.strip().strip("'\"") for text in inside.split(",")]))
+    return shell_word(str([text.strip().strip("'\"") for text in inside.split(",")]))
 
 
 def _shown(value: Any) -> str:
@@ -81,7 +81,7 @@ def _shown(value: Any) -> str:
     return f"{kinds.get(type(value), 'the value')} {value!r}"
 
 
-def _shell(text: str) -> str:
+def shell_word(text: str) -> str:
     """A word of Python as a shell takes it, with double quotes where these suffice."""
     return shlex.quote(text) if re.search(r'["$`\\!]', text) else f'"{text}"'
 

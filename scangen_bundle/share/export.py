@@ -113,7 +113,7 @@ def load_exported(path: str | os.PathLike[str]) -> tuple[torch.jit.ScriptModule,
     """
     from monai.data import load_net_with_metadata
 
-    remedy = "take the .ts that scripts/package_bundle.py wrote"
+    remedy = "take the .ts that scangen pack wrote"
     if not os.path.isfile(path):
         raise InputError(path, "there is no such model file", remedy)
     check_undamaged(path)

@@ -30,7 +30,7 @@ def check_redistribution(encoder: str, stated: str | None, dim: int) -> EncoderS
         raise InputError(
             f"encoder {encoder!r}",
             f"its licence is {spec.licence!r}{where}, which may not allow to share weights trained on its vectors",
-            f"train on the features of an encoder under {', '.join(PERMISSIVE)} (`scripts/doctor.py` lists them)",
+            f"train on the features of an encoder under {', '.join(PERMISSIVE)} (docs/encoders.md lists them)",
         )
     if problem := contradiction(encoder, stated, dim):
         raise InputError("the run's features", problem, "train again with the --encoder_name of the features")

@@ -17,7 +17,7 @@ def log_served_model(network: str | os.PathLike[str], tracking_uri: str, name: s
     """Log the exported network as a pyfunc model.
 
     Args:
-        network: the `.ts` that `scripts/package_bundle.py` wrote.
+        network: the `.ts` that `scangen pack` wrote.
         tracking_uri: of the MLflow store.
         name: also make it a version of this registered model.
 

@@ -21,7 +21,7 @@ class SlideModel:
     """The exported network with its embedded description.
 
     Args:
-        path: the `.ts` that `scripts/package_bundle.py` wrote.
+        path: the `.ts` that `scangen pack` wrote.
         allowed: kinds of objection that become warnings, see `scangen_bundle.share.statement.objections`.
 
     Attributes:
@@ -38,7 +38,7 @@ class SlideModel:
     def __init__(self, path: str | os.PathLike[str], allowed: frozenset[str] = frozenset()) -> None:
         self.network, self.metadata, files = load_exported(path)
         if not files.get(REFERENCE_FILE):
-            raise InputError(path, "has no validation numbers", "take the .ts that scripts/package_bundle.py wrote")
+            raise InputError(path, "has no validation numbers", "take the .ts that scangen pack wrote")
         self.reference = SiteReference.from_json(json.loads(files[REFERENCE_FILE]))
         self.description = self.metadata[DESCRIPTION]
         self.features = self.description["features"]

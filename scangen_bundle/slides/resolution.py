@@ -13,6 +13,7 @@ from scangen_bundle.units import PLAUSIBLE_MPP
 
 UPSAMPLING_LIMIT = 1.05
 LEVEL_TOLERANCE = 1e-3
+NARROWEST_MM, WIDEST_MM = 2.0, 80.0  # of what is scanned on a slide of 25 by 75 mm
 
 
 def resolve_mpp(
@@ -62,6 +63,20 @@ def resolve_mpp(
             f"{remedy}; where it is right, ask for a resolution near it (--mpp)",
         )
     return float(metadata[0]), float(metadata[1])
+
+
+def doubtful_width(size: tuple[int, int], source_mpp: tuple[float, float]) -> str:
+    """A question about the resolution where it makes a scan too small or too large for a slide; "" where it does not.
+
+    Args:
+        size: (width, height) of level 0, px.
+        source_mpp: (x, y), µm/px.
+    """
+    width, height = (pixels * mpp / 1000 for pixels, mpp in zip(size, source_mpp, strict=True))
+    least, most = NARROWEST_MM, WIDEST_MM
+    if least <= max(width, height) <= most:
+        return ""
+    return f"at {source_mpp[0]:.4g} µm/px it would be {width:.2g} mm wide: is the mpp right?"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A cohort of feature bags by the virtual scanners' own effect on features, learnt from the pixel phantom.
 
-The pixel phantom (`scripts/make_phantom_cohort.py`) digitises one virtual glass on each of its scanners, so a tile of it is
+The pixel phantom (`scangen phantom`) digitises one virtual glass on each of its scanners, so a tile of it is
 at the same micrometres in every scan. From these pairs the effect of a scanner on an encoder's vector is fitted, and then
 applied to any number of new specimens, which would take hours to draw and encode as pixels.
 

@@ -1,6 +1,5 @@
 """The doctor finds what is wrong with an environment, and its table is the one in the documentation."""
 
-import importlib.util
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -8,6 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from scangen_bundle.cli import doctor
 from scangen_bundle.encoders import ENCODERS
 from scangen_bundle.encoders.availability import check_availability
 from scangen_bundle.encoders.table import encoder_table
@@ -18,20 +18,10 @@ from .conftest import COMMIT, add_to_cache
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.fixture(scope="module")
-def doctor():
-    spec = importlib.util.spec_from_file_location("doctor", ROOT / "scripts" / "doctor.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["doctor"] = module  # dataclasses and NamedTuples look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["doctor"]
-
-
 def test_the_table_of_the_documentation_is_the_registrys():
     text = (ROOT / "docs" / "encoders.md").read_text()
     between = text.split("<!-- registry -->")[1].split("<!-- end of registry -->")[0].strip()
-    assert between == encoder_table().strip(), "run scripts/doctor.py --markdown and paste it"
+    assert between == encoder_table().strip(), "run scangen doctor --markdown and paste it"
 
 
 def test_the_table_has_a_row_for_each_encoder_with_its_terms():
@@ -45,35 +35,27 @@ def test_the_table_has_a_row_for_each_encoder_with_its_terms():
         assert ("trust_remote_code" in line) == entry.spec.trust_remote_code
 
 
-def test_an_encoder_that_is_asked_for_and_not_here_ends_with_1_and_the_way_to_get_it(
-    doctor, monkeypatch, hub_cache, capsys
-):
+def test_an_encoder_that_is_asked_for_and_not_here_ends_with_1_and_the_way_to_get_it(monkeypatch, hub_cache, capsys):
     monkeypatch.setattr(doctor, "check_versions", lambda requirements: iter(()))
-    monkeypatch.setattr(sys, "argv", ["doctor.py", "uni", "colour-statistics"])
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # main() replaces it
-    assert doctor.main() == 1
+    assert doctor.examine(["uni", "colour-statistics"], online=False) == 1
     printed = capsys.readouterr().out
     assert "hf download MahmoodLab/UNI" in printed
     assert "ok    colour-statistics" in printed
     assert "-- 1 failed" in printed
-    monkeypatch.setattr(sys, "argv", ["doctor.py", "colour-statistics", "efficientnet-lite0"])
-    assert doctor.main() == 0
+    assert doctor.examine(["colour-statistics", "efficientnet-lite0"], online=False) == 0
 
 
-def test_an_unknown_encoder_is_told_in_one_line():
-    command = [sys.executable, str(ROOT / "scripts" / "doctor.py"), "unii"]
-    done = commands.run(command)
+def test_an_unknown_encoder_is_told_in_one_line(bundle_root):
+    done = commands.run([sys.executable, "-m", "scangen_bundle.cli", "doctor", "unii"], cwd=bundle_root)
     assert done.returncode == 1
     assert done.stderr.startswith("error: encoder 'unii'")
     assert "Traceback" not in done.stderr
 
 
-def test_versions_are_compared_with_the_pins(doctor, tmp_path):
+def test_versions_are_compared_with_the_pins():
     here = metadata.version("numpy")
-    (tmp_path / "requirements.txt").write_text(
-        f"# comment\nnumpy=={here}\ntorch==0.1  # old\nno-such-package==1.0\nonly-there==1; python_version < '3'\n"
-    )
-    states = {check.subject: check for check in doctor.check_versions(tmp_path / "requirements.txt")}
+    pins = f"# comment\nnumpy=={here}\ntorch==0.1  # old\nno-such-package==1.0\nonly-there==1; python_version < '3'\n"
+    states = {check.subject: check for check in doctor.check_versions(pins.splitlines())}
     assert states["numpy"].state == "ok"
     assert states["torch"].state == "note"
     assert "tested with ==0.1" in states["torch"].detail
@@ -81,12 +63,12 @@ def test_versions_are_compared_with_the_pins(doctor, tmp_path):
     assert "only-there" not in states
 
 
-def test_the_readers_of_this_environment_work(doctor):
+def test_the_readers_of_this_environment_work():
     states = {check.subject: check.state for check in doctor.check_readers()}
     assert states["reader openslide"] == states["reader tifffile"] == "ok"
 
 
-def test_a_cache_that_cannot_be_made_is_a_failure(doctor, monkeypatch, tmp_path):
+def test_a_cache_that_cannot_be_made_is_a_failure(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SCANGEN_CACHE", str(tmp_path / "file" / "cache"))
     cache = next(iter(doctor.check_folders()))
@@ -122,7 +104,7 @@ def test_a_missing_package_is_named(hub_cache):
     ("error", "told"),
     [(None, "grants access"), ("GatedRepoError", "ask for access at"), ("OfflineModeIsEnabled", "cannot be asked")],
 )
-def test_the_hubs_answer_becomes_a_sentence(doctor, monkeypatch, error, told):
+def test_the_hubs_answer_becomes_a_sentence(monkeypatch, error, told):
     from huggingface_hub import HfApi, errors
 
     def auth_check(self, repo_id):

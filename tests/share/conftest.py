@@ -130,18 +130,18 @@ def track_run(run: Path, store: str) -> str:
 
 
 def run_python(*arguments, cwd, **environment):
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     variables.pop("PYTHONPATH", None)
+    variables |= {name: str(value) for name, value in environment.items()}
     return subprocess.run(
         [sys.executable, *map(str, arguments)], cwd=cwd, env=variables, capture_output=True, text=True, timeout=300
     )
 
 
 def pack(checkout, run, features, out, *options, **environment):
-    script = checkout / "scripts" / "package_bundle.py"
-    named = "--run_dir" if Path(run).is_dir() else "--run_id"
-    arguments = [named, run, "--features_dir", features, "--out", out, "--data_source", DATA_SOURCE, *options]
-    return run_python(script, *arguments, cwd=out.parent, **environment)
+    named = [run] if Path(run).is_dir() else ["--mlflow-run", run]
+    arguments = ["pack", *named, "--features-dir", features, "--output", out, "--data-source", DATA_SOURCE, *options]
+    return run_python("-m", "scangen_bundle.cli", *arguments, cwd=out.parent, PYTHONPATH=checkout, **environment)
 
 
 def store_below(folder: Path) -> str:

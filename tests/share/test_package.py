@@ -58,7 +58,7 @@ def test_what_the_packed_guides_name_is_packed(packed):
     named = set()
     for page in (packed[2] / "docs").glob("*.md"):
         named |= set(re.findall(r"\b(?:scripts|configs|docs)/[\w./-]*\w", page.read_text()))
-    assert "scripts/make_phantom_cohort.py" in named
+    assert "scripts/label_egfr.py" in named
     assert [name for name in sorted(named) if not (packed[2] / name).exists()] == []
 
 

@@ -1,40 +1,17 @@
-"""Evaluate anyone's predictions per scanner; with two files, compare two models on the same scans. Research use only.
-
-The CSV has one row per scan and the columns
-
-    slide        name of the scan, unique                        (or slide_id)
-    specimen     the glass that was scanned, whatever scanner    (or specimen_id)
-    patient      whose it is; intervals resample patients        (or patient_id)
-    scanner      which scanner or scanner model
-    label        0 or 1 (0..C-1 with more classes), empty = unlabelled
-    probability  of class 1, 0 to 1; with C > 2 classes: probability_0 to probability_<C-1>
-
-Other columns are ignored. Written is one JSON file (its layout: docs/metrics.schema.json).
-What cannot be computed is null and says why. The tables show percentile intervals; the JSON file has BCa intervals, too.
-
-examples:
-  python scripts/evaluate_predictions.py test.csv --validation val.csv
-      the threshold comes from validation patients (largest sensitivity + specificity), never from test
-  python scripts/evaluate_predictions.py test.csv --threshold 0.35 --unseen-scanner GT450
-  python scripts/evaluate_predictions.py baseline.csv scangen.csv --output comparison.json
-      differences second - first on the same resamples of patients, p-values, Holm over scanners
-"""
+"""Evaluate tables of predictions and print what was found: the work of `scangen score`."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from scangen_bundle.errors import InputError, report_input_errors
+from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures import (
     check_predictions,
@@ -44,7 +21,6 @@ from scangen_bundle.measures import (
     youden_threshold,
 )
 from scangen_bundle.measures.predictions import UNLABELLED
-from scangen_bundle.plugins import load_plugins
 from scangen_bundle.report.estimates import comparison_of, estimate, text
 from scangen_bundle.report.words import headline_keys, scanner_measures
 from scangen_bundle.runs.predictions import read_predictions as read_csv
@@ -205,72 +181,87 @@ def write_html(
     write_comparison(path, comparison=result, metrics=metrics, predictions=tables, class_names=class_names)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", help="CSV of the model, or of the first of two models")
-    parser.add_argument("second", nargs="?", help="CSV of a second model on the same scans, for a paired comparison")
-    parser.add_argument("--output", default="metrics.json", help="the JSON file to write (default: %(default)s)")
-    threshold = parser.add_mutually_exclusive_group()
-    threshold.add_argument("--threshold", type=float, help="of the probability of class 1 (default: 0.5)")
-    threshold.add_argument("--validation", help="CSV of the (first) model's predictions for validation patients")
-    second = parser.add_mutually_exclusive_group()
-    second.add_argument("--threshold-second", type=float, help="of the second model (default: the first one's)")
-    second.add_argument("--validation-second", help="CSV of the second model's predictions for validation patients")
-    parser.add_argument(
-        "--unseen-scanner", action="append", default=[], help="a scanner the model was not trained on; repeatable"
-    )
-    parser.add_argument("--html", help="also write a report for people, one HTML file")
-    parser.add_argument("--plugins", nargs="+", default=[], metavar="FILE", help="python files of your own measures")
-    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
-    options = parser.parse_args()
-    report_input_errors()
-    load_plugins(options.plugins)
+@dataclass(frozen=True)
+class Thresholds:
+    """Thresholds of one or two models, and how each was chosen.
 
-    settings: dict[str, Any] = {
-        "threshold": 0.5 if options.threshold is None else options.threshold,
-        "resamples": options.resamples,
-        "seed": options.seed,
-        "unseen_scanners": options.unseen_scanner,
-    }
-    sources = ["the default, not chosen on validation patients" if options.threshold is None else "as given"] * 2
-    if options.validation:
-        settings["threshold"], settings["validation_sensitivity"] = validation_threshold(options.validation)
+    Attributes:
+        settings: what `evaluate_predictions` or `compare_predictions` takes.
+        sources: a text for each model.
+    """
+
+    settings: dict[str, Any]
+    sources: list[str]
+
+
+def choose_thresholds(
+    threshold: float | None, validation: str | None, second: float | None, validation_second: str | None
+) -> Thresholds:
+    """The thresholds that were given, or those of validation tables; 0.5 without either.
+
+    Raises:
+        InputError: a validation table is none, or has no threshold.
+    """
+    settings: dict[str, Any] = {"threshold": 0.5 if threshold is None else threshold}
+    sources = ["the default, not chosen on validation patients" if threshold is None else "as given"] * 2
+    if validation:
+        settings["threshold"], settings["validation_sensitivity"] = validation_threshold(validation)
         sources = [VALIDATED, f"that of the first model, {VALIDATED}"]
-    first = read_predictions(options.predictions)
-    second_table = read_predictions(options.second) if options.second else None
+    if second is not None:
+        settings["threshold_second"], sources[1] = second, "as given"
+    if validation_second:
+        settings["threshold_second"], sources[1] = validation_threshold(validation_second)[0], VALIDATED
+    return Thresholds(settings, sources)
+
+
+def score(
+    predictions: str, second: str | None, output: Path, html: Path | None, thresholds: Thresholds, **settings: Any
+) -> None:
+    """Evaluate a table, or compare two; write JSON, and a page where one is asked for; print the summary.
+
+    Args:
+        predictions, second: CSV or xlsx files; see `read_predictions`.
+        output: the JSON file.
+        html: the page; None for none.
+        thresholds: of the models.
+        **settings: `resamples`, `seed` and `unseen_scanners`.
+
+    Raises:
+        InputError: a table is none, or cannot be evaluated.
+    """
+    settings = {**thresholds.settings, **settings}
+    first_table = read_predictions(predictions)
+    second_table = read_predictions(second) if second else None
     try:
         if second_table is not None:
-            if options.threshold_second is not None:
-                settings["threshold_second"], sources[1] = options.threshold_second, "as given"
-            if options.validation_second:
-                settings["threshold_second"] = validation_threshold(options.validation_second)[0]
-                sources[1] = VALIDATED
-            result = compare_predictions(first, second_table, **settings)
+            result = compare_predictions(first_table, second_table, **settings)
         else:
-            result = evaluate_predictions(first, **settings)
-            result["settings"]["threshold_source"] = sources[0] if result["settings"]["classes"] == 2 else ARGMAX
+            settings.pop("threshold_second", None)
+            result = evaluate_predictions(first_table, **settings)
+            two_classes = result["settings"]["classes"] == 2
+            result["settings"]["threshold_source"] = thresholds.sources[0] if two_classes else ARGMAX
     except InputError:
         raise
     except ValueError as error:
-        raise InputError(options.predictions, str(error), "see --help") from error
-
-    names = model_names(options.predictions, options.second) if options.second else (Path(options.predictions).stem,)
-    with write_atomically(options.output) as temporary:
+        raise InputError(predictions, str(error), "see --help") from error
+    names = model_names(predictions, second) if second else (Path(predictions).stem,)
+    with write_atomically(output) as temporary:
         temporary.write_text(json.dumps(result, indent=1, allow_nan=False))
-    if options.html:
-        write_html(options.html, result, names, sources, first, second_table)
+    if html:
+        write_html(str(html), result, names, thresholds.sources, first_table, second_table)
     print(summary(result))
-    interval = f"{result['settings']['confidence']:.0%} intervals of {options.resamples} resamples of patients"
-    what = f"Differences second - first ({names[-1]} - {names[0]})" if options.second else "Values"
-    used = [result["settings"][key] for key in ("threshold", "threshold_second") if key in result["settings"]]
+    print(
+        f"\n{_footnote(result, names, thresholds.sources)}\nwrote {' and '.join(map(str, filter(None, (output, html))))}"
+    )
+
+
+def _footnote(result: dict[str, Any], names: Sequence[str], sources: Sequence[str]) -> str:
+    settings = result["settings"]
+    interval = f"{settings['confidence']:.0%} intervals of {settings['resamples']} resamples of patients"
+    what = f"Differences second - first ({names[-1]} - {names[0]})" if len(names) > 1 else "Values"
+    used = [settings[key] for key in ("threshold", "threshold_second") if key in settings]
     decision = "Class: the most probable one"
     if None not in used:
         chosen = [f"{value:.4g} ({source})" for value, source in zip(used, sources, strict=False)]
         decision = f"Threshold {' and '.join(chosen)}"
-    written = " and ".join(filter(None, (options.output, options.html)))
-    print(f"\n{what}; {interval}. {decision}. {result['notice']}\nwrote {written}")
-
-
-if __name__ == "__main__":
-    main()
+    return f"{what}; {interval}. {decision}. {result['notice']}"

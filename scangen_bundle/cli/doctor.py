@@ -1,32 +1,28 @@
-"""Say whether this machine can run the bundle: versions, GPU, slide readers, caches and encoders. Research use only.
+"""Say whether this machine can run the bundle: versions, hardware, slide readers, folders and encoders.
 
-It changes nothing and, unless asked with --online, opens no connection. Examples:
-  python scripts/doctor.py                     # everything
-  python scripts/doctor.py uni2-h virchow      # how to get these two; ends with code 1 unless they could be made here
-  python scripts/doctor.py --online virchow    # also ask the hub whether you have passed the gate
-  python scripts/doctor.py --markdown          # the table of docs/encoders.md
+It changes nothing and, unless asked with --online, opens no connection.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import click
 
-from scangen_bundle.encoders import ENCODERS, EncoderSpec  # noqa: E402
-from scangen_bundle.encoders.availability import check_availability  # noqa: E402
-from scangen_bundle.encoders.families.efficientnet_lite import cache_folder  # noqa: E402
-from scangen_bundle.encoders.table import encoder_table  # noqa: E402
-from scangen_bundle.errors import InputError, report_input_errors  # noqa: E402
+from scangen_bundle.cli.config_files import PACKAGE
+from scangen_bundle.errors import InputError
+from scangen_bundle.processes import usable_cores
+
+if TYPE_CHECKING:
+    from scangen_bundle.encoders import EncoderSpec
 
 OK, NOTE, FAIL = "ok", "note", "FAIL"
 
@@ -39,13 +35,21 @@ class Check(NamedTuple):
     detail: str
 
 
-def check_versions(requirements: Path) -> Iterator[Check]:
-    """Python, and the installed packages against the pins of requirements.txt."""
+def requirement_lines() -> list[str]:
+    """The pins of the package: of requirements.txt in a clone, else of what was installed."""
+    file = PACKAGE.parent / "requirements.txt"
+    if file.is_file():
+        return file.read_text(encoding="utf-8").splitlines()
+    return [line for line in metadata.requires("scangen-bundle") or () if "extra ==" not in line]
+
+
+def check_versions(requirements: Sequence[str]) -> Iterator[Check]:
+    """Python, and the installed packages against their pins, a requirement in each line."""
     from packaging.requirements import Requirement
 
     python = platform.python_version()
     yield Check("python", OK if sys.version_info >= (3, 10) else FAIL, f"{python} (3.10 or newer is needed)")
-    for line in requirements.read_text(encoding="utf-8").splitlines():
+    for line in requirements:
         text = line.split("#", 1)[0].strip()
         if not text:
             continue
@@ -61,8 +65,10 @@ def check_versions(requirements: Path) -> Iterator[Check]:
         yield Check(wanted.name, OK if same else NOTE, found if same else f"{found}, tested with {wanted.specifier}")
 
 
-def check_gpu() -> Iterator[Check]:
-    """What torch can compute on."""
+def check_hardware() -> Iterator[Check]:
+    """Cores, memory, and what torch can compute on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    yield Check("processor", OK, f"{usable_cores()} cores, {memory:.0f} GiB of memory")
     if find_spec("torch") is None:
         return
     import torch
@@ -96,6 +102,10 @@ def check_readers() -> Iterator[Check]:
 
 def check_folders() -> Iterator[Check]:
     """The folders that are read from and written to."""
+    from scangen_bundle.encoders.families.efficientnet_lite import cache_folder
+
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    yield Check("this folder", OK if free > 5 else NOTE, f"{free:.0f} GiB are free on the disk of {Path.cwd()}")
     try:
         own = cache_folder()
     except InputError as error:
@@ -127,54 +137,86 @@ def ask_hub(spec: EncoderSpec) -> str:
     return "the hub grants access"
 
 
-def check_encoders(specs: list[EncoderSpec], needed: bool, online: bool) -> Iterator[Check]:
-    """Each encoder's packages and weights. `needed`: an encoder that is not ready is a failure."""
+def check_encoders(specs: Sequence[EncoderSpec], needed: bool, online: bool) -> Iterator[Check]:
+    """Packages and weights of encoders.
+
+    Args:
+        specs: of the encoders.
+        needed: they were asked for, so that one that is not ready is a failure; otherwise those are one line together.
+        online: ask the hub about access.
+    """
+    from scangen_bundle.encoders.availability import check_availability
+
+    absent: list[str] = []
     for spec in specs:
         ready, detail, remedy = check_availability(spec)
+        if not (ready or needed or spec.built_in or online):
+            absent.append(spec.name)
+            continue
         state = OK if ready else FAIL if needed or spec.built_in else NOTE
         if needed and not ready:
             detail += f" -> {remedy}"
         if online and spec.hub_id:
             detail += f"; {ask_hub(spec)}"
         yield Check(spec.name, state, detail)
+    if absent:
+        how = "`scangen doctor NAME` says how to get one"
+        yield Check(f"{len(absent)} more encoders", NOTE, f"their weights are not here; {how}: {', '.join(absent)}")
 
 
 def print_checks(checks: Iterator[Check]) -> int:
     """Print one line per check as it comes, and give the number that failed."""
     failed = 0
     for check in checks:
-        print(f"{check.state:<5} {check.subject:<32} {check.detail}", flush=True)
+        click.echo(f"{check.state:<5} {check.subject:<32} {check.detail}")
         failed += check.state == FAIL
     return failed
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "encoders", nargs="*", metavar="encoder", help="encoders that must be ready (default: show all)"
-    )
-    parser.add_argument("--online", action="store_true", help="ask the Hugging Face hub about access")
-    parser.add_argument("--markdown", action="store_true", help="print the table of all encoders and stop")
-    options = parser.parse_args()
-    report_input_errors()
-    if options.markdown:
-        print(encoder_table(), end="")
-        return 0
-    named = [ENCODERS[name].spec for name in options.encoders]
+def examine(encoders: Sequence[str], online: bool) -> int:
+    """Print all checks.
+
+    Args:
+        encoders: names of those that must be ready; none shows all.
+        online: ask the hub about access.
+
+    Returns:
+        The number of checks that failed.
+
+    Raises:
+        InputError: there is no such encoder.
+    """
+    from scangen_bundle.encoders import ENCODERS
+
+    named = [ENCODERS[name].spec for name in encoders]
     specs = named or [entry.spec for entry in ENCODERS.values()]
     failed = 0
     for title, checks in (
-        ("environment", check_versions(ROOT / "requirements.txt")),
-        ("hardware", check_gpu()),
+        ("environment", check_versions(requirement_lines())),
+        ("hardware", check_hardware()),
         ("slide readers", check_readers()),
         ("folders", check_folders()),
-        ("encoders", check_encoders(specs, bool(named), options.online)),
+        ("encoders", check_encoders(specs, bool(named), online)),
     ):
-        print(f"-- {title}")
+        click.echo(f"-- {title}")
         failed += print_checks(checks)
-    print(f"-- {failed} failed" if failed else "-- all that is needed is here")
-    return min(failed, 1)
+    click.echo(f"-- {failed} failed" if failed else "-- all that is needed is here")
+    return failed
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@click.command("doctor")
+@click.argument("encoders", nargs=-1, metavar="[ENCODER]...")
+@click.option("--online", is_flag=True, help="Ask the Hugging Face hub about access.")
+@click.option("--markdown", is_flag=True, help="Print the table of all encoders, and stop.")
+def command(encoders: tuple[str, ...], online: bool, markdown: bool) -> None:
+    """Can this machine run it? Versions, readers, encoders.
+
+    With names of encoders it ends with 1 unless they could be made here.
+    """
+    if markdown:
+        from scangen_bundle.encoders.table import encoder_table
+
+        click.echo(encoder_table(), nl=False)
+        return
+    if examine(encoders, online):
+        click.get_current_context().exit(1)

@@ -17,10 +17,9 @@ def test_html_is_written_beside_the_numbers(tmp_path, bundle_root, second):
     table.to_csv(tmp_path / "a.csv", index=False)
     table.assign(probability=1 - table["probability"]).to_csv(tmp_path / "b.csv", index=False)
     tables = [tmp_path / "a.csv", tmp_path / "b.csv"][: 1 + second]
-    script = bundle_root / "scripts" / "evaluate_predictions.py"
     options = ["--output", tmp_path / "m.json", "--html", tmp_path / "r.html", "--resamples", "20"]
-    command = [sys.executable, script, *tables, *options]
-    done = commands.run(command)
+    command = [sys.executable, "-m", "scangen_bundle.cli", "score", *tables, *options]
+    done = commands.run(command, cwd=bundle_root)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "r.html").read_text()
     assert ("b compared with a" in page) == second

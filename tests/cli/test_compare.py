@@ -24,7 +24,7 @@ def runs(tmp_path):
 
 
 def call(bundle_root, *arguments):
-    command = [sys.executable, bundle_root / "scripts" / "compare_runs.py", *arguments]
+    command = [sys.executable, "-m", "scangen_bundle.cli", "compare", *arguments]
     return commands.run(command, cwd=bundle_root)
 
 

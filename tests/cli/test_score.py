@@ -1,12 +1,12 @@
 """The command line: aliases, validation threshold, comparison, errors that say what to do."""
 
 import json
-import runpy
-import sys
 
 import numpy as np
 import pytest
 
+from scangen_bundle.cli.score import command
+from scangen_bundle.cli.score_tables import model_names
 from scangen_bundle.errors import InputError
 from scangen_bundle.measures import sensitivity_at, youden_threshold
 
@@ -14,8 +14,8 @@ from ..measures.tables import cohort, multi_class
 
 
 @pytest.fixture
-def run(bundle_root, tmp_path, monkeypatch, capsys):
-    """Run the script on tables or paths; gives (metrics.json, what was printed)."""
+def run(tmp_path, capsys):
+    """Run the command on tables or paths; gives (metrics.json, what was printed)."""
 
     def call(*arguments):
         words = []
@@ -26,10 +26,7 @@ def run(bundle_root, tmp_path, monkeypatch, capsys):
                 argument = str(path)
             words.append(argument)
         output = tmp_path / "metrics.json"
-        script = str(bundle_root / "scripts" / "evaluate_predictions.py")
-        monkeypatch.setattr(sys, "argv", [script, *words, "--output", str(output), "--resamples", "30"])
-        monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-        runpy.run_path(script, run_name="__main__")
+        command.main([*words, "--output", str(output), "--resamples", "30"], standalone_mode=False)
         return json.loads(output.read_text()), capsys.readouterr().out
 
     return call
@@ -92,9 +89,8 @@ def test_how_the_threshold_was_chosen_is_written_and_printed(run):
         ("a/x/p.csv", "b/x/p.csv", ("first model", "second model")),
     ],
 )
-def test_models_are_called_by_their_files_or_folders(bundle_root, first, second, names):
-    script = runpy.run_path(str(bundle_root / "scripts" / "evaluate_predictions.py"))
-    assert script["model_names"](first, second) == names
+def test_models_are_called_by_their_files_or_folders(first, second, names):
+    assert model_names(first, second) == names
 
 
 def test_more_classes_work_without_a_threshold(run):
