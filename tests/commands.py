@@ -128,7 +128,7 @@ def import_all() -> None:
     import scangen_bundle
 
     for module in pkgutil.walk_packages(scangen_bundle.__path__, "scangen_bundle."):
-        if module.name not in LEFT_OUT:
+        if module.name not in LEFT_OUT and not module.name.endswith(".__main__"):
             importlib.import_module(module.name)
     for name in MORE:
         importlib.import_module(name)
