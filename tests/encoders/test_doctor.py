@@ -71,7 +71,7 @@ def test_the_readers_of_this_environment_work():
 def test_a_cache_that_cannot_be_made_is_a_failure(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("SCANGEN_CACHE", str(tmp_path / "file" / "cache"))
-    cache = next(iter(doctor.check_folders()))
+    cache = next(check for check in doctor.check_folders() if check.subject == "cache")
     assert cache.state == "FAIL"
     assert "SCANGEN_CACHE" in cache.detail
 
