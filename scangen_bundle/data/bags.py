@@ -89,20 +89,25 @@ class BagDataset(Dataset):
         item = {
             "image": image.float() if self.transform or self.method else image,
             "coords": torch.from_numpy(coords),
-            **{name: record[name] for name in (*NUMBERS, "slide_id") if name in record},
         }
+        for name in (*NUMBERS, "slide_id"):
+            if name in record:
+                item[name] = record[name]
         if self.views == 1:
             return self._changed(item, index, 0)
         return [self._changed({**item, "view": view}, index, view) for view in range(self.views)]
 
     def _changed(self, item: dict[str, Any], index: int, view: int) -> dict[str, Any]:
         """The item after the method's augmentation and the transform."""
-        place = (self.seed, int(self._epoch), index) if view == 0 else (self.seed, int(self._epoch), index, view)
+        place = [self.seed, int(self._epoch), index]
+        if view:
+            place.append(view)
         if self.method is not None:
             state = np.random.SeedSequence(place, spawn_key=(1,)).generate_state(1, np.uint64)
             item = self.method.augment(item, torch.Generator().manual_seed(int(state[0] >> 1)))
         if isinstance(self.transform, Randomizable):
-            self.transform.set_random_state(seed=int(np.random.SeedSequence(place).generate_state(1)[0]))
+            state = np.random.SeedSequence(place).generate_state(1)
+            self.transform.set_random_state(seed=int(state[0]))
         return self.transform(item) if self.transform else item
 
 

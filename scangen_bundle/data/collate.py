@@ -23,18 +23,21 @@ def collate_bags(items: Sequence[dict[str, Any] | list[dict[str, Any]]]) -> dict
         `image` [B, N, D] float32, `mask` [B, N] bool (True = real tile), `coords` [B, N, 2] (padding: -1), `label`,
         `specimen`, `scanner` and, where the items have them, `scanner_key`, `view` [B] int64, `slide_id` list of str.
     """
-    return _collate([view for item in items for view in (item if isinstance(item, list) else [item])])
-
-
-def _collate(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    lengths = [len(item["image"]) for item in items]
-    longest, features = max(lengths), items[0]["image"].shape[1]
-    image = _POOL.empty(len(items), longest, features)
-    coords = torch.full((len(items), longest, 2), -1, dtype=torch.int64)
-    for row, (item, length) in enumerate(zip(items, lengths, strict=True)):
-        image[row, :length] = item["image"]
+    bags: list[dict[str, Any]] = []
+    for item in items:
+        bags.extend(item if isinstance(item, list) else [item])
+    lengths = torch.tensor([len(bag["image"]) for bag in bags])
+    longest = int(lengths.max())
+    image = _POOL.empty(len(bags), longest, bags[0]["image"].shape[1])
+    coords = torch.full((len(bags), longest, 2), -1, dtype=torch.int64)
+    for row, bag in enumerate(bags):
+        length = len(bag["image"])
+        image[row, :length] = bag["image"]
         image[row, length:] = 0
-        coords[row, :length] = item["coords"]
-    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]
-    numbers = {name: torch.tensor([item[name] for item in items]) for name in NUMBERS if name in items[0]}
-    return {"image": image, "mask": mask, "coords": coords, **numbers, "slide_id": [item["slide_id"] for item in items]}
+        coords[row, :length] = bag["coords"]
+    batch: dict[str, Any] = {"image": image, "mask": torch.arange(longest) < lengths[:, None], "coords": coords}
+    for name in NUMBERS:
+        if name in bags[0]:
+            batch[name] = torch.tensor([bag[name] for bag in bags])
+    batch["slide_id"] = [bag["slide_id"] for bag in bags]
+    return batch

@@ -65,7 +65,7 @@ def map_bag(bag: FeatureBag) -> MappedBag | None:
 
 
 def _over(content: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """What `array` shows of its file, as a plain array over the file's whole content; as it is if it is not of a file.
+    """A memory-mapped array as a plain array over the content of its file; other arrays are returned as they are.
 
     Choosing rows of a plain array also takes half the time of choosing those of a `memmap`.
     """
@@ -73,8 +73,8 @@ def _over(content: np.ndarray, array: np.ndarray) -> np.ndarray:
         return array
     mapped: np.memmap = array
     start = mapped.offset - mapped.offset % mmap.ALLOCATIONGRANULARITY  # where in the file its map begins
-    whole = np.frombuffer(mapped._mmap, np.uint8)  # type: ignore[attr-defined]
-    within = mapped.ctypes.data - whole.ctypes.data  # a slice has its parent's offset
+    buffer = np.frombuffer(mapped._mmap, np.uint8)  # type: ignore[attr-defined]
+    within = mapped.ctypes.data - buffer.ctypes.data  # a slice has its parent's offset
     return np.ndarray(mapped.shape, mapped.dtype, content, start + within, mapped.strides)
 
 

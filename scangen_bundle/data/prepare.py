@@ -1,4 +1,4 @@
-"""What MONAI's engines take from a batch of bags."""
+"""From a batch of bags to the arguments of MONAI's engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the manifest to what a dataset is made of: one record per scan, with its bag checked."""
+"""From the manifest to a dataset's records: one per scan, with its bag checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from scangen_bundle.progress import with_bar
 
 logger = logging.getLogger(__name__)
 
-# What has to be the same in all bags of a cohort, where the files tell it.
+# Attributes that must be the same in all bags of a cohort, where the files state them.
 MADE_BY = ("encoder", "revision", "pooling", "tile_px", "mpp")
 
 
@@ -51,15 +51,15 @@ def make_records(
 
     Returns:
         Dictionaries with `slide_id, specimen_id, patient_id, scanner_name` (str), `specimen, scanner, label, num_tiles`
-        (int), `scanner_key` (int, `methods.scanner_key`), `features_path, slide_path` (str), and `made_by`: what the bag
-        tells of `MADE_BY`.
+        (int), `scanner_key` (int, `methods.scanner_key`), `features_path, slide_path` (str), and `made_by`: those of
+        `MADE_BY` that the bag states.
 
     Raises:
         InputError: no scan, training scans of fewer than two classes, missing bags (all of them are named), bags that do not
             fit each other or the network, a bag without a tile, labels outside the classes.
     """
-    specimens = {name: index for index, name in enumerate(sorted(manifest["specimen_id"].unique()))}
-    scanners = {name: index for index, name in enumerate(sorted(manifest["scanner"].unique()))}
+    specimens = _numbered(manifest["specimen_id"])
+    scanners = _numbered(manifest["scanner"])
     rows = manifest if split is None else manifest[manifest["split"] == split]
     if rows.empty:
         raise InputError(
@@ -85,46 +85,61 @@ def make_records(
                 "slide_path": row["slide_path"],
             }
         )
-    wrong = [f"{record['slide_id']} ({record['label']})" for record in records if record["label"] >= num_classes]
-    if wrong:
-        problem = f"labels outside 0 to {num_classes - 1}: {some(wrong)}"
-        raise InputError("manifest", problem, "correct the labels, or set class_names")
+    _check_labels(records, num_classes)
     _check_files(records, rows, features_dir)
     first: dict[str, tuple[object, str]] = {}
     tile_mpp: dict[str, list[float]] = {}
-    for record, stated_mpp in with_bar(list(zip(records, rows["mpp"], strict=True)), f"checking {split or 'all'} bags"):
+    scans = list(zip(records, rows["mpp"], strict=True))
+    for record, mpp in with_bar(scans, f"checking {split or 'all'} bags"):
         bag = open_bag(record["features_path"])  # let go at once: some tools' files can only be read whole
         check_bag(bag, record["slide_id"], num_features, first)
         _check_encoder(bag, encoder)
         record["num_tiles"] = len(bag)
         record["made_by"] = {name: bag.attributes[name] for name in MADE_BY if bag.attributes.get(name) is not None}
-        if mpp := bag.tile_mpp(None if math.isnan(stated_mpp) else (stated_mpp, stated_mpp)):
-            tile_mpp.setdefault(record["scanner_name"], []).append(math.sqrt(mpp[0] * mpp[1]))
+        bag_mpp = bag.tile_mpp(None if math.isnan(mpp) else (mpp, mpp))
+        if bag_mpp:
+            tile_mpp.setdefault(record["scanner_name"], []).append(math.sqrt(bag_mpp[0] * bag_mpp[1]))
     _compare_resolutions(tile_mpp)
     return records
 
 
+def _numbered(names: pd.Series) -> dict[str, int]:
+    """A number from 0 for each name, in alphabetical order."""
+    return {name: number for number, name in enumerate(sorted(names.unique()))}
+
+
 def feature_identity(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """How the features of these scans were made: of `MADE_BY`, what at least one bag tells (they agree, `make_records` saw
-    to it). It travels in the checkpoint, so that a network is not used on features of another encoder or resolution.
+    """How the features of these scans were made: the attributes of `MADE_BY` that at least one bag states.
+
+    Bags agree on them (`make_records` checks that). They are stored in the checkpoint, so that a network is not used on
+    features of another encoder or resolution.
     """
-    return {name: value for record in reversed(records) for name, value in record["made_by"].items()}
+    identity: dict[str, Any] = {}
+    for record in reversed(records):
+        identity.update(record["made_by"])
+    return identity
+
+
+def _check_labels(records: Sequence[dict[str, Any]], num_classes: int) -> None:
+    outside = [f"{record['slide_id']} ({record['label']})" for record in records if record["label"] >= num_classes]
+    if outside:
+        problem = f"labels outside 0 to {num_classes - 1}: {some(outside)}"
+        raise InputError("manifest", problem, "correct the labels, or set class_names")
 
 
 def _check_classes(training: pd.DataFrame) -> None:
-    """Refuse training scans from which no class can be learned; a network would come out all the same, and say nothing."""
+    """Refuse training scans of fewer than two classes: training would run, but its network would predict nothing."""
     classes = sorted({int(label) for label in training["label"]} - {UNLABELLED})
     if len(classes) < 2:
-        found = (
-            f"all labelled training scans have the label {classes[0]}" if classes else "no training scan has a label"
-        )
-        raise InputError(
-            "manifest", f"{found}: there is nothing to tell apart", "fill in the labels, or split otherwise"
-        )
+        labels = "no training scan has a label"
+        if classes:
+            labels = f"all labelled training scans have the label {classes[0]}"
+        problem = f"{labels}: there is nothing to tell apart"
+        raise InputError("manifest", problem, "fill in the labels, or split otherwise")
 
 
 def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None:
-    """Say which scanners validation has and training has not: allowed, but they take part in choosing the model."""
+    """Log the scanners of validation that training does not have: allowed, but they influence the choice of the model."""
     trained = set(manifest.loc[manifest["split"] == "train", "scanner"])
     new = sorted(set(validation["scanner"]) - trained)
     if trained and new:
@@ -132,7 +147,7 @@ def _name_new_scanners(manifest: pd.DataFrame, validation: pd.DataFrame) -> None
 
 
 def _check_files(records: Sequence[dict[str, Any]], rows: pd.DataFrame, features_dir: str) -> None:
-    """Refuse scans that share a file of features, or whose file is not there; files that the manifest names are named."""
+    """Refuse scans that share a file of features, or whose file is missing; the message names the manifest's own files."""
     owner: dict[str, str] = {}
     for record in records:
         first = owner.setdefault(os.path.realpath(record["features_path"]), record["slide_id"])
@@ -143,8 +158,9 @@ def _check_files(records: Sequence[dict[str, Any]], rows: pd.DataFrame, features
     if not missing:
         return
     problem = f"{len(missing)} of {len(records)} scans have no feature bag"
-    named = set(rows.loc[rows["features_path"] != "", "slide_id"])
-    if listed := [record["features_path"] for record in missing if record["slide_id"] in named]:
+    in_manifest = set(rows.loc[rows["features_path"] != "", "slide_id"])
+    listed = [record["features_path"] for record in missing if record["slide_id"] in in_manifest]
+    if listed:
         raise InputError("manifest", f"{problem}; not there: {some(listed)}", "correct features_path")
     ids = some([record["slide_id"] for record in missing])
     raise InputError(
@@ -159,7 +175,7 @@ def check_bag(bag: FeatureBag, slide_id: str, num_features: int, first: dict[str
         bag: the bag.
         slide_id: the scan that it should be of.
         num_features: D.
-        first: of each entry of `MADE_BY`, the value of the first bag that tells it, and that bag's name; it is kept up.
+        first: for each entry of `MADE_BY`, the value of the first bag that states it, and that bag's name; updated here.
     """
     if len(bag) == 0:
         raise InputError(bag.path, "the bag has no tile", "leave this scan out of the manifest")
@@ -171,16 +187,17 @@ def check_bag(bag: FeatureBag, slide_id: str, num_features: int, first: dict[str
         problem = f"its vectors have D = {bag.dim} ({maker}), the network expects {num_features}"
         raise InputError(bag.path, problem, f"use the matching features, or set --num_features {bag.dim}")
     for name in MADE_BY:
-        if (ours := bag.attributes.get(name)) is None:
+        value = bag.attributes.get(name)
+        if value is None:
             continue
-        theirs, where = first.setdefault(name, (ours, bag.path.name))
-        if ours != theirs:
-            problem = f"its {name} is {ours!r}, that of {where} is {theirs!r}"
+        first_value, first_name = first.setdefault(name, (value, bag.path.name))
+        if value != first_value:
+            problem = f"its {name} is {value!r}, that of {first_name} is {first_value!r}"
             raise InputError(bag.path, problem, "features of one cohort have to be made in one way; extract again")
 
 
 def _check_encoder(bag: FeatureBag, encoder: str) -> None:
-    """Refuse vectors of another encoder than the one that is named: its licence would be recorded for them."""
+    """Refuse vectors of another encoder than the named one, whose licence would be recorded for them."""
     stated = bag.attributes.get("encoder")
     problem = contradiction(encoder, stated, bag.dim) if encoder else ""
     if problem:
@@ -189,13 +206,11 @@ def _check_encoder(bag: FeatureBag, encoder: str) -> None:
 
 
 def _compare_resolutions(tile_mpp: dict[str, list[float]]) -> None:
-    """Warn where scanners' tiles differ in resolution by more than the audit allows: a part of what they are compared for."""
+    """Warn where scanners' tiles differ in resolution by more than the audit allows: it would count as a scanner effect."""
     medians = {scanner: statistics.median(values) for scanner, values in tile_mpp.items()}
     if medians and max(medians.values()) > (1 + AuditThresholds.effective_mpp) * min(medians.values()):
-        logger.warning(
-            "the scanners' features are not of one resolution: %s µm/px; `run auditing` tells more",
-            ", ".join(f"{scanner} {mpp:.3f}" for scanner, mpp in sorted(medians.items())),
-        )
+        listing = ", ".join(f"{scanner} {mpp:.3f}" for scanner, mpp in sorted(medians.items()))
+        logger.warning("the scanners' features are not of one resolution: %s µm/px; `run auditing` tells more", listing)
 
 
 def class_weights(records: Sequence[dict[str, Any]], num_classes: int) -> list[float]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import zip_longest
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,24 +20,25 @@ logger = logging.getLogger(__name__)
 def _place(rank: int | None, num_replicas: int | None) -> tuple[int, int]:
     """This process and the number of processes, where they are not given."""
     running = dist.is_available() and dist.is_initialized()
-    return (
-        rank if rank is not None else (dist.get_rank() if running else 0),
-        num_replicas if num_replicas is not None else (dist.get_world_size() if running else 1),
-    )
+    if rank is None:
+        rank = dist.get_rank() if running else 0
+    if num_replicas is None:
+        num_replicas = dist.get_world_size() if running else 1
+    return rank, num_replicas
 
 
 class SpecimenScannerSampler(Sampler[list[int]]):
     """Batches of P specimens, each on up to K scanners, so that every batch has pairs of both kinds.
 
     In an epoch every scan is seen. A specimen's scans are cut into groups of at most K on different scanners, as equal in
-    size as can be, and in every cut as few of them as possible stay alone in their group. Of n > 1 scans these are none where
-    K is 3 or more, and one of an odd n where K is 2, unless one scanner made m > n / 2 of them: then 2 m - n. With K = 1 all
-    are. Which ones changes from epoch to epoch. Labels alternate: each label gets the same number of groups, those of the
-    rarer ones are repeated (in another cut). Unlabelled specimens are seen once. Batches are filled up from the epoch's
-    start. The order is a function of seed and epoch; each of several processes takes its share of every batch's specimens.
+    size as can be. Every cut leaves as few scans as possible alone in their group: of n > 1 scans none where K is 3 or more,
+    and one of an odd n where K is 2, unless one scanner made m > n / 2 of them: then 2 m - n. With K = 1 all are alone. The
+    cut changes from epoch to epoch. Labels alternate: each label gets the same number of groups, those of rarer labels are
+    repeated (in another cut). Unlabelled specimens are seen once. Batches are filled up from the epoch's start. The order is
+    a function of seed and epoch; each of several processes takes its share of every batch's specimens.
 
-    Where no specimen was scanned twice (an unpaired cohort) attraction has no pairs: ScanGen then only repels. That is said
-    once, in a warning.
+    Where no specimen was scanned twice (an unpaired cohort) attraction has no pairs and ScanGen only repels; one warning
+    reports it.
 
     Args:
         records: as `make_records` gives them: dictionaries with `specimen`, `scanner`, `label`.
@@ -106,13 +110,16 @@ class SpecimenScannerSampler(Sampler[list[int]]):
         share = self.groups_per_batch // self.num_replicas
         for start in range(0, len(self) * self.groups_per_batch, self.groups_per_batch):
             first = start + self.rank * share
-            yield [scan for slot in range(first, first + share) for scan in groups[slot % len(groups)]]
+            batch: list[int] = []
+            for slot in range(first, first + share):
+                batch += groups[slot % len(groups)]
+            yield batch
 
     def _cuts(self, specimen: int) -> int:
-        """Into how many groups a specimen's scans are cut."""
+        """Number of groups into which a specimen's scans are cut."""
         scans = self.scans[specimen]
-        most = max(np.unique([self.scanner[i] for i in scans], return_counts=True)[1])
-        return max(int(most), -(-len(scans) // self.group_size))
+        most_of_scanner = max(Counter(self.scanner[scan] for scan in scans).values())
+        return max(most_of_scanner, -(-len(scans) // self.group_size))
 
     def _slots(self) -> list[int]:
         """The label of each group of an epoch; the rarer labels' number is raised to that of the commonest."""
@@ -120,7 +127,10 @@ class SpecimenScannerSampler(Sampler[list[int]]):
         for specimen, label in self.label.items():
             counts[label] = counts.get(label, 0) + self._cuts(specimen)
         most = max(counts.values())
-        return [label for label, count in sorted(counts.items()) for _ in range(count if label < 0 else most)]
+        slots: list[int] = []
+        for label, count in sorted(counts.items()):
+            slots += [label] * (count if label < 0 else most)
+        return slots
 
     def _epoch_groups(self) -> list[list[int]]:
         """The groups of this epoch in their order, labels spread evenly."""
@@ -132,18 +142,21 @@ class SpecimenScannerSampler(Sampler[list[int]]):
             groups: list[list[int]] = []
             while len(groups) < slots.count(label):
                 # one group of each specimen after the other, so that a batch seldom has two of one specimen
-                cut = [self._cut(specimen, generator) for specimen in generator.permutation(specimens)]
-                groups += [part[turn] for turn in range(max(map(len, cut))) for part in cut if turn < len(part)]
+                cuts = [self._cut(specimen, generator) for specimen in generator.permutation(specimens)]
+                for turn in zip_longest(*cuts):
+                    groups += filter(None, turn)
             groups = groups[: slots.count(label)]
-            ordered += [((position + 0.5) / len(groups), group) for position, group in enumerate(groups)]
-        return [group for _, group in sorted(ordered, key=lambda place: place[0])]
+            for position, group in enumerate(groups):
+                ordered.append(((position + 0.5) / len(groups), group))
+        ordered.sort(key=itemgetter(0))
+        return [group for _, group in ordered]
 
     def _cut(self, specimen: int, generator: np.random.Generator) -> list[list[int]]:
         """A specimen's scans in groups on different scanners: deal them out, one scanner after the other."""
         scans = generator.permutation(self.scans[specimen])
-        first_of = {
-            scanner: position for position, scanner in reversed(list(enumerate(self.scanner[i] for i in scans)))
-        }
+        first_of: dict[int, int] = {}
+        for position, scan in enumerate(scans):
+            first_of.setdefault(self.scanner[scan], position)
         dealt = sorted(scans, key=lambda scan: first_of[self.scanner[scan]])
         cuts = self._cuts(specimen)
         return [[int(scan) for scan in dealt[turn::cuts]] for turn in range(cuts)]

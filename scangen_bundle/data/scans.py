@@ -1,4 +1,4 @@
-"""Scans for a method: what it is fitted on, and whether it can be used with what is there."""
+"""Scans for a method: those it is fitted on, and checks that its needs are met."""
 
 from __future__ import annotations
 
@@ -117,29 +117,33 @@ def check_needs(method: Method, manifest: pd.DataFrame) -> None:
     Raises:
         InputError: it names everything that is missing.
     """
-    training = manifest[_is_trained(manifest)]
-    fitted = training["scanner"]
-    if method.needs.new_scans:
-        fitted = manifest.loc[_is_trained(manifest) | _is_held_out(manifest), "scanner"]
+    needs = method.needs
+    fitted = manifest[_is_trained(manifest) | (_is_held_out(manifest) & needs.new_scans)]
     problems = []
-    if method.needs.pairs and method.views == 1 and not _has_pairs(training):
+    if needs.pairs and method.views == 1 and not _has_pairs(manifest[_is_trained(manifest)]):
         problems.append("training specimens that were scanned on several training scanners, and there is none")
-    if method.needs.scanner_name:
-        validated = set(manifest.loc[manifest["split"] == "val", "scanner"])
-        if unknown := sorted(validated - set(fitted)):
-            problems.append(f"training patients' scans of every scanner of validation, and {some(unknown)} has none")
-        if lost := sorted(set(manifest.loc[manifest["split"] == "test", "scanner"]) - set(fitted)):
-            logger.warning(
-                "no training patient was scanned on %s: `run evaluating` will refuse these scans", some(lost)
-            )
-    fewest = method.needs.patients_per_scanner
-    scans = manifest[_is_trained(manifest) | (_is_held_out(manifest) & method.needs.new_scans)]
-    patients = scans.groupby("scanner")["patient_id"].nunique()
-    if few := [f"{scanner} has {count}" for scanner, count in patients.items() if count < fewest]:
-        problems.append(f"{fewest} training patients of each scanner, and {some(few)}")
+    if needs.scanner_name:
+        missing = _missing_scanners(manifest, "val", fitted)
+        if missing:
+            problems.append(f"training patients' scans of every scanner of validation, and {some(missing)} has none")
+        untested = _missing_scanners(manifest, "test", fitted)
+        if untested:
+            message = "no training patient was scanned on %s: `run evaluating` will refuse these scans"
+            logger.warning(message, some(untested))
+    patients = fitted.groupby("scanner")["patient_id"].nunique()
+    few = patients[patients < needs.patients_per_scanner]
+    if len(few):
+        counts = some([f"{scanner} has {count}" for scanner, count in few.items()])
+        problems.append(f"{needs.patients_per_scanner} training patients of each scanner, and {counts}")
     if problems:
         remedy = "give more such scans, or choose another --method, such as plain"
         raise InputError(f"method {method.name}", f"needs {'; '.join(problems)}", remedy)
+
+
+def _missing_scanners(manifest: pd.DataFrame, split: str, fitted: pd.DataFrame) -> list[str]:
+    """Scanners of a split on which no scan was fitted."""
+    scanners = set(manifest.loc[manifest["split"] == split, "scanner"])
+    return sorted(scanners - set(fitted["scanner"]))
 
 
 def _has_pairs(training: pd.DataFrame) -> bool:
@@ -149,7 +153,7 @@ def _has_pairs(training: pd.DataFrame) -> bool:
 def admit_scanners(
     method: Method, records: Sequence[Mapping[str, Any]], new_scanners: bool = False, trained: Iterable[str] = ()
 ) -> None:
-    """See to it that the method knows the scanners of all these scans.
+    """Check that the method knows the scanners of all these scans, adapting it to new ones where that is asked for.
 
     Args:
         method: of a network with its weights.
@@ -164,16 +168,18 @@ def admit_scanners(
         scans = scans_of([record for record in records if record["scanner_name"] in unknown])
         adapt_method(method, with_reading_bar(scans, "new scanners"))
     if unknown := _unknown(method, records):
-        known = f"; it was trained on {some(sorted(trained))}" if trained else ""
-        problem = f"the network's method {method.name} was not fitted to it{known}"
+        trained_on = f"; it was trained on {some(sorted(trained))}" if trained else ""
+        problem = f"the network's method {method.name} was not fitted to it{trained_on}"
         remedy = "train with scans of it, or infer with --new_scanners True"
         raise InputError(f"scanner {some(unknown)}", problem, remedy)
 
 
 def _unknown(method: Method, records: Sequence[Mapping[str, Any]]) -> list[str]:
     names = sorted({record["scanner_name"] for record in records})
-    known = method.knows(scanner_keys(names)).tolist() if names else []
-    return [name for name, is_known in zip(names, known, strict=True) if not is_known]
+    if not names:
+        return []
+    is_known = method.knows(scanner_keys(names)).tolist()
+    return [name for name, known in zip(names, is_known, strict=True) if not known]
 
 
 def with_reading_bar(scans: Sequence[Scan], description: str) -> list[Scan]:

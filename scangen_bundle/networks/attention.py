@@ -1,4 +1,4 @@
-"""How much each tile counts: modules that turn a bag's tiles into weights."""
+"""Attention: modules that turn a bag's tiles into weights."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class GatedAttention(nn.Module):
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Weights [B, N] of tiles [B, N, E]; `mask` [B, N] is True for real tiles."""
-        scores = self.score(torch.tanh(self.value(x)) * torch.sigmoid(self.gate(x)))
+        gated = torch.tanh(self.value(x)) * torch.sigmoid(self.gate(x))
+        scores = self.score(gated)
         return masked_softmax(scores.squeeze(-1), mask)
 
 

@@ -1,4 +1,4 @@
-"""Where things are in a specimen, on a coarse grid: tissue, glands, lumina, fibres; and where each nucleus goes."""
+"""The layout of a specimen on a coarse grid: tissue, glands, lumina and fibres."""
 
 from __future__ import annotations
 
@@ -36,8 +36,10 @@ class Gland:
 
     def outline(self, theta: np.ndarray) -> np.ndarray:
         """Outer radius in µm in the direction `theta`."""
-        waves = self.amplitudes[:, None] * np.cos(np.arange(2, 6)[:, None] * theta.ravel() + self.phases[:, None])
-        return (self.radius * (1 + waves.sum(axis=0))).reshape(theta.shape)
+        orders = np.arange(2, 6)[:, None]
+        waves = self.amplitudes[:, None] * np.cos(orders * theta.ravel() + self.phases[:, None])
+        radius = self.radius * (1 + waves.sum(axis=0))
+        return radius.reshape(theta.shape)
 
 
 @dataclass(frozen=True)
@@ -121,24 +123,36 @@ def _place_glands(specimen: Specimen, tissue: np.ndarray, side_um: float, draw: 
         radius = float(np.clip(draw.normal(specimen.gland_radius_um, 9), 22, 70))
         column, row = int(x / COARSE_UM), int(y / COARSE_UM)
         reach = int(1.1 * radius / COARSE_UM)
-        corners = [(row + dy, column + dx) for dx in (-reach, 0, reach) for dy in (-reach, 0, reach)]
-        inside = all(0 <= r < len(tissue) and 0 <= c < len(tissue) and tissue[r, c] for r, c in corners)
+        inside = _in_tissue(tissue, row, column, reach)
         if inside and all(np.hypot(x - a, y - b) > 1.07 * (radius + r) for a, b, r in placed):
             placed.append((float(x), float(y), radius))
     # The phenotype grows from one spot, as a lesion does: the nearest glands are the altered ones. The farthest react.
     spot = draw.uniform(0.3, 0.7, 2) * side_um
-    order = np.argsort([np.hypot(x - spot[0], y - spot[1]) for x, y, _ in placed]).tolist()
-    nuclei = dict.fromkeys(order, "epithelial")
-    nuclei |= dict.fromkeys(order[len(placed) - round(specimen.reactive_fraction * len(placed)) :], "reactive")
-    nuclei |= dict.fromkeys(order[: int(np.ceil(specimen.altered_fraction * len(placed)))], "altered")
+    order = np.argsort([np.hypot(x - spot[0], y - spot[1]) for x, y, _ in placed])
+    reactive = round(specimen.reactive_fraction * len(placed))
+    altered = int(np.ceil(specimen.altered_fraction * len(placed)))
+    nuclei = np.full(len(placed), "epithelial", dtype=object)
+    nuclei[order[len(placed) - reactive :]] = "reactive"
+    nuclei[order[:altered]] = "altered"
     glands = []
     for index, (x, y, radius) in enumerate(placed):
         disordered = nuclei[index] != "epithelial"
         wild = 0.075 if disordered else 0.045
         lumen = draw.uniform(0.18, 0.42) if disordered else draw.uniform(0.32, 0.5)
-        amplitudes, phases = draw.normal(0, wild, 4) / (1, 1.2, 1.8, 2.2), draw.uniform(0, 2 * np.pi, 4)
+        amplitudes = draw.normal(0, wild, 4) / (1, 1.2, 1.8, 2.2)
+        phases = draw.uniform(0, 2 * np.pi, 4)
         glands.append(Gland(x, y, radius, float(lumen), amplitudes, phases, nuclei[index]))
     return glands
+
+
+def _in_tissue(tissue: np.ndarray, row: int, column: int, reach: int) -> bool:
+    """Whether the centre, corners and sides of a square lie in tissue."""
+    side = len(tissue)
+    for r in (row - reach, row, row + reach):
+        for c in (column - reach, column, column + reach):
+            if not (0 <= r < side and 0 <= c < side and tissue[r, c]):
+                return False
+    return True
 
 
 def _draw_gland(
@@ -154,25 +168,30 @@ def _draw_gland(
     reach = 1.5 * gland.radius
     rows = slice(*np.searchsorted(axis, [gland.y - reach, gland.y + reach]))
     columns = slice(*np.searchsorted(axis, [gland.x - reach, gland.x + reach]))
+    grain, phenotype, eosin, haematoxylin = (
+        field[rows, columns] for field in (grain, phenotype, eosin, haematoxylin)
+    )  # views
     x, y = np.meshgrid(axis[columns] - gland.x, axis[rows] - gland.y)
     theta = np.arctan2(y, x)
     outer = gland.outline(theta)
     depth = outer - np.hypot(x, y)
     inside = depth > 0
     thickness = outer * (1 - gland.lumen)
-    lumen = depth > thickness + 1.2 * grain[rows, columns]
+    lumen = depth > thickness + 1.2 * grain
     cells = inside & ~lumen
-    phenotype[rows, columns][inside] = ALTERED if gland.nuclei == "altered" else GLAND
+    phenotype[inside] = ALTERED if gland.nuclei == "altered" else GLAND
 
     relative = np.clip(depth / thickness, 0, 1)
     # Borders between columnar cells run radially, one every 7 µm or so of the outline.
-    borders = np.abs(np.sin(theta * np.round(np.pi * gland.radius / 7) + 0.8 * grain[rows, columns])) < 0.13
-    tone = 0.34 + 0.10 * relative + 0.05 * grain[rows, columns] + 0.10 * borders
-    eosin[rows, columns][cells] = tone[cells]
-    haematoxylin[rows, columns][cells] = (0.13 - 0.04 * relative + 0.02 * grain[rows, columns])[cells]
+    cells_around = np.round(np.pi * gland.radius / 7)
+    borders = np.abs(np.sin(theta * cells_around + 0.8 * grain)) < 0.13
+    tone = 0.34 + 0.10 * relative + 0.05 * grain + 0.10 * borders
+    eosin[cells] = tone[cells]
+    haematoxylin[cells] = (0.13 - 0.04 * relative + 0.02 * grain)[cells]
     brush = lumen & (depth < thickness + 2.5)
-    eosin[rows, columns][lumen] = float(draw.choice([0.02, 0.02, 0.16])) + 0.01 * np.abs(grain[rows, columns][lumen])
-    haematoxylin[rows, columns][lumen] = 0.01
-    eosin[rows, columns][brush] = 0.5
+    secretion = float(draw.choice([0.02, 0.02, 0.16]))
+    eosin[lumen] = secretion + 0.01 * np.abs(grain[lumen])
+    haematoxylin[lumen] = 0.01
+    eosin[brush] = 0.5
     membrane = np.abs(depth) < 1.3
-    eosin[rows, columns][membrane] = 0.62
+    eosin[membrane] = 0.62

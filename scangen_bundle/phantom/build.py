@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,7 @@ def make_phantom_cohort(
     Raises:
         InputError: a number is out of range, or `output` holds a cohort made with other parameters.
     """
-    if specimens < 2:
-        raise InputError("specimens", f"at least 2 are needed, got {specimens}", "ask for more")
-    if not SMALLEST_UM <= size_um < float("inf"):
-        raise InputError("size_um", f"at least {SMALLEST_UM:g} µm are needed, got {size_um:g}", "ask for more")
-    if seed < 0:
-        raise InputError("seed", f"at least 0 is needed, got {seed}", "give another number")
-    if workers is not None and workers < 1:
-        raise InputError("workers", f"at least 1 is needed, got {workers}", "ask for 1 or more")
+    _check_numbers(specimens, seed, workers, size_um)
     folder = Path(output)
     _claim(folder, {"recipe": RECIPE, "specimens": specimens, "seed": seed, "size_um": float(size_um)})
     plan = plan_cohort(specimens, seed)
@@ -79,37 +73,47 @@ def make_phantom_cohort(
     total = len(plan) * len(SCANNERS)
     done = total - len(open_tasks) * len(SCANNERS)
     with tqdm(total=total, initial=done, unit="slide", desc="phantom", disable=not progress) as bar:
-        for made in _run(open_tasks, workers or usable_cores()):
-            bar.update(made)
+        for slides in _run(open_tasks, workers or usable_cores()):
+            bar.update(slides)
     manifest = folder / "manifest.csv"
     write_manifest(_manifest(plan, folder), manifest)
     write_preview(folder, plan)
     return manifest
 
 
+def _check_numbers(specimens: int, seed: int, workers: int | None, size_um: float) -> None:
+    if specimens < 2:
+        raise InputError("specimens", f"at least 2 are needed, got {specimens}", "ask for more")
+    if not SMALLEST_UM <= size_um < float("inf"):
+        raise InputError("size_um", f"at least {SMALLEST_UM:g} µm are needed, got {size_um:g}", "ask for more")
+    if seed < 0:
+        raise InputError("seed", f"at least 0 is needed, got {seed}", "give another number")
+    if workers is not None and workers < 1:
+        raise InputError("workers", f"at least 1 is needed, got {workers}", "ask for 1 or more")
+
+
 def _claim(folder: Path, parameters: dict[str, Any]) -> None:
-    """Write down what the cohort is made with, or refuse a folder that was begun with something else."""
-    wanted = json.loads(json.dumps({**parameters, "scanners": [asdict(scanner) for scanner in SCANNERS]}))
+    """Write the cohort's parameters into its folder, or refuse a folder that was begun with other ones."""
+    scanners = [asdict(scanner) for scanner in SCANNERS]
+    parameters = json.loads(json.dumps({**parameters, "scanners": scanners}))
     path = folder / "phantom.json"
-    if path.exists():
-        try:
-            found = json.loads(path.read_text())
-        except ValueError as error:
-            raise InputError(path, f"not readable as JSON ({error})", "remove the folder or choose another") from None
-        differing = [key for key in wanted if not isinstance(found, dict) or found.get(key) != wanted[key]]
-        if differing:
-            told = ", ".join(
-                key if key == "scanners" or not isinstance(found, dict) else f"{key} {found.get(key)} -> {wanted[key]}"
-                for key in differing
-            )
-            raise InputError(
-                path,
-                f"this cohort was made with other parameters ({told})",
-                "ask for the same ones, choose another output folder, or remove this one",
-            )
+    if not path.exists():
+        with write_atomically(path) as temporary:
+            temporary.write_text(json.dumps(parameters, indent=2))
         return
-    with write_atomically(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=2))
+    try:
+        earlier = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(path, f"not readable as JSON ({error})", "remove the folder or choose another") from None
+    if not isinstance(earlier, dict):
+        earlier = {}
+    differences = []
+    for key, value in parameters.items():
+        if earlier.get(key) != value:
+            differences.append(key if key == "scanners" else f"{key} {earlier.get(key)} -> {value}")
+    if differences:
+        problem = f"this cohort was made with other parameters ({', '.join(differences)})"
+        raise InputError(path, problem, "ask for the same ones, choose another output folder, or remove this one")
 
 
 def _run(tasks: list[_Task], workers: int) -> Iterator[int]:
@@ -181,18 +185,18 @@ def _make_specimen(task: _Task) -> int:
 
 
 def _manifest(plan: list[Specimen], folder: Path) -> pd.DataFrame:
-    rows = [
-        {
-            "slide_id": _slide_id(specimen, scanner),
-            "specimen_id": specimen.specimen_id,
-            "patient_id": specimen.patient_id,
-            "scanner": scanner.name,
-            "label": specimen.label,
-            "slide_path": str(_slide_path(folder.absolute(), specimen, scanner)),
-            "mpp": float("nan"),
-            "split": "",
-        }
-        for specimen in plan
-        for scanner in SCANNERS
-    ]
+    rows = []
+    for specimen, scanner in product(plan, SCANNERS):
+        rows.append(
+            {
+                "slide_id": _slide_id(specimen, scanner),
+                "specimen_id": specimen.specimen_id,
+                "patient_id": specimen.patient_id,
+                "scanner": scanner.name,
+                "label": specimen.label,
+                "slide_path": str(_slide_path(folder.absolute(), specimen, scanner)),
+                "mpp": float("nan"),
+                "split": "",
+            }
+        )
     return pd.DataFrame(rows)

@@ -35,7 +35,8 @@ def digitise(
         (side, side), Image.Resampling.BILINEAR, box=(left, top, left + extent, top + extent)
     )
     image = image.filter(ImageFilter.BoxBlur(_box_radius(scanner.blur_um / scanner.mpp)))
-    image = image.convert("RGB", tuple(value for row in scanner.colour for value in (*row, 0.0)))
+    matrix = np.column_stack([scanner.colour, np.zeros(3)])
+    image = image.convert("RGB", tuple(matrix.ravel().tolist()))
     image = image.point(_tone_table(scanner))
     if scanner.sharpen:
         image = image.filter(_unsharp_kernel(scanner.sharpen))
@@ -58,7 +59,7 @@ def _unsharp_kernel(strength: float) -> ImageFilter.Kernel:
 def _tone_table(scanner: Scanner) -> list[int]:
     grey = np.arange(256) / 255.0
     tables = [255 * white * grey**gamma for white, gamma in zip(scanner.white, scanner.gamma, strict=True)]
-    return [round(float(value)) for value in np.concatenate(tables)]
+    return np.rint(np.concatenate(tables)).astype(int).tolist()
 
 
 def _add_noise(pixels: np.ndarray, deviation: float, draw: np.random.Generator) -> np.ndarray:
@@ -68,6 +69,6 @@ def _add_noise(pixels: np.ndarray, deviation: float, draw: np.random.Generator) 
         for left in range(0, pixels.shape[1], NOISE_SIDE):
             block = pixels[top : top + NOISE_SIDE, left : left + NOISE_SIDE]
             roll = tuple(int(value) for value in draw.integers(NOISE_SIDE, size=2))
-            noisy = np.roll(square, roll, axis=(0, 1))[: block.shape[0], : block.shape[1]] + block
-            block[...] = np.clip(noisy, 0, 255)
+            noise = np.roll(square, roll, axis=(0, 1))[: block.shape[0], : block.shape[1]]
+            block[...] = np.clip(block + noise, 0, 255)
     return pixels

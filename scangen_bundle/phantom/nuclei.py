@@ -46,20 +46,21 @@ KINDS: dict[str, NucleusKind] = {
 
 
 @lru_cache(maxsize=8)
-def nucleus_library(kind: str, mpp: float) -> np.ndarray:
-    """Stamps of one kind.
+def nucleus_library(nucleus: str, mpp: float) -> np.ndarray:
+    """Stamps of one of `KINDS`.
 
     Returns:
         [VARIANTS, ANGLES, 2, P, P] float32: haematoxylin, and coverage from 0 to 1. Angle i is i * pi / ANGLES
         from the x axis towards the y axis.
     """
-    looks = KINDS[kind]
+    looks = KINDS[nucleus]
+    number = list(KINDS).index(nucleus)
     side = int(np.ceil(looks.length_um * (1 + 3.2 * looks.spread) / mpp)) + 6
     stamps = np.empty((VARIANTS, ANGLES, 2, side, side), np.float32)
     for variant in range(VARIANTS):
         for angle in range(ANGLES):
             # The same stream for every angle of a variant: one nucleus, turned.
-            draw = np.random.default_rng([variant, list(KINDS).index(kind)])
+            draw = np.random.default_rng([variant, number])
             stamps[variant, angle] = _draw(looks, side, mpp, np.pi * angle / ANGLES, draw)
     return stamps
 
@@ -71,7 +72,11 @@ def _draw(looks: NucleusKind, side: int, mpp: float, angle: float, draw: np.rand
     u = (x * np.cos(angle) + y * np.sin(angle)) / (looks.length_um * size / 2)
     v = (y * np.cos(angle) - x * np.sin(angle)) / (looks.width_um * size / 2)
     theta = np.arctan2(v, u)
-    outline = 1 + sum(draw.normal(0, 0.10 / m) * np.cos(m * theta + draw.uniform(0, 6.3)) for m in (2, 3, 4))
+    waves = 0.0
+    for order in (2, 3, 4):
+        amplitude = draw.normal(0, 0.10 / order)
+        waves = waves + amplitude * np.cos(order * theta + draw.uniform(0, 6.3))
+    outline = 1 + waves
     # Distance from the outline in µm, negative inside; exact enough near the edge, which is all that shows.
     depth = (np.hypot(u, v) / outline - 1) * looks.width_um * size / 2
     coverage = np.clip(0.5 - depth / 0.5, 0, 1)
@@ -80,6 +85,7 @@ def _draw(looks: NucleusKind, side: int, mpp: float, angle: float, draw: np.rand
     body = body + (looks.rim - looks.interior) * np.exp(-((depth + 0.5) ** 2) / (2 * 0.4**2))
     if looks.nucleolus_um:
         cx, cy = draw.normal(0, 0.8, 2)
-        spot = np.exp(-((((x - cx) ** 2 + (y - cy) ** 2) / (looks.nucleolus_um / 2) ** 2) ** 2))
+        squared_distance = (x - cx) ** 2 + (y - cy) ** 2
+        spot = np.exp(-((squared_distance / (looks.nucleolus_um / 2) ** 2) ** 2))
         body = body + (1.05 - body) * spot
     return np.stack([np.clip(body, 0.1, 1.3) * coverage, coverage]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Who is in a phantom cohort: patients, labels, and what makes one specimen differ from the next."""
+"""The plan of a phantom cohort: patients, labels, and the ways in which specimens differ."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ class _Canvas:
 
     def __init__(self, plan: Architecture, draw: np.random.Generator) -> None:
         side = plan.eosin.shape[0] * round(COARSE_UM / RENDER_MPP)
-        texture = np.tile(1 + 0.07 * smooth_noise(BAND, 2.0, draw), (1, -(-side // BAND)))[:, :side]
+        square = 1 + 0.07 * smooth_noise(BAND, 2.0, draw)
+        texture = np.tile(square, (1, -(-side // BAND)))[:, :side]
         self.eosin = _enlarge(plan.eosin, side).copy()
         for top in range(0, side, BAND):
             band = self.eosin[top : top + BAND]
@@ -61,29 +62,34 @@ class _Canvas:
         self.side = side
         self.draw = draw
 
-    def stamp(self, kind: str, x: float, y: float, angle: float) -> None:
-        """Put a nucleus at x, y µm; the darker of what overlaps is seen, and the cytoplasm behind it is hidden."""
+    def stamp(self, nucleus: str, x: float, y: float, angle: float) -> None:
+        """Put a nucleus at x, y µm: the darker of overlapping nuclei shows, and it hides the cytoplasm behind it."""
         variant = int(self.draw.integers(VARIANTS))
         shade = float(self.draw.normal(1, 0.10))
-        stain, coverage = nucleus_library(kind, RENDER_MPP)[variant, round(angle / np.pi * ANGLES) % ANGLES]
-        size = len(stain)
-        row, column = round(y / RENDER_MPP) - size // 2, round(x / RENDER_MPP) - size // 2
-        if row < 0 or column < 0 or row + size > self.side or column + size > self.side:
-            return
-        window = np.s_[row : row + size, column : column + size]
-        np.maximum(self.haematoxylin[window], stain * shade, out=self.haematoxylin[window])
-        self.eosin[window] *= 1 - 0.55 * coverage
+        turn = round(angle / np.pi * ANGLES) % ANGLES
+        stain, coverage = nucleus_library(nucleus, RENDER_MPP)[variant, turn]
+        window = self._window(x, y, len(stain))
+        if window:
+            np.maximum(self.haematoxylin[window], stain * shade, out=self.haematoxylin[window])
+            self.eosin[window] *= 1 - 0.55 * coverage
 
     def red_cell(self, x: float, y: float) -> None:
         """Put a red blood cell at x, y µm."""
         size = 35
-        row, column = round(y / RENDER_MPP) - size // 2, round(x / RENDER_MPP) - size // 2
-        if row < 0 or column < 0 or row + size > self.side or column + size > self.side:
-            return
-        axis = (np.arange(size) - size // 2) * RENDER_MPP
-        edge = np.clip((3.1 - np.hypot(axis[:, None], axis[None, :])) / 0.5, 0, 1)
-        window = np.s_[row : row + size, column : column + size]
-        np.maximum(self.eosin[window], 0.95 * edge, out=self.eosin[window])
+        window = self._window(x, y, size)
+        if window:
+            axis = (np.arange(size) - size // 2) * RENDER_MPP
+            distance = np.hypot(axis[:, None], axis[None, :])
+            edge = np.clip((3.1 - distance) / 0.5, 0, 1)
+            np.maximum(self.eosin[window], 0.95 * edge, out=self.eosin[window])
+
+    def _window(self, x: float, y: float, size: int) -> tuple[slice, slice] | None:
+        """The square of `size` px about x, y µm; None where it leaves the canvas."""
+        row = round(y / RENDER_MPP) - size // 2
+        column = round(x / RENDER_MPP) - size // 2
+        if min(row, column) < 0 or max(row, column) + size > self.side:
+            return None
+        return slice(row, row + size), slice(column, column + size)
 
 
 def render_specimen(specimen: Specimen, side_um: float, margin_um: float, seed: int) -> Rendering:
@@ -95,7 +101,8 @@ def render_specimen(specimen: Specimen, side_um: float, margin_um: float, seed: 
         _line_gland(canvas, gland)
     _fill_stroma(canvas, plan, specimen)
     rgb = _transmit(canvas, specimen)
-    return Rendering(rgb, plan.phenotype, len(plan.glands), sum(gland.nuclei == "altered" for gland in plan.glands))
+    altered = sum(gland.nuclei == "altered" for gland in plan.glands)
+    return Rendering(rgb, plan.phenotype, len(plan.glands), altered)
 
 
 def _line_gland(canvas: _Canvas, gland: Gland) -> None:
@@ -112,8 +119,9 @@ def _line_gland(canvas: _Canvas, gland: Gland) -> None:
             lift = 6.0 + 11 * layer + abs(draw.normal(0, 3.2 if gland.disordered else 1.6))
             radius = float(gland.outline(np.array([theta]))[0]) - lift
             tilt = theta + draw.normal(0, 0.6 if gland.disordered else 0.18)
-            kind = gland.nuclei if draw.random() < 0.75 else "epithelial"
-            canvas.stamp(kind, gland.x + radius * np.cos(theta), gland.y + radius * np.sin(theta), tilt)
+            nucleus = gland.nuclei if draw.random() < 0.75 else "epithelial"
+            x, y = gland.x + radius * np.cos(theta), gland.y + radius * np.sin(theta)
+            canvas.stamp(nucleus, x, y, tilt)
 
 
 def _fill_stroma(canvas: _Canvas, plan: Architecture, specimen: Specimen) -> None:
@@ -124,7 +132,8 @@ def _fill_stroma(canvas: _Canvas, plan: Architecture, specimen: Specimen) -> Non
 
     def positions(count: int) -> np.ndarray:
         picked = draw.integers(len(rows), size=count)
-        return (np.stack([columns[picked], rows[picked]], axis=1) + draw.random((count, 2))) * COARSE_UM
+        corners = np.stack([columns[picked], rows[picked]], axis=1)
+        return (corners + draw.random((count, 2))) * COARSE_UM
 
     def is_stroma(x: float, y: float) -> bool:
         row, column = int(y / COARSE_UM), int(x / COARSE_UM)
@@ -132,8 +141,8 @@ def _fill_stroma(canvas: _Canvas, plan: Architecture, specimen: Specimen) -> Non
         return 0 <= row < side and 0 <= column < side and plan.phenotype[row, column] == STROMA
 
     for x, y in positions(int(1500 * area_mm2)):
-        turn = draw.normal(0, 0.25)
-        canvas.stamp("fibroblast", x, y, float(plan.fibre_angle[int(y / COARSE_UM), int(x / COARSE_UM)]) + turn)
+        along = float(plan.fibre_angle[int(y / COARSE_UM), int(x / COARSE_UM)])
+        canvas.stamp("fibroblast", x, y, along + draw.normal(0, 0.25))
     for centre in positions(int(specimen.lymphocytes * area_mm2 / 12) + 1):
         for x, y in centre + draw.normal(0, 13, (int(draw.integers(4, 22)), 2)):
             if is_stroma(x, y):
