@@ -212,7 +212,7 @@ def check_finite(path: object, features: np.ndarray) -> None:
         return
     bad = np.flatnonzero(~np.isfinite(features).all(axis=-1))
     problem = f"{len(bad)} of {len(features)} vectors have NaN or infinite numbers, the first is row {bad[0]}"
-    raise InputError(path, problem, "extract this slide again; if it happens again, in float32")
+    raise InputError(path, problem, "extract this slide again; if it happens again, with --dtype float32")
 
 
 def read_own(path: Path, file: h5py.File) -> FeatureBag:

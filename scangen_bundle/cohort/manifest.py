@@ -10,6 +10,7 @@ import csv
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -52,8 +53,8 @@ def load_manifest(
 
     The rules: ids are given, and safe as file names; `slide_id` is unique; a specimen has one patient and one label; a
     patient is in one of train, val and test; labels are whole numbers from 0; a scan has a slide or a feature bag; a
-    stated mpp is plausible; a scanner is not named like a figure; paths stay below the manifest's folder, symbolic links
-    followed.
+    stated mpp is plausible; a scanner is not named like a figure; no id and no scanner is spelt in two ways; paths stay
+    below the manifest's folder, symbolic links followed.
 
     An empty label says "unlabelled", not "another label": a specimen may have labelled and unlabelled scans. The
     unlabelled ones stay so (the label is not copied to them): they can serve the pairs of ScanGen, but neither the task
@@ -89,6 +90,7 @@ def load_manifest(
             *_bad_mpp(table),
             *_bad_splits(table),
             *_bad_scanners(table),
+            *_spelt_alike(table),
             *_too_few_scanners(table, min_scanners),
         ]
     )
@@ -291,6 +293,30 @@ def _bad_scanners(table: pd.DataFrame) -> Iterator[Violation]:
             yield Violation(line, "scanner", f"{text!r} is the name of a figure over scanners; rename this scanner")
         elif BETWEEN in text:
             yield Violation(line, "scanner", f"{text!r} reads as a pair of scanners; leave out {BETWEEN.strip()!r}")
+
+
+def _spelt_alike(table: pd.DataFrame) -> Iterator[Violation]:
+    """Texts that differ from an earlier one by their spelling alone: `GT450` and `gt 450`, `1` and `1.0`.
+
+    Two spellings of one scanner would be two scanners everywhere, and a specimen's scans no pair.
+    """
+    for column in IDS:
+        first: dict[str, tuple[int, str]] = {}
+        said: set[str] = set()
+        for line, text in _cells(table, column):
+            owner, spelling = first.setdefault(_bare(text, column), (line, text))
+            if text != spelling and text not in said:
+                said.add(text)
+                same = f"{text!r} differs from {spelling!r} in row {owner} by its spelling alone"
+                yield Violation(line, column, f"{same}; write one name in one way, and two names more differently")
+
+
+def _bare(text: str, column: str) -> str:
+    """A text without what people write in different ways: case, the form of accents, `.0`, and separators of a scanner."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    if column == "scanner":
+        return re.sub(r"[\W_]+", "", plain) or plain
+    return re.sub(r"^(\d+)\.0+$", r"\1", plain)
 
 
 def _too_few_scanners(table: pd.DataFrame, least: int) -> Iterator[Violation]:

@@ -34,14 +34,19 @@ DIFFERENCES: dict[str, Callable[[Result], str]] = {
 
 
 def write_results(folder: Path, content: Mapping[str, Any]) -> None:
-    """Write the four files; `content` is that of `results.json`, see docs/encoder_benchmark.md."""
-    with write_atomically(folder / "results.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
+    """Write the four files, `results.json` last, so that it stands for a finished benchmark.
+
+    Args:
+        folder: to write to.
+        content: of `results.json`, see docs/encoder_benchmark.md.
+    """
     with write_atomically(folder / "results.csv") as temporary:
         results_table(content).to_csv(temporary, index=False)
     write_leaderboard(folder / "leaderboard.html", content)
     with write_atomically(folder / "leaderboard.md") as temporary:
         temporary.write_text(f"{markdown_table(content, overview_measures())}\n{RESEARCH_USE_ONLY}\n", encoding="utf-8")
+    with write_atomically(folder / "results.json") as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False))
 
 
 def results_table(content: Mapping[str, Any]) -> pd.DataFrame:

@@ -27,8 +27,8 @@ class AttentionFiles:
     """Which files are written, and where.
 
     Attributes:
-        folder: of `<slide_id>.png` (over the thumbnail), `<slide_id>.nii.gz`, `<slide_id>.geojson`, `<slide_id>_tiles.png`
-            and `<specimen_id>_scanners.png`.
+        folder: of `<slide_id>.png` (over the thumbnail), `<slide_id>.nii.gz`, `<slide_id>.geojson`, `tiles/<slide_id>.png`
+            and `scanners/<specimen_id>.png`.
         thumbnail_px: longest side of the thumbnail below a map.
         geojson: write the tiles for QuPath.
         top_tiles: tiles on the contact sheet; 0 for no sheet.
@@ -90,7 +90,7 @@ def write_specimen(specimen: str, scans: Sequence[AttendedScan], files: Attentio
             continue
         panels[scan.title] = drawn.heatmap, drawn.thumbnail
         finished &= drawn.was_there
-    path = files.folder / f"{specimen}_scanners.png"
+    path = files.folder / "scanners" / f"{specimen}.png"
     if len(panels) > 1 and not (finished and path.exists()):
         write_side_by_side(panels, path, title=specimen)
     return unknown
@@ -147,5 +147,5 @@ def _write_tiles(
     tile_px = int(bag.attributes["tile_px"])
     mpp = tile_level0 * source_mpp[0] / tile_px
     tiles = read_tiles(scan.slide_path, coords[best], mpp, tile_px, source_mpp)
-    path = files.folder / f"{scan.slide_id}_tiles.png"
+    path = files.folder / "tiles" / f"{scan.slide_id}.png"
     write_contact_sheet(tiles, scan.weights[best] * len(scan.weights), coords[best], mpp, path, title=scan.slide_id)

@@ -126,7 +126,7 @@ def _polygons(document: Any, path: Path) -> Iterator[list[np.ndarray]]:
     if kind == "FeatureCollection":
         yield from _polygons(document.get("features", []), path)
     elif kind == "Feature":
-        if document.get("geometry") is not None:
+        if document.get("geometry") is not None and not _is_ignored(document):
             yield from _polygons(document["geometry"], path)
     elif kind == "GeometryCollection":
         yield from _polygons(document.get("geometries", []), path)
@@ -138,6 +138,14 @@ def _polygons(document: Any, path: Path) -> Iterator[list[np.ndarray]]:
                     yield [_ring(ring) for ring in rings]
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(path, f"a {kind} in the mask is malformed: {error}", "export it again") from error
+
+
+def _is_ignored(feature: dict[str, Any]) -> bool:
+    """Whether QuPath's class of an outline ends in `*`, as `Ignore*` does: it leaves these out of every area."""
+    properties = feature.get("properties")
+    stated = properties.get("classification") if isinstance(properties, dict) else None
+    name = stated.get("name") if isinstance(stated, dict) else stated
+    return isinstance(name, str) and name.endswith("*")
 
 
 def _ring(points: Any) -> np.ndarray:

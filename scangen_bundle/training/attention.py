@@ -43,9 +43,9 @@ class AttentionMapHandler:
         records: what the dataset was made of: dictionaries with `slide_id`, `features_path` and, for pictures of tissue,
             `slide_path`.
         folder: where the files go: `<slide_id>.png` (over the thumbnail), `<slide_id>.nii.gz`, `<slide_id>.geojson` and
-            `<slide_id>_tiles.png`.
+            `tiles/<slide_id>.png`.
         manifest: gives specimen, scanner and stated mpp of each slide; with it, specimens with several scans get a
-            `<specimen_id>_scanners.png`.
+            `scanners/<specimen_id>.png`.
         attention: name of the submodule.
         thumbnail_px: longest side of the thumbnail below a map.
         geojson: write the tiles for QuPath.

@@ -107,7 +107,7 @@ class ScanGenApp(Application):
         Raises:
             InputError: there is no model, no input, no right to write, or a wrong setting.
         """
-        allowed = frozenset(filter(None, os.environ.get(ALLOW, "").split(",")))
+        allowed = frozenset(filter(None, map(str.strip, os.environ.get(ALLOW, "").split(","))))
         if unknown := sorted(allowed - set(KINDS)):
             raise InputError(ALLOW, f"does not know {', '.join(unknown)}", f"it takes {', '.join(KINDS)}")
         self.cases = find_cases(Path(self.settings.input_path))

@@ -243,6 +243,45 @@ def test_a_slideflow_extractor_may_be_stated_by_its_name(tmp_path):
     assert open_bag(path).attributes["encoder"] == "virchow"
 
 
+def test_networks_and_normalisers_of_slideflow_are_other_encoders(tmp_path):
+    path = disk.slideflow(tmp_path)
+    layer = "slideflow.model.extractors._factory_torch.TorchImagenetLayerExtractor"
+    for network in ("resnet50_imagenet", "xception_imagenet"):
+        change_json(tmp_path / "bags_config.json", extractor={"class": layer, "kwargs": {"model_name": network}})
+        assert open_bag(path).attributes["encoder"] == network
+    change_json(tmp_path / "bags_config.json", extractor="ctranspath", normalizer={"method": "macenko", "fit": [1]})
+    assert open_bag(path).attributes["encoder"] == "ctranspath+macenko"
+
+
+def test_slideflow_with_an_index_that_is_one_array(tmp_path):
+    path = disk.slideflow(tmp_path)
+    np.save(tmp_path / "slide.index.npy", np.load(tmp_path / "slide.index.npz")["arr_0"])
+    (tmp_path / "slide.index.npz").unlink()
+    np.testing.assert_array_equal(open_bag(path).coords, COORDS + 256)
+
+
+def test_a_tensor_of_trident_takes_coordinates_from_its_patches(tmp_path):
+    h5 = disk.trident(tmp_path)
+    path = h5.with_suffix(".pt")
+    with h5py.File(h5) as file:
+        torch.save(torch.from_numpy(file["features"][()]), path)
+        patches = h5.parent.parent / "patches" / "slide_patches.h5"
+        patches.parent.mkdir()
+        with h5py.File(patches, "w") as written:
+            file.copy("coords", written)
+    bag, same = open_bag(path), open_bag(h5)
+    assert (bag.tool, bag.attributes) == ("TRIDENT", same.attributes)
+    np.testing.assert_array_equal(bag.coords, same.coords)
+    np.testing.assert_array_equal(bag.rows(), same.rows())
+
+
+def test_latents_of_slide2vec_are_no_bag(tmp_path):
+    (tmp_path / "slide_latents").mkdir()
+    torch.save(torch.from_numpy(FEATURES), tmp_path / "slide_latents" / "slide.pt")
+    with pytest.raises(InputError, match="it holds slide_latents, expected tile_embeddings"):
+        open_bag(tmp_path / "slide_latents" / "slide.pt")
+
+
 @pytest.mark.parametrize("as_folder", [False, True])
 def test_plism(tmp_path, as_folder):
     path = disk.plism(tmp_path)

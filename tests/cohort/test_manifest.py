@@ -307,3 +307,18 @@ def test_a_scanner_that_the_metrics_would_refuse_is_refused_before_any_work(tmp_
     with pytest.raises(ValueError, match=f"'{scanner}'"):
         predictions.check_predictions(table.assign(probability=0.5))
     assert f"row 5, column scanner: '{scanner}'" in problem_of(write(tmp_path, [*GOOD, row(scanner=scanner)]))
+
+
+def test_names_that_differ_by_their_spelling_alone_are_one_question_before_any_work(tmp_path):
+    scanners = ["GT450", "gt450", "GT 450", "GT-450", "AT2", "GT450"]
+    rows = [row(slide_id=f"s{i}", scanner=scanner, slide_path=f"{i}.svs") for i, scanner in enumerate(scanners)]
+    rows += [
+        row(slide_id=f"t{i}", specimen_id=name, slide_path=f"t{i}.svs") for i, name in enumerate(["1", "1.0", "10"])
+    ]
+    message = problem_of(write(tmp_path, rows))
+    assert "4 problems in the manifest" in message
+    for line, spelling in ((3, "gt450"), (4, "GT 450"), (5, "GT-450")):
+        assert (
+            f"row {line}, column scanner: '{spelling}' differs from 'GT450' in row 2 by its spelling alone" in message
+        )
+    assert "row 9, column specimen_id: '1.0' differs from '1' in row 8" in message

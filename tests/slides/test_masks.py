@@ -121,3 +121,19 @@ def test_a_picture_too_big_to_read_is_to_be_exported_smaller(tmp_path, monkeypat
     Image.fromarray(np.full((48, 80), 255, np.uint8)).save(tmp_path / "big.png")
     with pytest.raises(InputError, match=r"big\.png: the mask is too big.*smaller; a mask may have any size"):
         load_mask(tmp_path / "big.png", SIZE, MPP)
+
+
+def test_outlines_that_qupath_ignores_are_no_tissue(tmp_path):
+    def outline(left, name):
+        ring = [[left, 0], [left + 400, 0], [left + 400, 400], [left, 400], [left, 0]]
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        return {"type": "Feature", "geometry": geometry, "properties": {"classification": {"name": name}}}
+
+    features = [outline(0, "Tumor"), outline(600, "Ignore*")]
+    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    mask = load_mask(tmp_path / "a.geojson", (1000, 400), (0.5, 0.5))
+    assert mask.area_mm2 == pytest.approx((400 * 0.5e-3) ** 2, rel=0.1)
+    features.pop(0)
+    (tmp_path / "b.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    with pytest.raises(InputError, match="no polygon"):
+        load_mask(tmp_path / "b.geojson", (1000, 400), (0.5, 0.5))

@@ -62,12 +62,17 @@ def run(manifest, folder, batch_size=2, **options):
     return expected
 
 
+def files_below(folder):
+    """Files at any depth, by their path below the folder."""
+    return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+
+
 def test_a_slide_has_map_nifti_geojson_and_tiles_and_a_specimen_its_scanners(tmp_path, real_data):
     manifest = write_cohort(tmp_path, str(real_data / "slides" / "cmu-1-small-region.svs"))
     expected = run(manifest, tmp_path)
-    kinds = ("{}.png", "{}.nii.gz", "{}.geojson", "{}_tiles.png")
-    wanted = {kind.format(slide_id) for slide_id in SLIDES for kind in kinds} | {"s1_scanners.png"}
-    assert {path.name for path in (tmp_path / "maps").iterdir()} == wanted
+    kinds = ("{}.png", "{}.nii.gz", "{}.geojson", "tiles/{}.png")
+    wanted = {kind.format(slide_id) for slide_id in SLIDES for kind in kinds} | {"scanners/s1.png"}
+    assert set(files_below(tmp_path / "maps")) == wanted
     for slide_id in SLIDES:
         features = json.loads((tmp_path / "maps" / f"{slide_id}.geojson").read_text())["features"]
         measured = [feature["properties"]["measurements"]["attention"] for feature in features]
@@ -76,8 +81,16 @@ def test_a_slide_has_map_nifti_geojson_and_tiles_and_a_specimen_its_scanners(tmp
         assert features[0]["geometry"]["coordinates"][0][2] == [128, 128]
         volume = nibabel.load(tmp_path / "maps" / f"{slide_id}.nii.gz")
         assert volume.get_fdata()[1, 1, 0] == pytest.approx(5 * expected[slide_id][0], abs=1e-5)
-    wide = Image.open(tmp_path / "maps" / "s1_scanners.png")
+    wide = Image.open(tmp_path / "maps" / "scanners" / "s1.png")
     assert wide.width > 1.2 * wide.height
+
+
+def test_slides_named_like_a_contact_sheet_or_a_row_of_scanners_keep_their_maps(tmp_path):
+    manifest = write_cohort(tmp_path, "")
+    manifest["slide_id"] = manifest["slide_id"].replace({"s1-B": "s1-A_tiles", "s2-A": "s1_scanners"})
+    run(manifest, tmp_path, geojson=False)
+    names = {f"{slide_id}{kind}" for slide_id in ("s1-A", "s1-A_tiles", "s1_scanners") for kind in (".png", ".nii.gz")}
+    assert set(files_below(tmp_path / "maps")) == names | {"scanners/s1.png"}
 
 
 def test_a_folder_that_takes_no_maps_is_told_before_the_network_runs(tmp_path, monkeypatch):
@@ -91,8 +104,8 @@ def test_a_folder_that_takes_no_maps_is_told_before_the_network_runs(tmp_path, m
 def test_without_slides_there_are_maps_on_white_and_no_tiles(tmp_path):
     manifest = write_cohort(tmp_path, "")
     run(manifest, tmp_path, geojson=False)
-    found = {path.name for path in (tmp_path / "maps").iterdir()}
-    assert found == {f"{slide_id}{kind}" for slide_id in SLIDES for kind in (".png", ".nii.gz")} | {"s1_scanners.png"}
+    found = set(files_below(tmp_path / "maps"))
+    assert found == {f"{slide_id}{kind}" for slide_id in SLIDES for kind in (".png", ".nii.gz")} | {"scanners/s1.png"}
 
 
 def test_a_bag_that_does_not_tell_its_tiles_size_is_left_out_with_a_warning(tmp_path, caplog):
@@ -107,7 +120,7 @@ def test_a_bag_that_does_not_tell_its_tiles_size_is_left_out_with_a_warning(tmp_
     assert "no attention map of 1 slides" in caplog.text
     assert caplog.text.rstrip().endswith("s2-A")
     assert not (tmp_path / "maps" / "s2-A.png").exists()
-    assert (tmp_path / "maps" / "s1_scanners.png").exists()
+    assert (tmp_path / "maps" / "scanners" / "s1.png").exists()
 
 
 def test_a_second_run_keeps_finished_slides_and_draws_what_is_missing_or_has_other_attention(tmp_path):
@@ -116,19 +129,19 @@ def test_a_second_run_keeps_finished_slides_and_draws_what_is_missing_or_has_oth
     maps = tmp_path / "maps"
     (maps / "s1-B.nii.gz").unlink()  # as if killed before this slide was finished
     (maps / "s2-A.nii.gz").write_bytes(b"of another network")
-    before = {path.name: path.stat().st_mtime_ns for path in maps.iterdir()}
+    before = {name: path.stat().st_mtime_ns for name, path in files_below(maps).items()}
 
     run(manifest, tmp_path)
 
-    drawn = {path.name for path in maps.iterdir() if path.stat().st_mtime_ns != before.get(path.name)}
+    drawn = {name for name, path in files_below(maps).items() if path.stat().st_mtime_ns != before.get(name)}
     again = {f"{slide_id}{kind}" for slide_id in ("s1-B", "s2-A") for kind in (".png", ".nii.gz", ".geojson")}
-    assert drawn == again | {"s1_scanners.png"}
+    assert drawn == again | {"scanners/s1.png"}
 
 
 def test_several_processes_draw_what_one_does(tmp_path, monkeypatch, real_data):
     manifest = write_cohort(tmp_path, str(real_data / "slides" / "cmu-1-small-region.svs"))
     run(manifest, tmp_path)
-    expected = {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()}
+    expected = {name: path.read_bytes() for name, path in files_below(tmp_path / "maps").items()}
     shutil.rmtree(tmp_path / "maps")
     monkeypatch.setattr(attention, "PER_PROCESS", 1)
     started = []
@@ -140,7 +153,7 @@ def test_several_processes_draw_what_one_does(tmp_path, monkeypatch, real_data):
     monkeypatch.setattr(attention, "process_pool", start)
     run(manifest, tmp_path, workers=2)
     assert started == [2]
-    assert {path.name: path.read_bytes() for path in (tmp_path / "maps").iterdir()} == expected
+    assert {name: path.read_bytes() for name, path in files_below(tmp_path / "maps").items()} == expected
 
 
 def test_a_slide_that_another_process_cannot_read_is_one_clear_error(tmp_path, monkeypatch):
@@ -168,5 +181,5 @@ def test_the_slides_of_two_processes_are_drawn_side_by_side_by_one(tmp_path):
     for rank in "01":
         (tmp_path / rank).mkdir()
     in_two_processes(_run_a_share, str(tmp_path))
-    found = {path.name for path in (tmp_path / "maps").iterdir()}
-    assert found == {f"{slide_id}{kind}" for slide_id in SLIDES for kind in (".png", ".nii.gz")} | {"s1_scanners.png"}
+    found = set(files_below(tmp_path / "maps"))
+    assert found == {f"{slide_id}{kind}" for slide_id in SLIDES for kind in (".png", ".nii.gz")} | {"scanners/s1.png"}

@@ -16,7 +16,7 @@ KNOWN = "a feature bag of this package, TRIDENT, CLAM, STAMP, slide2vec, slidefl
 
 # The most telling first: a CLAM file is what has features and coordinates, and nothing that tells more.
 HDF5_LAYOUTS = (stamp.read, trident.read, clam.read_hdf5)
-TENSOR_LAYOUTS = (slide2vec.read_tensor, slideflow.read, clam.read_tensor)
+TENSOR_LAYOUTS = (slide2vec.read_tensor, slideflow.read, trident.read_tensor, clam.read_tensor)
 
 
 def read_hdf5(path: Path, file: h5py.File) -> FeatureBag:

@@ -19,15 +19,17 @@ from scangen_bundle.errors import InputError
 
 TOOL = "slide2vec"
 META, COORDINATES, COORDINATES_META = ".meta.json", ".coordinates.npz", ".coordinates.meta.json"
-TILES = "tile_embeddings"
+TILES, LATENTS = "tile_embeddings", "slide_latents"  # names of its folders
 
 
 def read_tensor(path: Path, features: np.ndarray) -> FeatureBag | None:
     """The bag of a .pt file, or None if no slide2vec description lies beside it.
 
     Raises:
-        InputError: the description and the file contradict each other.
+        InputError: the description and the file contradict each other, or it is not of tiles.
     """
+    if path.parent.name == LATENTS:
+        raise InputError(path, f"it holds {LATENTS}, expected {TILES}", "give slide2vec's tile embeddings")
     meta = _meta(path)
     return None if meta is None else _bag(path, features, meta, None)
 
