@@ -28,6 +28,9 @@ lint: env  ## ruff, mypy, import contract
 	$(PY) -m mypy
 	.venv/bin/lint-imports
 
+docs: env  ## the guide as a site in site/, strictly: links and names are checked
+	$(PY) -m mkdocs build --strict
+
 reference: env  ## record what the pipeline gives on a small phantom (this machine), to compare later code with
 	$(PY) scripts/reference.py record outputs/reference
 
@@ -69,4 +72,4 @@ evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens 
 	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
 	$(PY) -m studies.evidence --dataset_dir data/evidence
 
-.PHONY: help env demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-viewer bench-coverage bench-deploy evidence
+.PHONY: help env docs demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-viewer bench-coverage bench-deploy evidence

@@ -10,14 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from scangen_bundle.encoder_benchmark.leaderboard_figures import heatmap, pair_heatmap
 from scangen_bundle.encoder_benchmark.leaderboard_text import what_to_know
 from scangen_bundle.files import write_atomically
 from scangen_bundle.measures.feature_measure import FeatureMeasure, feature_measures, overview_measures
 from scangen_bundle.report.estimates import cell
-from scangen_bundle.report.figures import embedding_map, pareto_figure
+from scangen_bundle.report.figures import embedding_map, heatmap, pair_heatmap, pareto_figure, pareto_front
 from scangen_bundle.report.html import render
-from scangen_bundle.report.page import Cell, Column, Findings, Group, Panel, Row, Section, Table, drawn, slug, undefined
+from scangen_bundle.report.page import (
+    Block,
+    Cell,
+    Column,
+    Findings,
+    Group,
+    Panel,
+    Row,
+    Section,
+    Table,
+    drawn,
+    slug,
+    undefined,
+)
 from scangen_bundle.report.style import scanner_styles
 from scangen_bundle.statistics.estimate import Estimate
 from scangen_bundle.statistics.interval import PERCENTILE
@@ -32,7 +44,9 @@ def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) 
         _ranking(content),
         _scatter_section(encoders),
         _scanner_section(encoders),
-        Section("pairs", "Pairs of scanners", [_heatmaps(name, result) for name, result in encoders.items()]),
+        Section(
+            "pairs", "Pairs of scanners", [_heatmaps(name, result) for name, result in encoders.items()], folded=True
+        ),
         Section(
             "maps",
             "Maps of tiles",
@@ -44,12 +58,39 @@ def write_leaderboard(path: str | os.PathLike[str], content: Mapping[str, Any]) 
                 "Each point is a tile. Where points of one scanner keep together, the encoder sees the scanner; where those of "
                 "one label do, it sees the label."
             ],
+            folded=True,
         ),
         _provenance(content),
     ]
-    page = render(sections, "How scanner-sensitive is each encoder?", "Leaderboard")
+    title = "How scanner-sensitive is each encoder?"
+    subtitle = f"Leaderboard of {', '.join(encoders)}" if encoders else "Leaderboard"
+    page = render(sections, title, subtitle, advice=advice(encoders))
     with write_atomically(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
+
+
+def advice(encoders: Mapping[str, Any]) -> str:
+    """Which encoder to take, by the measures of the first scatter plot; "" where it cannot be drawn."""
+    tasks, robust = _plotted(encoders, "task"), _plotted(encoders, "robustness")
+    if not tasks or not robust:
+        return ""
+    task, robustness = tasks[-1], robust[0]
+    points = {}
+    for name, result in encoders.items():
+        x, y = _estimate(result, task).value, _estimate(result, robustness).value
+        if name != COLOUR and math.isfinite(x) and math.isfinite(y):
+            points[name] = (x, y)
+    if len(points) < 2:
+        return ""
+    front = pareto_front(points)
+    if len(front) == 1:
+        return f"Of these encoders, take {front[0]}: it is best in both {task.title} and {robustness.title}."
+    best, steadiest = front[-1], front[0]
+    return (
+        f"Of these encoders, {best} predicts best ({task.title} {points[best][0]:.3f}) and {steadiest} is the least "
+        f"sensitive to the scanner ({robustness.title} {points[steadiest][1]:.3f}): no encoder is best in both. Where the "
+        "intervals overlap, take either."
+    )
 
 
 def _ranking(content: Mapping[str, Any]) -> Section:
@@ -60,7 +101,7 @@ def _ranking(content: Mapping[str, Any]) -> Section:
         Row([Cell(name), Cell("not measured", None, reason, "undefined"), *blank])
         for name, reason in content["failed"].items()
     ]
-    blocks: list[Table | Group | Findings] = [replace(overview, rows=[*overview.rows, *not_measured])]
+    blocks: list[Block] = [replace(overview, rows=[*overview.rows, *not_measured])]
     for group, measures in _by_group(lambda measure: measure.by != "scanner"):
         table = _table(group, encoders, measures)
         if len(table.columns) > 1:
@@ -230,4 +271,4 @@ def _provenance(content: Mapping[str, Any]) -> Section:
         if not isinstance(value, Mapping) or value
     ]
     table = Table("provenance-table", "Settings", [Column("setting"), Column("value")], rows)
-    return Section("provenance", "How this page was made", [table])
+    return Section("provenance", "How this page was made", [table], folded=True)

@@ -41,9 +41,9 @@ class Plan:
     """Rows of the scans of one repeat.
 
     Attributes:
-        training: [class][scanner] 2m rows, one of each patient. Training takes as many of each as the split says, from the
+        training: rows by class and scanner, 2m each, one of each patient. Training takes as many of each as the split says, from the
             front; paired scans of the second scanner are in reverse, so that no patient is taken twice.
-        validation: [class][scanner] rows.
+        validation: rows by class and scanner.
         test: rows by domain.
         half: m, half the training scans of a class.
         step: scans that change sides from one split to the next.

@@ -16,8 +16,11 @@ import pandas as pd
 
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
 from scangen_bundle.files import write_atomically
+from scangen_bundle.report.fit import fitted
+from scangen_bundle.report.latex import table_latex, write_paper_files
 from scangen_bundle.report.page import Section
 from scangen_bundle.report.scores import whole_labels
+from scangen_bundle.report.sections.advice import advice
 from scangen_bundle.report.sections.agreement import agreement_section, lines_group
 from scangen_bundle.report.sections.calibration import calibration_section
 from scangen_bundle.report.sections.card import card_section, threshold_text
@@ -26,8 +29,9 @@ from scangen_bundle.report.sections.comparison import comparison_section
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.discrimination import discrimination_section
 from scangen_bundle.report.sections.embedding import embedding_section
-from scangen_bundle.report.sections.headline import headline_section, headline_table_block
+from scangen_bundle.report.sections.headline import alerts, headline_section, headline_table_block
 from scangen_bundle.report.sections.other_measures import other_sections
+from scangen_bundle.report.sections.specimens import SpecimenFiles, specimens_section
 from scangen_bundle.report.sections.training import training_section
 
 if TYPE_CHECKING:
@@ -36,12 +40,22 @@ if TYPE_CHECKING:
 TEMPLATES = files("scangen_bundle.report") / "templates"
 
 
-def render(sections: Sequence[Section], title: str, subtitle: str = "", made: str = "") -> str:
-    """The page as HTML. Its content security policy allows its own script by hash and forbids every request."""
+def render(sections: Sequence[Section], title: str, subtitle: str = "", made: str = "", advice: str = "") -> str:
+    """The page as HTML. Its content security policy allows its own script by hash and forbids every request.
+
+    Args:
+        sections: in their order; tables that are too wide are split.
+        title: of the page and the browser's tab.
+        subtitle: below the title.
+        made: when the page was made.
+        advice: a sentence at the top: what to do.
+    """
     script = (TEMPLATES / "report.js").read_text("utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     return environment.from_string((TEMPLATES / "report.html.j2").read_text("utf-8")).render(
-        sections=sections,
+        sections=[fitted(section) for section in sections],
+        latex=table_latex,
+        advice=advice,
         title=title,
         subtitle=subtitle,
         made=made,
@@ -65,6 +79,8 @@ def write_report(
     audit: pd.DataFrame | None = None,
     confounding: ConfoundingReport | None = None,
     card: Mapping[str, Any] | None = None,
+    specimen_files: SpecimenFiles | None = None,
+    paper: str | os.PathLike[str] | None = None,
 ) -> None:
     """Write the report of one evaluation.
 
@@ -79,9 +95,11 @@ def write_report(
         audit: resolution audit, a row per scanner (`features.AuditReport.scanners`).
         confounding: of the evaluated cohort.
         card: facts about model and data, by name.
+        specimen_files: pictures and files of the specimens.
+        paper: folder for a PDF of each figure and LaTeX of each table; None for none.
     """
     context = make_context(metrics, predictions, class_names)
-    sections = [headline_section(context, model)]
+    sections = [headline_section(context, model), specimens_section(context, specimen_files)]
     sections += [discrimination_section(context), agreement_section(context), calibration_section(context)]
     sections += other_sections(context)
     if embeddings is not None:
@@ -93,7 +111,10 @@ def write_report(
     if history is not None:
         sections.append(training_section(history))
     sections.append(card_section(context, card))
-    _write(path, render(sections, "Per-scanner evaluation", model))
+    title = f"{model}, scanner by scanner"
+    _write(path, render(sections, title, "Per-scanner evaluation", advice=advice(context)))
+    if paper is not None:
+        write_paper_files(sections, paper)
 
 
 def write_comparison(
@@ -115,7 +136,8 @@ def write_comparison(
     """
     first, second = metrics
     contexts = tuple(make_context(metrics[name], predictions[name], class_names) for name in (first, second))
-    summary = Section("summary", "Summary", [headline_table_block(metrics)])
+    loud = alerts(metrics.values(), list(metrics))
+    summary = Section("summary", "Summary", [*loud, headline_table_block(metrics)])
     lines = []
     for i, (name, context) in enumerate(zip((first, second), contexts, strict=True)):
         for class_name, view in context.views.items():
@@ -126,10 +148,10 @@ def write_comparison(
     sections = [
         summary,
         comparison_section(comparison, (first, second), (contexts[0], contexts[1])),
-        Section("specimens", "Every specimen across its scanners", lines),
+        Section("specimens", "Every specimen across its scanners", lines, folded=True),
         card_section(contexts[0], {"Threshold": thresholds}),
     ]
-    _write(path, render(sections, "Two models compared", f"{first} and {second}"))
+    _write(path, render(sections, f"{second} compared with {first}", "Two models on the same scans"))
 
 
 def make_context(metrics: Mapping[str, Any], predictions: pd.DataFrame, class_names: Sequence[str]) -> Context:

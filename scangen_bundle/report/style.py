@@ -7,13 +7,15 @@ a dark or a white page.
 from __future__ import annotations
 
 import base64
+import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -88,10 +90,27 @@ def legend_label(name: str) -> str:
     return f"\N{ZERO WIDTH SPACE}{name}" if name.startswith("_") else name
 
 
-def new_axes(width: float = 3.7, height: float = 3.3) -> tuple[Figure, Axes]:
+class PageFigure(Figure):
+    """A figure whose points and lines say their names on hovering.
+
+    Attributes:
+        names: by an artist's id, a name for each of its points, or one for a whole line.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.names: dict[str, Sequence[str]] = {}
+
+    def name_points(self, artist: Artist, names: Sequence[str]) -> None:
+        """Give the points of a scatter, in their order, names; a line takes one."""
+        artist.set_gid(f"names-{len(self.names)}")
+        self.names[f"names-{len(self.names)}"] = list(names)
+
+
+def new_axes(width: float = 3.7, height: float = 3.3) -> tuple[PageFigure, Axes]:
     """A figure of `width` x `height` inches with one pair of axes in the report's style."""
     with rc_context(PARAMETERS):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = PageFigure(figsize=(width, height), layout="constrained")
         return figure, figure.add_subplot()
 
 
@@ -126,11 +145,32 @@ def to_svg(figure: Figure, key: str) -> str:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.S)
+    if isinstance(figure, PageFigure):
+        svg = _with_names(svg, figure.names)
     svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\g<1>{key}-", svg)
     svg = re.sub(r"(?<=data:image/png;base64,)[A-Za-z0-9+/=\s]+", _with_few_colours, svg)
     for stand_in, colour in CSS_COLOURS.items():
         svg = svg.replace(stand_in, colour)
     return svg.strip()
+
+
+def _with_names(svg: str, names: Mapping[str, Sequence[str]]) -> str:
+    """The element with a title in each named point or line; points that are drawn as a bitmap have none."""
+    for group, titles in names.items():
+        before, start, rest = svg.partition(f'<g id="{group}">')
+        if len(titles) == 1:
+            svg = f"{before}{start}{_title(titles[0])}{rest}"
+            continue
+        mine, end, after = rest.partition('<g id="')
+        pieces = re.split(r"(<use\b[^>]*)/>", mine)  # text, point, text, point, ..., text
+        for number, title in enumerate(titles[: len(pieces) // 2]):
+            pieces[2 * number + 1] += f">{_title(title)}</use>"
+        svg = before + start + "".join(pieces) + end + after
+    return svg
+
+
+def _title(name: str) -> str:
+    return f"<title>{html.escape(name)}</title>"
 
 
 def _with_few_colours(match: re.Match[str]) -> str:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
@@ -24,7 +25,9 @@ from scangen_bundle.runs.folder import RunFolder
 from scangen_bundle.runs.history import read_history
 from scangen_bundle.runs.predictions import read_predictions
 from scangen_bundle.runs.settings import RunSettings
+from scangen_bundle.runs.specimen_files import specimen_files
 from scangen_bundle.runs.splits import COLUMNS, read_splits
+from scangen_bundle.runs.summary import describe, headline_figures, run_tags
 from scangen_bundle.runs.tracking import RunTracker
 from scangen_bundle.runs.vectors import read_vectors
 
@@ -32,7 +35,12 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate_run(
-    run_dir: str | os.PathLike[str], *, resamples: int = 2000, seed: int = 0, tracker: RunTracker | None = None
+    run_dir: str | os.PathLike[str],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    tracker: RunTracker | None = None,
+    paper: bool = False,
 ) -> dict[str, Any]:
     """Compute metrics from a run's predictions and write `report.html` and, last, `metrics.json`.
 
@@ -44,6 +52,7 @@ def evaluate_run(
         resamples: bootstrap resamples of patients.
         seed: of the resamples.
         tracker: the MLflow run that gets metrics and files; None for none.
+        paper: also write each figure as PDF and each table as LaTeX, into the run's folder `paper`.
 
     Returns:
         Content of `metrics.json`; empty in other processes than the first.
@@ -59,20 +68,20 @@ def evaluate_run(
     if tracker is not None:
         tracker.start()
     try:
-        metrics = _evaluate(folder, settings, resamples, seed)
+        metrics = _evaluate(folder, settings, resamples, seed, paper)
     except BaseException as error:
         if tracker is not None:
             tracker.finish("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     if tracker is not None:
-        _track(tracker, folder, metrics)
+        _track(tracker, folder, settings, metrics)
     print(headline_table({folder.name: metrics}))
     print(f"wrote {folder.report} and {folder.metrics.name}")
     print(RESEARCH_USE_ONLY)
     return metrics
 
 
-def _evaluate(folder: RunFolder, settings: RunSettings, resamples: int, seed: int) -> dict[str, Any]:
+def _evaluate(folder: RunFolder, settings: RunSettings, resamples: int, seed: int, paper: bool) -> dict[str, Any]:
     table = read_predictions(folder.predictions)
     if missing := [column for column in COLUMNS if column != "split" and column not in table]:
         raise InputError(folder.predictions, f"has no column {', '.join(missing)}", "evaluate the run again")
@@ -85,7 +94,7 @@ def _evaluate(folder: RunFolder, settings: RunSettings, resamples: int, seed: in
     if embeddings is not None:
         colours = read_vectors(folder.colours, slide_ids)
         metrics["embedding"] = _evaluate_embeddings(table, embeddings, colours, resamples, seed)
-    _write_report(folder, settings, table, embeddings, metrics, trained)
+    _write_report(folder, settings, table, embeddings, metrics, trained, paper)
     with write_atomically(folder.metrics) as temporary:
         temporary.write_text(json.dumps(metrics, indent=1, allow_nan=False), encoding="utf-8")
     return metrics
@@ -162,9 +171,12 @@ def _write_report(
     embeddings: np.ndarray | None,
     metrics: Mapping[str, Any],
     trained: Sequence[str],
+    paper: bool,
 ) -> None:
     from scangen_bundle.report.html import write_report  # matplotlib takes a second to import
+    from scangen_bundle.report.ranking import rank_specimens
 
+    ranked = rank_specimens(table, sorted(set(table["scanner"])), metrics["settings"]["threshold"])
     trained_with = ", ".join(f"{name} {value}" for name, value in settings.values().items())
     write_report(
         folder.report,
@@ -182,6 +194,8 @@ def _write_report(
             "cohort": settings.get("manifest_path", ""),
             "trained with": trained_with,
         },
+        specimen_files=specimen_files(folder, settings, table, ranked.names),
+        paper=folder.path / "paper" if paper else None,
     )
 
 
@@ -195,8 +209,21 @@ def tracked_figures(metrics: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _track(tracker: RunTracker, folder: RunFolder, metrics: Mapping[str, Any]) -> None:
-    tracker.log_metrics(tracked_figures(metrics))
+def _track(tracker: RunTracker, folder: RunFolder, settings: RunSettings, metrics: Mapping[str, Any]) -> None:
+    from scangen_bundle.report.html import make_context
+    from scangen_bundle.report.sections.advice import advice
+
+    splits, predictions = read_splits(folder.splits), read_predictions(folder.predictions)
+    trained = sorted(set(splits.loc[splits["split"] == "train", "scanner"]))
+    context = make_context(metrics, predictions, list(settings["class_names"]))
+    tags = run_tags(settings, metrics, trained)
+    description = describe(folder.name, tags, metrics, advice(context))
+    tracker.set_tags({**tags, "mlflow.note.content": description})
+    tracker.log_metrics({**headline_figures(metrics), **tracked_figures(metrics)})
+    source = str(settings.get("manifest_path", "") or folder.splits)
+    for split in ("train", "val", "test"):
+        table = splits[splits["split"] == split]
+        tracker.log_dataset(Path(source).parent.name, table, split, source)
     parquet = folder.predictions.with_suffix(".parquet")
     for path in (folder.predictions, parquet, folder.val_predictions, folder.metrics, folder.report, folder.splits):
         tracker.log_artifact(path)

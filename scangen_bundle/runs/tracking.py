@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import ignite.distributed as idist
+import pandas as pd
 
+from scangen_bundle import __version__
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.runs.folder import RunFolder
@@ -28,6 +30,13 @@ LONGEST_PARAM = 6000  # characters that MLflow takes
 def metric_key(key: str) -> str:
     """The key with what MLflow takes in a metric's name: letters, digits, `_ - . : /` and spaces; others become `_`."""
     return re.sub(r"[^\w\-.:/ ]", "_", key)
+
+
+def _source_tags() -> dict[str, str]:
+    """Who made a run, with which program and which commit of it, as MLflow finds them."""
+    from mlflow.tracking.context.registry import resolve_tags
+
+    return {**resolve_tags(), "mlflow.source.name": f"scangen_bundle {__version__}"}
 
 
 class RunTracker:
@@ -140,7 +149,7 @@ class RunTracker:
     def _make_run(self, client: Any, uri: str) -> str:
         from mlflow.entities import Param
 
-        tags = {name: masked(value) for name, value in self.tags.items()}
+        tags = {name: masked(value) for name, value in {**_source_tags(), **self.tags}.items()}
         run = client.create_run(experiment_id(client, uri, self.experiment), run_name=self.run_name, tags=tags)
         client.log_batch(run.info.run_id, params=[Param(name, value) for name, value in self.params.items()])
         with write_atomically(RunFolder(self.run_dir).mlflow_run) as temporary:
@@ -164,6 +173,27 @@ class RunTracker:
         """Copy a file into the run."""
         self.start()
         self._call("log_artifact", str(path), folder)
+
+    def log_dataset(self, name: str, table: pd.DataFrame, context: str, source: str) -> None:
+        """Enter scans as an input of the run: number, columns and digest, not the rows.
+
+        Args:
+            name: of the data set.
+            table: a row per scan; nothing is entered where there is none.
+            context: what they are for, such as "train" or "test".
+            source: where they come from.
+        """
+        self.start()
+        if not self.active or table.empty:
+            return
+        from mlflow.data.code_dataset_source import CodeDatasetSource
+        from mlflow.data.pandas_dataset import from_pandas
+        from mlflow.entities import DatasetInput, InputTag
+
+        texts = table.astype({column: str for column in table.columns if table[column].dtype == object})
+        made_from = CodeDatasetSource({"manifest": masked(source)})
+        entity = from_pandas(texts, source=made_from, name=name or "cohort")._to_mlflow_entity()
+        self._call("log_inputs", datasets=[DatasetInput(entity, [InputTag("mlflow.data.context", context)])])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the run."""

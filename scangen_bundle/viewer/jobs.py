@@ -31,7 +31,7 @@ class Jobs:
         """The answer of `work(*arguments)`, which `key` stands for.
 
         Raises:
-            Whatever the work raises; a later call tries again.
+            Exception: whatever the work raises; a later call tries again.
         """
         answer = self._answers.get(key)
         if answer is None:

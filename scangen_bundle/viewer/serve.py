@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import webbrowser
+from urllib.parse import quote
 
 import uvicorn
 
@@ -38,19 +39,22 @@ def open_port(port: int) -> socket.socket:
     return listening
 
 
-def serve(run: ViewedRun, port: int = 0, browser: bool = True) -> None:
+def serve(run: ViewedRun, port: int = 0, browser: bool = True, specimen: str = "") -> None:
     """Serve until Ctrl-C; prints the address to open.
 
     Args:
         run: what is viewed.
         port: to listen on, 0 for any that is free.
         browser: open the address in this machine's browser.
+        specimen: name of the one that is opened first; "" for the first of the list.
     """
     listening = open_port(port)
     port = listening.getsockname()[1]
     token = secrets.token_urlsafe(24)
     app = create_app(run, token, port)
     address = f"http://{LOOPBACK}:{port}/?token={token}"
+    if specimen:
+        address += f"#specimen={quote(specimen)}"
     print(f"viewing {run.name}: {len(run.specimens)} specimens, {len(run.scans)} scans. {RESEARCH_USE_ONLY}")
     print(f"open {address}")
     print("Ctrl-C ends the viewer", flush=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scangen_bundle.viewer.disagreement import Disagreement, disagreement, predicted_class, probability_table
+from scangen_bundle.measures.disagreement import Disagreement, disagreement, predicted_class, probability_table
 from scangen_bundle.viewer.inputs import ViewedRun
 
 MOST_ROWS = 500  # of a page

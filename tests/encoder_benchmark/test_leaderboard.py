@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scangen_bundle.encoder_benchmark.leaderboard_figures import pair_heatmap
+from scangen_bundle.report.figures import pair_heatmap
 
 
 def test_heatmap_shows_each_pair_on_both_sides():

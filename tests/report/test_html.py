@@ -12,6 +12,8 @@ import pytest
 from scangen_bundle.cohort import confounding_report
 from scangen_bundle.measures import compare_predictions
 from scangen_bundle.report.html import write_comparison, write_report
+from scangen_bundle.report.page import Link
+from scangen_bundle.report.sections.specimens import SpecimenFiles
 
 from .browser import browser_page
 from .cohort import SCANNERS, evaluate, simulate
@@ -53,6 +55,9 @@ def folder(tmp_path_factory):
     return folder
 
 
+UNFOLD = "document.querySelectorAll('details').forEach(d => d.open = true)"
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     with browser_page(tmp_path_factory.mktemp("profile")) as page:
@@ -75,6 +80,7 @@ def test_the_page_asks_for_nothing_fails_nowhere_and_fits_the_screen(folder, pag
     page.problems.clear()
     page.requests.clear()
     page.open(folder / name, width, 900, dark)
+    page.run(UNFOLD)
     assert page.problems == []
     assert set(page.requests) <= {(folder / name).resolve().as_uri()}
     assert page.run("document.documentElement.scrollWidth") == width
@@ -86,6 +92,9 @@ def test_the_page_asks_for_nothing_fails_nowhere_and_fits_the_screen(folder, pag
     )
     sizes = page.run("[...document.querySelectorAll('figure svg')].map(s => s.getBoundingClientRect().width)")
     assert min(sizes) > 200
+    if width == 1280:
+        cut = "[...document.querySelectorAll('.scroll')].filter(s => s.scrollWidth > s.clientWidth).length"
+        assert page.run(cut) == 0
     assert (folder / name).stat().st_size < 5e6
 
 
@@ -97,6 +106,7 @@ def test_every_figure_is_there(folder, page):
     for kind in ("scatter", "bland-altman"):
         mine = [key for key in found if key.startswith(f"{kind}-")]
         assert len(mine) == len(pairs)
+    assert {"matrix-difference", "matrix-flips"} <= found
     ids = page.run("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
 
@@ -185,6 +195,7 @@ def test_undefined_is_shown_with_its_reason(tmp_path, page):
     write_report(tmp_path / "r.html", metrics=metrics, predictions=table, embeddings=np.zeros((len(table), 4)))
     page.problems.clear()
     page.open(tmp_path / "r.html")
+    page.run(UNFOLD)
     assert page.problems == []
     text = page.run("document.body.innerText")
     assert metrics["figures"]["auroc/Alpha 1"]["reason"] in text
@@ -243,6 +254,69 @@ def test_the_page_of_many_scanners_draws_the_worst_and_says_so(tmp_path):
     write_report(tmp_path / "r.html", metrics=evaluate(table), predictions=table)
     page = (tmp_path / "r.html").read_text()
     assert page.count('<figure id="roc-') == page.count('<figure id="reliability-') == 24
-    assert page.count('<figure id="scatter-') == page.count('<figure id="bland-altman-') == 15
+    assert page.count('<figure id="scatter-') == page.count('<figure id="bland-altman-') == 4
     assert "of 30 scanners the 24 with the lowest AUROC" in page
-    assert "of 435 pairs the 15 whose scores differ most" in page
+    assert "of 435 pairs the 4 whose scores differ most" in page
+
+
+def test_the_specimens_that_flip_come_first_with_scores_pictures_files_and_the_viewer(tmp_path, page):
+    """s003 flips; s001 does not, though its scores lie far apart."""
+    scores = {"s001": (0.6, 0.99), "s002": (0.2, 0.21), "s003": (0.45, 0.55)}
+    rows = [
+        (f"{name}-{scanner}", name, f"p-{name}", scanner, int(name != "s002"), score)
+        for name, of_scanners in scores.items()
+        for scanner, score in zip("AB", of_scanners, strict=True)
+    ]
+    columns = ["slide_id", "specimen_id", "patient_id", "scanner", "label", "probability"]
+    table = pd.DataFrame(rows, columns=columns)
+    files = SpecimenFiles(
+        thumbnails={"s003": "data:image/gif;base64,R0lGODlhAQABAAAAACw="},
+        links={"s003": [Link("GeoJSON, A", "inference/attention/s003-A.geojson")]},
+        viewer="scangen view outputs/mine",
+    )
+    write_report(tmp_path / "r.html", metrics=evaluate(table), predictions=table, specimen_files=files, model="mine")
+    page.open(tmp_path / "r.html")
+    assert page.run("document.title") == "mine, scanner by scanner"
+    names = page.run("[...document.querySelectorAll('#specimens-table tbody th')].map(c => c.firstChild.data.trim())")
+    assert names == ["s003", "s001", "s002"]
+    first = "document.querySelector('#specimens-table tbody tr')"
+    dots = page.run(f"[...{first}.querySelectorAll('.dot')].map(d => d.title + ' ' + d.className)")
+    assert dots == ["A: 0.450 dot low", "B: 0.550 dot high"]
+    assert page.run(f"{first}.querySelector('img') !== null")
+    assert page.run(f"{first}.querySelector('a').getAttribute('href')") == "inference/attention/s003-A.geojson"
+    command = page.run(f"{first}.querySelector('.copy').dataset.command")
+    assert command == "scangen view outputs/mine --specimen s003"
+    assert "1 of 3 specimens changes its predicted class with the scanner: s003." in page.run("document.body.innerText")
+
+
+def test_points_say_which_specimen_they_are(folder):
+    page = (folder / "report.html").read_text()
+    scatter = page.partition('<figure id="scatter-')[2].partition("</figure>")[0]
+    assert len(re.findall(r"<title>s\d{3}: 0\.\d{3}, 0\.\d{3}</title>", scatter)) == 40
+    lines = page.partition('<figure id="lines-')[2].partition("</figure>")[0]
+    assert len(re.findall(r"<title>s\d{3}: 0\.\d{3} to 0\.\d{3}</title>", lines)) == 20
+
+
+def test_sections_fold_a_link_unfolds_and_a_split_table_is_one_csv(folder, page):
+    page.open(folder / "report.html")
+    is_open = "document.querySelector('#card details').open"
+    assert not page.run(is_open)
+    page.run("document.querySelector('nav a[href=\"#card\"]').click()")
+    assert page.run(f"new Promise(done => setTimeout(() => done({is_open}), 100))")
+    page.run("document.getElementById('fold').click()")
+    assert not page.run("[...document.querySelectorAll('main details')].some(d => d.open)")
+    page.run("window.saved = []; URL.createObjectURL = b => { window.saved.push(b); return 'data:,'; }")
+    page.run("document.querySelector('button.csv[data-table=specimens-table]').click()")
+    lines = page.run("window.saved[0].text()").splitlines()
+    assert lines[0].startswith('specimen,true class,called,spread,"scores, 0 to 1"')
+    assert lines[0].endswith("Beta & <b>,Gamma/3,Alpha 1 *")
+    assert len(lines) == 41
+
+
+def test_a_dead_network_is_called_out_before_anything_else(tmp_path):
+    table = simulate()
+    flat = table.assign(probability=0.5 + 0.01 * (table["probability"] - 0.5))
+    write_report(tmp_path / "r.html", metrics=evaluate(flat), predictions=flat)
+    page = (tmp_path / "r.html").read_text()
+    assert "Do not read the agreement as a success" in page
+    assert page.index('class="alert"') < page.index('id="headline"')

@@ -45,6 +45,16 @@ def test_the_folder_and_mlflow_hold_the_metrics_of_the_test_predictions(bundle_r
     assert tracked.info.status == "FINISHED"
     assert tracked.data.metrics["test/auroc/A"] == metrics["figures"]["auroc/A"]["value"]
     assert any(name.startswith("test/embedding/") for name in tracked.data.metrics)
+    for key, name in {"auroc/mean": "auroc_mean", "flip_rate": "flip_rate", "logit_icc": "icc_of_the_logit"}.items():
+        assert tracked.data.metrics[name] == metrics["figures"][key]["value"]
+    assert len([name for name in tracked.data.metrics if "/" not in name]) <= 6
+    tags = tracked.data.tags
+    assert (tags["method"], tags["scanners"], tags["unseen_scanners"]) == ("scangen", "A", "B")
+    assert "**run**: method scangen, encoder efficientnet-lite0." in tags["mlflow.note.content"]
+    assert "Research use only" in tags["mlflow.note.content"]
+    assert tags["mlflow.source.name"].startswith("scangen_bundle ")
+    inputs = {item.tags[0].value: json.loads(item.dataset.profile) for item in tracked.inputs.dataset_inputs}
+    assert {split: profile["num_rows"] for split, profile in inputs.items()} == {"train": 6, "val": 12, "test": 16}
     artifacts = {item.path for item in MlflowClient(tracker.uri).list_artifacts(tracker.run_id)}
     results = {"predictions.csv", "predictions.parquet", "metrics.json", "report.html"}
     training = {"val_predictions.csv", "splits.csv", "settings.yaml", "models"}

@@ -26,7 +26,7 @@ class OfPairs(PerPair):
     better="lower",
     help="absolute difference of the scores of two scans of a specimen",
     group=AGREEMENT,
-    position=4,
+    position=9,
 )
 class AbsoluteDifference(PerSpecimen):
     of_pairs = OfPairs

@@ -17,7 +17,7 @@ from scangen_bundle.statistics.bootstrap import ratio
     better="higher",
     help="share of the specimens on every scanner that get one class on all",
     group=AGREEMENT,
-    position=9,
+    position=10,
 )
 class AllScannerAgreement(PerSpecimen):
     among = "complete"

@@ -22,7 +22,7 @@ from scangen_bundle.statistics.bootstrap import ratio
     better="lower",
     help="sd / mean (ddof 1) of a specimen's scores over its scanners, mean over specimens",
     group=AGREEMENT,
-    position=1,
+    position=4,
     headline=("",),
 )
 class CoefficientOfVariation(PerSpecimen):

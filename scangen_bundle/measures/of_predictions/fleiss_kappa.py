@@ -20,7 +20,7 @@ from scangen_bundle.statistics.bootstrap import ratio
     baseline="chance: 0",
     chance=0.0,
     group=AGREEMENT,
-    position=10,
+    position=11,
 )
 class FleissKappa(PerSpecimen):
     among = "complete"

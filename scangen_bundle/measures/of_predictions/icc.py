@@ -22,7 +22,7 @@ from scangen_bundle.measures.weighted_sums import Sums
     baseline="no agreement: 0",
     chance=0.0,
     group=AGREEMENT,
-    position=6,
+    position=2,
     summary=("",),
 )
 class Icc(PerSpecimen):

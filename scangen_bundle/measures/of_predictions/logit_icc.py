@@ -23,8 +23,8 @@ from scangen_bundle.measures.weighted_sums import Sums
     baseline="no agreement: 0",
     chance=0.0,
     group=AGREEMENT,
-    position=7,
-    summary=("",),
+    position=1,
+    headline=("",),
 )
 class LogitIcc(PerSpecimen):
     among = "complete"

@@ -23,7 +23,7 @@ from scangen_bundle.statistics.bootstrap import ratio
     better="lower",
     help="sd of the logit within a specimen over the sd between specimens; the scale of the scores plays no part",
     group=AGREEMENT,
-    position=8,
+    position=6,
     summary=("",),
 )
 class LogitSdRatio(PerSpecimen):

@@ -17,7 +17,7 @@ from scangen_bundle.statistics.bootstrap import ratio
     better="lower",
     help="largest minus smallest score of a specimen, mean over specimens",
     group=AGREEMENT,
-    position=3,
+    position=8,
 )
 class ScoreRange(PerSpecimen):
     def columns(self, specimens: Specimens) -> dict[str, np.ndarray]:

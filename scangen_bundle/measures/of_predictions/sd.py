@@ -17,7 +17,7 @@ from scangen_bundle.statistics.bootstrap import ratio
     better="lower",
     help="sd (ddof 1) of a specimen's scores over its scanners, mean over specimens",
     group=AGREEMENT,
-    position=2,
+    position=7,
 )
 class StandardDeviation(PerSpecimen):
     def columns(self, specimens: Specimens) -> dict[str, np.ndarray]:

@@ -20,7 +20,8 @@ from scangen_bundle.statistics.bootstrap import ratio
     better="higher",
     help="sd (ddof 1) of the specimens' mean scores; near 0 all specimens score alike and agreement means nothing",
     group=AGREEMENT,
-    position=11,
+    position=3,
+    headline=("",),
 )
 class SpecimenSd(PerSpecimen):
     def columns(self, specimens: Specimens) -> dict[str, np.ndarray]:

@@ -10,20 +10,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scangen_bundle.report.curves import bland_altman
-from scangen_bundle.report.style import COLOURS, INK, MANY_POINTS, MARKERS, MUTED, legend_below, legend_label, new_axes
+from scangen_bundle.report.style import (
+    COLOURS,
+    INK,
+    MANY_POINTS,
+    MARKERS,
+    MUTED,
+    PageFigure,
+    legend_below,
+    legend_label,
+    new_axes,
+)
 
 # More specimens than these are a solid block: a seeded sample is drawn, lines and limits are of all.
 LINES = 300
 POINTS = 1000
 
 
-def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarray, class_names: Sequence[str]) -> None:
+def _scatter_by_label(
+    figure: PageFigure, axes: Axes, x: np.ndarray, y: np.ndarray, pairs: pd.DataFrame, class_names: Sequence[str]
+) -> None:
+    label, names = pairs["label"].to_numpy(), pairs.index.astype(str)
     shown = np.zeros(len(label), dtype=bool)
     shown[np.random.default_rng(0).permutation(len(label))[:POINTS]] = True
     for value, name in enumerate(class_names):
         mine = shown & (label == value)
         if mine.any():
-            axes.scatter(
+            points = axes.scatter(
                 x[mine],
                 y[mine],
                 s=22 if mine.sum() < 200 else 9,
@@ -35,6 +48,8 @@ def _scatter_by_label(axes: Axes, x: np.ndarray, y: np.ndarray, label: np.ndarra
                 label=legend_label(name),
                 rasterized=shown.sum() > MANY_POINTS,
             )
+            titles = [f"{n}: {a:.3f}, {b:.3f}" for n, a, b in zip(names[mine], x[mine], y[mine], strict=True)]
+            figure.name_points(points, titles)
 
 
 def score_scatter(
@@ -47,7 +62,7 @@ def score_scatter(
     """One point per specimen: its score on the first scanner (or with the first model) beside that on the second.
 
     Args:
-        pairs: `first`, `second` (scores 0 to 1) and `label`, one row per specimen.
+        pairs: `first`, `second` (scores 0 to 1) and `label`, one row per specimen, indexed by its name.
         names: of the two scanners.
         class_names: of the labels.
         quantity: what the score is called.
@@ -59,7 +74,7 @@ def score_scatter(
         axes.axvline(threshold, color=INK, linewidth=0.8, linestyle=":")
         axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":")
     first, second = pairs["first"].to_numpy(), pairs["second"].to_numpy()
-    _scatter_by_label(axes, first, second, pairs["label"].to_numpy(), class_names)
+    _scatter_by_label(figure, axes, first, second, pairs, class_names)
     axes.set(
         xlabel=f"{quantity}, {names[0]}",
         ylabel=f"{quantity}, {names[1]}",
@@ -75,7 +90,7 @@ def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names
     """Difference over mean of the paired scores, with bias and limits of agreement.
 
     Args:
-        pairs: `first`, `second` and `label`, one row per specimen.
+        pairs: `first`, `second` and `label`, one row per specimen, indexed by its name.
         names: of the two scanners.
         class_names: of the labels.
     """
@@ -100,7 +115,7 @@ def bland_altman_figure(pairs: pd.DataFrame, names: tuple[str, str], class_names
                 fontsize=7.5,
                 color=INK,
             )
-    _scatter_by_label(axes, points.mean, points.difference, pairs["label"].to_numpy(), class_names)
+    _scatter_by_label(figure, axes, points.mean, points.difference, pairs, class_names)
     axes.set(
         xlabel="mean of the two scores",
         ylabel=f"{names[0]} minus {names[1]}",
@@ -126,7 +141,7 @@ def specimen_lines(
     figure, axes = new_axes(height=3.6)
     shown = scores if len(scores) <= LINES else scores.sample(LINES, random_state=seed)
     x = np.arange(scores.shape[1])
-    axes.plot(
+    lines = axes.plot(
         x,
         shown.to_numpy().T,
         color=colour,
@@ -136,6 +151,8 @@ def specimen_lines(
         markersize=2.5,
         rasterized=shown.size > MANY_POINTS,
     )
+    for line, (name, values) in zip(lines, shown.iterrows(), strict=True):
+        figure.name_points(line, [f"{name}: {values.min():.3f} to {values.max():.3f}"])
     axes.plot(x, scores.mean(), color=INK, linewidth=2, marker="D", markersize=5, label="mean")
     if threshold is not None:
         axes.axhline(threshold, color=INK, linewidth=0.8, linestyle=":", label="threshold")

@@ -30,6 +30,7 @@ def embedding_map(
     styles: dict[str, ScannerStyle],
     title: str,
     axis_names: tuple[str, str] = ("", ""),
+    names: Sequence[str] = (),
 ) -> Figure:
     """Scatter of [n, 2] points, each with the colour and marker of its group.
 
@@ -39,13 +40,14 @@ def embedding_map(
         styles: drawn and listed in this order.
         title: above the axes.
         axis_names: x and y; empty hides the ticks, for axes without meaning.
+        names: [n] of the points, shown on hovering; empty for none.
     """
     figure, axes = new_axes(height=3.6)
     of = np.asarray([str(group) for group in groups])
     for key, style in styles.items():
         mine = of == key
         if mine.any():
-            axes.scatter(
+            drawn = axes.scatter(
                 points[mine, 0],
                 points[mine, 1],
                 s=20 if len(points) < 200 else 13,
@@ -56,6 +58,8 @@ def embedding_map(
                 label=style.name,
                 rasterized=len(points) > MANY_POINTS,
             )
+            if len(names):
+                figure.name_points(drawn, [str(name) for name in np.asarray(names, dtype=object)[mine]])
     axes.set(title=title, xlabel=axis_names[0], ylabel=axis_names[1])
     if not any(axis_names):
         axes.set(xticks=[], yticks=[])

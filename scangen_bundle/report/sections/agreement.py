@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pandas as pd
 
 from scangen_bundle.measures.prediction_measure import AGREEMENT, PAIRS
 from scangen_bundle.measures.predictions import BETWEEN
 from scangen_bundle.report.estimates import estimate
-from scangen_bundle.report.figures import bland_altman_figure, score_scatter, specimen_lines
+from scangen_bundle.report.figures import bland_altman_figure, heatmap, score_scatter, specimen_lines
 from scangen_bundle.report.figures.agreement import POINTS
-from scangen_bundle.report.page import Findings, Group, Panel, Section, Table, drawn, undefined, unique_keys
+from scangen_bundle.report.page import Block, Group, Panel, Section, Table, drawn, undefined, unique_keys
+from scangen_bundle.report.ranking import rank_specimens
 from scangen_bundle.report.scores import paired_scores, specimen_scores
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import INTERVALS, figures_table, group_tables
+from scangen_bundle.report.sections.headline import alerts
 from scangen_bundle.report.style import COLOURS
 from scangen_bundle.report.words import measures_of, pair_scopes
 
-MOST_PAIRS_DRAWN = 15  # of more pairs, those whose scores differ most are drawn
+MOST_PAIRS_DRAWN = 4  # of more pairs, those whose scores differ most are drawn
+MATRICES = (
+    ("difference", "Mean difference of a specimen's scores", lambda x, y: float(np.abs(x - y).mean())),
+    ("flips", "Share of specimens that change class", lambda x, y: float((x != y).mean())),
+)
 
 
 def drawn_pairs(context: Context) -> list[tuple[str, str]]:
@@ -106,6 +113,25 @@ def lines_group(context: Context, class_name: str, view: pd.DataFrame) -> Group:
     )
 
 
+def matrix_group(context: Context) -> Group:
+    """Every pair of scanners in one picture: how far the scores lie apart, and how often the class changes."""
+    ranked = rank_specimens(context.drawable, context.scanners, context.threshold)
+    names = [context.name(scanner) for scanner in context.scanners]
+    panels = []
+    for key, title, of_pair in MATRICES:
+        values = ranked.classes if key == "flips" else ranked.scores
+        table = np.full((len(names), len(names)), np.nan)
+        for i in range(len(names)):
+            for j in range(i):
+                both = np.isfinite(values[:, i]) & np.isfinite(values[:, j])
+                if both.any():
+                    table[i, j] = of_pair(values[both, i], values[both, j])
+        top = max(0.1, float(np.nanmax(table, initial=0.0)))
+        figure = heatmap(table[1:, :-1], names[1:], names[:-1], top)
+        panels.append(drawn(f"matrix-{key}", title, f"{title}, a cell for each pair of scanners", figure))
+    return Group("Pairs of scanners", panels, "The darker, the less two scanners agree. Blank: no specimen in common.")
+
+
 def pairs_table(context: Context) -> Table:
     """A row per pair of scanners."""
     scopes = pair_scopes(context.metrics)
@@ -130,10 +156,10 @@ def pairs_table(context: Context) -> Table:
 
 def agreement_section(context: Context) -> Section:
     """Agreement overall and per pair of scanners, then the plots of each class."""
-    blocks: list[Table | Group | Findings] = []
-    if alike := context.metrics["cohort"].get("alike"):
-        blocks.append(Findings([f"The {alike}."]))
+    blocks: list[Block] = [*alerts([context.metrics])]
     blocks += group_tables(context, AGREEMENT, "Agreement per scanner")
+    if len(context.scanners) > 1:
+        blocks.append(matrix_group(context))
     blocks.append(pairs_table(context))
     for name, view in context.views.items():
         blocks += [lines_group(context, name, view), *pair_groups(context, name, view)]

@@ -39,4 +39,4 @@ def calibration_section(context: Context) -> Section:
     note = "ECE is biased upwards in small samples and has no interval: compare scanners with similar numbers of scans."
     tables = group_tables(context, CALIBRATION, "Calibration per scanner", [note])
     groups = [reliability_group(context, name, view) for name, view in context.views.items()]
-    return Section("calibration", "Calibration", [*tables, *groups])
+    return Section("calibration", "Calibration", [*tables, *groups], folded=True)

@@ -12,6 +12,10 @@ from scangen_bundle.statistics.interval import FEW_PATIENTS
 GLOSSARY = {
     "AUROC": "Chance that a random positive scan scores higher than a random negative one; 0.5 is guessing, 1 is perfect.",
     "Worst scanner": "The lowest AUROC of any scanner: what the least lucky hospital gets.",
+    "ICC of the logit": "Intraclass correlation: share of the scores' variance that is due to the specimen. 1 means that "
+    "only the specimen matters, 0 that only the scanner does. Read it beside the spread between specimens.",
+    "SD between specimens": "Standard deviation of the specimens' mean scores. Near 0 the network scores all specimens alike, "
+    "and agreement between scanners means nothing.",
     "CoV": "Coefficient of variation: standard deviation over mean of one specimen's scores across its scanners, averaged "
     "over specimens. 0 means that the scanner does not matter.",
     "Flip rate": "Share of specimens whose predicted class changes with the scanner.",
@@ -55,6 +59,7 @@ def card_section(context: Context, card: Mapping[str, Any] | None) -> Section:
             Table("card-facts", "Facts", [Column("fact"), Column("value")], rows),
             Table("glossary", "Words", [Column("word"), Column("meaning")], glossary),
         ],
+        folded=True,
     )
 
 

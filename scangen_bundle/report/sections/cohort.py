@@ -39,7 +39,9 @@ def confounding_section(report: ConfoundingReport, class_names: Sequence[str], u
         ],
         ["On the diagonal: all specimens of the scanner."],
     )
-    return Section("cohort", "Cohort and confounding", [Findings(_confounding_findings(report)), table, paired])
+    return Section(
+        "cohort", "Cohort and confounding", [Findings(_confounding_findings(report)), table, paired], folded=True
+    )
 
 
 def _confounding_findings(report: ConfoundingReport) -> list[str]:
@@ -96,7 +98,9 @@ def audit_section(audit: pd.DataFrame, unseen: Sequence[str] = ()) -> Section:
         "Tiles of all scanners should show the same piece of tissue at the same µm per pixel; a difference between "
         "scanners is itself something that a network can recognise."
     ]
-    return Section("resolution", "Resolution", [Findings(found or ["No scanner stands out."]), table], text)
+    return Section(
+        "resolution", "Resolution", [Findings(found or ["No scanner stands out."]), table], text, folded=True
+    )
 
 
 def _star(scanner: object, unseen: Sequence[str]) -> str:

@@ -32,9 +32,6 @@ def comparison_section(
         contexts: of both, over the same scans.
     """
     sentences = findings(comparison, names)
-    for name, context in zip(names, contexts, strict=True):
-        if alike := context.metrics["cohort"].get("alike"):
-            sentences.append(f"{name}: the {alike}.")
     panels = _figures(comparison, names, contexts)
     blocks: list[Table | Group | Findings] = [Findings(sentences)]
     blocks.append(Group("Before and after", panels, "First model before, second after."))
@@ -77,11 +74,14 @@ def _p_text(value: float) -> str:
 def _table(comparison: Mapping[str, Any], names: tuple[str, str], context: Context) -> Table:
     order = list(comparison["definitions"])
     keys = [key for key in comparison["figures"] if BETWEEN not in key]  # pairs are many, and in comparison.json
-    rows = [_row(comparison, key, context) for key in sorted(keys, key=lambda key: order.index(key.partition("/")[0]))]
+    keys.sort(key=lambda key: order.index(key.partition("/")[0]))
+    defined = [key for key in keys if comparison_of(comparison, key).difference.has_value]
+    rows = [_row(comparison, key, context) for key in defined]
     notes = [
         "Both models are evaluated on the same resamples of patients. Difference: second minus first, second line: 95 % "
         "confidence interval. Effect: difference in its standard errors. Holm: corrected within a metric over its scanners."
     ]
+    notes += _undefined_notes(comparison, keys)
     columns = [
         Column("metric"),
         Column(names[0]),
@@ -92,6 +92,17 @@ def _table(comparison: Mapping[str, Any], names: tuple[str, str], context: Conte
         Column("p, Holm", "corrected within a metric over its scanners"),
     ]
     return Table("comparison-figures", "Every difference", columns, rows, notes)
+
+
+def _undefined_notes(comparison: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    """A sentence for each reason why differences are undefined, with the metrics that it concerns."""
+    titles: dict[str, list[str]] = {}
+    for key in keys:
+        change = comparison_of(comparison, key).difference
+        if not change.has_value:
+            name = key.partition("/")[0]
+            titles.setdefault(change.reason, []).append(comparison["definitions"].get(name, {}).get("title", name))
+    return [f"Undefined, {reason}: {', '.join(dict.fromkeys(names))}." for reason, names in titles.items()]
 
 
 def _row(comparison: Mapping[str, Any], key: str, context: Context) -> Row:

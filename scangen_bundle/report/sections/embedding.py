@@ -39,7 +39,7 @@ def embedding_section(context: Context, embeddings: np.ndarray) -> Section:
     title = "Slide embeddings"
     if len(rows) < FEWEST_POINTS:
         reason = f"Only {len(rows)} scans have a finite embedding; a map needs {FEWEST_POINTS}."
-        return Section("embedding", title, [Group("Maps", [undefined("embedding-pca", "Map", reason)])])
+        return Section("embedding", title, [Group("Maps", [undefined("embedding-pca", "Map", reason)])], folded=True)
     scans, points = context.predictions.iloc[rows], embeddings[rows]
     sample = f" A sample of {len(rows):,} of {len(embeddings):,} scans is drawn." if len(rows) < len(embeddings) else ""
     pca, share = project_pca(points)
@@ -60,7 +60,7 @@ def embedding_section(context: Context, embeddings: np.ndarray) -> Section:
         "Each point is a scan. If the points of a colour keep together on the map by scanner, the network still sees the "
         "scanner; on the map by label, keeping together is what one wants."
     ]
-    return Section("embedding", title, [*blocks, *groups], text)
+    return Section("embedding", title, [*blocks, *groups], text, folded=True)
 
 
 def _figures_table(context: Context) -> Table:
@@ -95,18 +95,19 @@ def _maps(
     context: Context, scans: pd.DataFrame, points: np.ndarray, method: str, axis_names: tuple[str, str]
 ) -> list[Panel]:
     names = [context.class_names[i] if 0 <= i < len(context.class_names) else "unlabelled" for i in scans["label"]]
+    points_names = [f"{slide}, {name}" for slide, name in zip(scans["slide_id"], names, strict=True)]
     by_label = scanner_styles([name for name in [*context.class_names, "unlabelled"] if name in names])
     return [
         drawn(
             f"embedding-{method}-scanner",
             "Coloured by scanner",
             f"{method} map of the slide embeddings coloured by scanner",
-            embedding_map(points, list(scans["scanner"]), context.styles, "by scanner", axis_names),
+            embedding_map(points, list(scans["scanner"]), context.styles, "by scanner", axis_names, points_names),
         ),
         drawn(
             f"embedding-{method}-label",
             "Coloured by label",
             f"{method} map of the slide embeddings coloured by label",
-            embedding_map(points, names, by_label, "by label", axis_names),
+            embedding_map(points, names, by_label, "by label", axis_names, points_names),
         ),
     ]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from scangen_bundle.report.estimates import cell, estimate, text
 from scangen_bundle.report.figures import estimates_figure
-from scangen_bundle.report.page import Cell, Column, Findings, Group, Row, Section, Table, drawn
+from scangen_bundle.report.page import Alert, Block, Cell, Column, Findings, Group, Row, Section, Table, drawn
 from scangen_bundle.report.sections.context import Context
 from scangen_bundle.report.sections.figures_table import INTERVALS
 from scangen_bundle.report.table import MOST_SCANNERS, Results, headline_rows
-from scangen_bundle.report.words import title_of
+from scangen_bundle.report.words import AGGREGATES, title_of
 from scangen_bundle.statistics.estimate import Estimate
 
 
 def headline_table_block(results: Results) -> Table:
-    """The headline table as part of a page."""
+    """The headline table as part of a page: agreement and means first, then the scanners."""
     columns, rows = headline_rows(results)
+    order = sorted(columns, key=lambda key: key.partition("/")[2] not in ("", *AGGREGATES))
+    rows = {name: [dict(zip(columns, line, strict=True))[key] for key in order] for name, line in rows.items()}
+    columns = {key: columns[key] for key in order}
     help_of = {key: _help(results, key) for key in columns}
     notes = [f"AUROC per scanner. {INTERVALS}"]
     if any(len(metrics["cohort"]["scanners"]) > MOST_SCANNERS for metrics in results.values()):
@@ -48,10 +52,24 @@ def headline_section(context: Context, model: str) -> Section:
     estimates = {model: [*scanners, estimate(context.metrics, "auroc/mean")]}
     figure = estimates_figure(rows, estimates, "AUROC with 95 % confidence interval", reference=0.5)
     panel = drawn("auroc", "AUROC per scanner", "AUROC of each scanner with its confidence interval", figure)
-    blocks: list[Table | Group | Findings] = [headline_table_block({model: context.metrics})]
+    blocks: list[Block] = [*alerts([context.metrics]), headline_table_block({model: context.metrics})]
     blocks.append(Findings(findings(context)))
     blocks.append(Group("AUROC per scanner", [panel], f"Dotted: guessing.{context.drawn_note}"))
     return Section("summary", "Summary", blocks)
+
+
+def alerts(results: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> list[Alert]:
+    """A loud line for each evaluation whose network scores all specimens alike.
+
+    Args:
+        results: contents of `metrics.json`.
+        names: of the evaluations; empty where there is one.
+    """
+    sentences = []
+    for i, metrics in enumerate(results):
+        if alike := metrics["cohort"].get("alike"):
+            sentences.append(Alert(f"{names[i]}: the {alike}." if names else f"The {alike}."))
+    return sentences
 
 
 def findings(context: Context) -> list[str]:
@@ -59,9 +77,8 @@ def findings(context: Context) -> list[str]:
     metrics = context.metrics
     aurocs = {scanner: estimate(metrics, f"auroc/{scanner}") for scanner in context.scanners}
     sentences = [_data(context), *_auroc_sentences(context, aurocs)]
-    sentences += _agreement(estimate(metrics, "flip_rate"), estimate(metrics, "cov"))
-    if alike := metrics["cohort"].get("alike"):
-        sentences.append(f"The {alike}.")
+    sentences += _agreement(context)
+    sentences += [alert.text for alert in alerts([metrics])]
     for scanner, auroc in aurocs.items():
         if not auroc.has_value:
             sentences.append(f"The AUROC on {context.name(scanner)} is undefined: {auroc.reason}.")
@@ -109,14 +126,25 @@ def _data(context: Context) -> str:
     )
 
 
-def _agreement(flips: Estimate, cov: Estimate) -> list[str]:
+def _agreement(context: Context) -> list[str]:
+    flips, icc, cov, between = (
+        estimate(context.metrics, key) for key in ("flip_rate", "logit_icc", "cov", "specimen_sd")
+    )
     sentences = []
     if flips.has_value:
         share = f"{percent(flips.value)} of the specimens{_interval(flips)}"
         sentences.append(f"{share} change their predicted class with the scanner.")
+    if icc.has_value:
+        share = f"{percent(max(icc.value, 0.0))} of the variance of the scores (logits) is the specimens'"
+        sentences.append(f"{share} (ICC {text(icc, 2)}; the rest is scanner and noise).")
     if cov.has_value:
         spread = f"{percent(cov.value)} of their mean between scanners{_interval(cov)}"
-        sentences.append(f"One specimen's scores spread by {spread}.")
+        beside = (
+            f"; the specimens' mean scores have a standard deviation of {between.value:.3f}"
+            if between.has_value
+            else ""
+        )
+        sentences.append(f"One specimen's scores spread by {spread}{beside}.")
     return sentences
 
 

@@ -14,5 +14,7 @@ def other_sections(context: Context) -> list[Section]:
     sections = []
     for group in dict.fromkeys(groups):
         tables = group_tables(context, group, f"{group.capitalize()} per scanner")
-        sections.append(Section(f"measures-{slug(group) or 'other'}", group.capitalize() or "Other metrics", tables))
+        sections.append(
+            Section(f"measures-{slug(group) or 'other'}", group.capitalize() or "Other metrics", tables, folded=True)
+        )
     return sections

@@ -31,4 +31,4 @@ def training_section(history: pd.DataFrame) -> Section:
             panels.append(drawn(key, title, f"{title} over the epochs", history_figure(history, columns, title)))
     if not panels:
         panels = [undefined("training-0", "Training curves", "No loss and no validation metric was logged.")]
-    return Section("training", "Training", [Group("Training curves", panels)])
+    return Section("training", "Training", [Group("Training curves", panels)], folded=True)

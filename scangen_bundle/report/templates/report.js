@@ -37,13 +37,87 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   };
   const quote = (text) => (/[",\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text);
+  const words = (cell) => {
+    const dots = [...cell.querySelectorAll(".dot")].map((dot) => dot.title);
+    return dots.length ? dots.join("; ") : cell.textContent.trim().replace(/\s+/g, " ");
+  };
+  // Parts of a split table are one CSV; their rows go by number, since each part may be sorted.
   document.querySelectorAll("button.csv").forEach((button) => {
     button.addEventListener("click", () => {
-      const lines = [...document.getElementById(button.dataset.table).rows].map((row) =>
-        [...row.cells].map((cell) => quote(cell.textContent.trim().replace(/\s+/g, " "))).join(","));
+      const [first, ...others] = document.querySelectorAll(`table[data-whole="${button.dataset.table}"]`);
+      const lines = [...first.rows].map((row) => {
+        const same = row.dataset.row === undefined ? "thead tr" : `tr[data-row="${row.dataset.row}"]`;
+        const rest = others.flatMap((table) => [...table.querySelector(same).cells].slice(1));
+        return [...row.cells, ...rest].map((cell) => quote(words(cell))).join(",");
+      });
       save(new Blob([lines.join("\r\n") + "\r\n"], { type: "text/csv" }), button.dataset.table + ".csv");
     });
   });
+  document.querySelectorAll("button.latex").forEach((button) => {
+    button.addEventListener("click", () => {
+      const text = document.getElementById(button.dataset.table + "-latex").textContent;
+      save(new Blob([text], { type: "application/x-tex" }), button.dataset.table + ".tex");
+    });
+  });
+
+  // A search hides the rows, in all parts of a table, whose text in its first part lacks the words.
+  document.querySelectorAll("input.search").forEach((input) => {
+    input.addEventListener("input", () => {
+      const wanted = input.value.trim().toLowerCase();
+      const tables = [...document.querySelectorAll(`table[data-whole="${input.dataset.table}"]`)];
+      [...tables[0].tBodies[0].rows].forEach((row) => {
+        const hidden = !row.textContent.toLowerCase().includes(wanted);
+        tables.forEach((table) => { table.querySelector(`tr[data-row="${row.dataset.row}"]`).hidden = hidden; });
+      });
+    });
+  });
+
+  // Commands are copied; where the clipboard is closed to the page, they are selected instead.
+  const status = document.getElementById("copied");
+  document.querySelectorAll("button.copy").forEach((button) => {
+    button.addEventListener("click", async () => {
+      try {
+        await navigator.clipboard.writeText(button.dataset.command);
+        status.textContent = "Copied: " + button.dataset.command;
+      } catch {
+        status.textContent = button.dataset.command;
+      }
+      setTimeout(() => { status.textContent = ""; }, 8000);
+    });
+  });
+
+  // Sections fold. A link to a folded one opens it, and printing opens all.
+  const sections = [...document.querySelectorAll("main > section")];
+  const foldable = sections.map((section) => section.querySelector("details"));
+  const openAll = (open) => foldable.forEach((details) => { details.open = open; });
+  const openLinked = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const details = target && (target.querySelector("details") || target.closest("details"));
+    if (details && !details.open) {
+      details.open = true;
+      target.scrollIntoView();
+    }
+  };
+  document.getElementById("unfold").addEventListener("click", () => openAll(true));
+  document.getElementById("fold").addEventListener("click", () => openAll(false));
+  document.querySelectorAll("nav a").forEach((link) => link.addEventListener("click", () => setTimeout(openLinked)));
+  window.addEventListener("hashchange", openLinked);
+  openLinked();
+  let before = [];
+  window.addEventListener("beforeprint", () => {
+    before = foldable.map((details) => details.open);
+    openAll(true);
+  });
+  window.addEventListener("afterprint", () => foldable.forEach((details, i) => { details.open = before[i]; }));
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+  const inSight = new IntersectionObserver((entries) => {
+    entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+      links.forEach((link) => link.removeAttribute("aria-current"));
+      links.get(entry.target.id)?.setAttribute("aria-current", "true");
+    });
+  }, { rootMargin: "-10% 0px -80% 0px" });
+  sections.forEach((section) => inSight.observe(section));
+
   // A figure on its own is dark on white, whatever the page's theme is.
   const standalone = (svg) => {
     const copy = svg.cloneNode(true);
@@ -72,6 +146,20 @@
       canvas.toBlob((blob) => save(blob, name + ".png"), "image/png");
     };
     image.src = url;
+  };
+
+  // The browser's printer makes a PDF of one figure, on a page of its size.
+  const savePdf = (svg) => {
+    const { text, width, height } = standalone(svg);
+    const paper = document.getElementById("paper");
+    const page = document.createElement("style");
+    page.textContent = `@page { size: ${width}pt ${height}pt; margin: 0; }`;
+    paper.replaceChildren(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, page);
+    document.body.dataset.printing = "figure";
+    dialog.close();
+    window.print();
+    delete document.body.dataset.printing;
+    paper.replaceChildren();
   };
 
   // Lightbox: a click or Enter on a figure enlarges it; arrows go to its neighbours, + and - zoom.
@@ -112,10 +200,12 @@
     });
     figure.querySelector(".svg").addEventListener("click", () => saveSvg(figure.querySelector("svg"), figure.id));
     figure.querySelector(".png").addEventListener("click", () => savePng(figure.querySelector("svg"), figure.id));
+    figure.querySelector(".pdf").addEventListener("click", () => savePdf(figure.querySelector("svg")));
   });
   const original = () => figures[shown].querySelector("svg");
   dialog.querySelector(".svg").addEventListener("click", () => saveSvg(original(), figures[shown].id));
   dialog.querySelector(".png").addEventListener("click", () => savePng(original(), figures[shown].id));
+  dialog.querySelector(".pdf").addEventListener("click", () => savePdf(original()));
   document.getElementById("larger").addEventListener("click", () => enlarge(1.5));
   document.getElementById("smaller").addEventListener("click", () => enlarge(1 / 1.5));
   document.getElementById("previous").addEventListener("click", () => show(shown - 1));

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scangen_bundle.viewer.disagreement import (
+from scangen_bundle.measures.disagreement import (
     disagreement,
     predicted_class,
     probability_table,
