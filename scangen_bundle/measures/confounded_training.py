@@ -41,8 +41,8 @@ class Plan:
     """Rows of the scans of one repeat.
 
     Attributes:
-        training: rows by class and scanner, 2m each, one of each patient. Training takes as many of each as the split says, from the
-            front; paired scans of the second scanner are in reverse, so that no patient is taken twice.
+        training: rows by class and scanner, 2m each, one of each patient. Training takes as many of each as the split says,
+            from the front; paired scans of the second scanner are in reverse, so that no patient is taken twice.
         validation: rows by class and scanner.
         test: rows by domain.
         half: m, half the training scans of a class.

@@ -9,7 +9,7 @@ from scangen_bundle.report.page import Block, Cell, Column, Section, Table
 
 WIDTH = 930  # px that a table has beside the contents list of a page of 1280 px
 
-CHARACTER, SMALL_CHARACTER, PADDING = 7.6, 6.6, 20  # px
+CHARACTER, SMALL_CHARACTER, PADDING = 8.2, 7.6, 22  # px
 LONGEST_DETAIL, WIDE_CELL, SORT_MARK = 154, 260, 20
 PICTURE, STRIP = 130, 170
 
