@@ -51,6 +51,7 @@ class AttendedScan:
         slide_path: its slide, "" if there is none.
         stated_mpp: the manifest's, NaN for the slide's own.
         weights: [N] attention of the bag's tiles, in their order; the sum is 1.
+        caption: what is said of the scan, below its id.
     """
 
     slide_id: str
@@ -59,6 +60,7 @@ class AttendedScan:
     slide_path: str
     stated_mpp: float
     weights: np.ndarray
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ def _write_scan(scan: AttendedScan, files: AttentionFiles) -> _Drawn | None:
         small = thumbnail[::step, ::step].copy()
     if nifti.exists() and nifti.read_bytes() == content:
         return _Drawn(heatmap, small, was_there=True)
-    write_overlay(heatmap, thumbnail, files.folder / f"{scan.slide_id}.png", title=scan.slide_id)
+    title = f"{scan.slide_id}\n{scan.caption}".strip()
+    write_overlay(heatmap, thumbnail, files.folder / f"{scan.slide_id}.png", title=title)
     if files.geojson:
         write_geojson(files.folder / f"{scan.slide_id}.geojson", scan.slide_id, coords, scan.weights, tile)
     if files.top_tiles and scan.slide_path:

@@ -51,6 +51,7 @@ class AttentionMapHandler:
         geojson: write the tiles for QuPath.
         top_tiles: tiles on the contact sheet; 0 for no sheet.
         workers: most processes that draw; None takes one per processor, at most 4.
+        captions: a line below the title of each slide's map, by slide id; it may be filled until the maps are drawn.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class AttentionMapHandler:
         geojson: bool = True,
         top_tiles: int = 12,
         workers: int | None = None,
+        captions: Mapping[str, str] | None = None,
     ) -> None:
         self.records = {record["slide_id"]: record for record in records}
         self.folder = Path(folder)
         self.thumbnail_px, self.geojson, self.top_tiles = thumbnail_px, geojson, top_tiles
         self.workers = workers or min(4, usable_cores())
+        self.captions = {} if captions is None else captions
         self._module = named_submodule(unwrap(network), attention)
         self._stated_mpp = {} if manifest is None else dict(zip(manifest["slide_id"], manifest["mpp"], strict=True))
         self._specimens = _specimens(manifest, self.records)
@@ -133,6 +136,7 @@ class AttentionMapHandler:
                 self.records[slide_id].get("slide_path") or "",
                 self._stated_mpp.get(slide_id, float("nan")),
                 weights[slide_id],
+                self.captions.get(slide_id, ""),
             )
             for slide_id, title in titles.items()
             if slide_id in weights
