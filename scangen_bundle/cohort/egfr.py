@@ -27,6 +27,7 @@ import pandas as pd
 
 from scangen_bundle.cohort.manifest import UNLABELLED
 from scangen_bundle.errors import InputError, listed, some
+from scangen_bundle.tables import comma_separated
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.
     """
     _check_definition(definition)
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        table = pd.read_csv(comma_separated(path), dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(path, f"the table cannot be read: {error}", "give a CSV file in UTF-8") from error
     if missing := [column for column in _TABLE_COLUMNS if column not in table]:

@@ -1,4 +1,4 @@
-"""The cohort manifest: a CSV with one row per scan, read with every rule checked, and written back.
+"""The cohort manifest: a table with one row per scan, read with every rule checked, and written back.
 
 Columns: `slide_id`, `specimen_id`, `patient_id`, `scanner`, `label`, `slide_path` and/or `features_path`, and
 optionally `mpp` and `split`. Further columns are kept as text.
@@ -6,12 +6,12 @@ optionally `mpp` and `split`. Further columns are kept as text.
 
 from __future__ import annotations
 
-import csv
+import logging
 import math
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ import pandas as pd
 from scangen_bundle.errors import InputError, listed
 from scangen_bundle.files import write_atomically
 from scangen_bundle.names import unsafe_name
+from scangen_bundle.tables import read_rows
 from scangen_bundle.units import PLAUSIBLE_MPP
 
 IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
@@ -28,10 +29,13 @@ PATHS = ("slide_path", "features_path")
 COLUMNS = (*IDS, "label", *PATHS, "mpp", "split")
 SPLITS = ("train", "val", "test", "excluded")
 UNLABELLED = -1
+SINGLE_ROWS = 3  # with one problem that a message lists each for itself
 # Names of figures over scanners (`auroc/mean` beside `auroc/<scanner>`) and of two of them (`flip_rate/<a> vs <b>`), as in
 # measures.predictions, which imports nothing of ours.
 RESERVED = ("mean", "worst", "range", "mean_seen", "mean_unseen")
 BETWEEN = " vs "
+
+logger = logging.getLogger(__name__)
 
 
 class Violation(NamedTuple):
@@ -47,7 +51,12 @@ class Violation(NamedTuple):
 
 
 def load_manifest(
-    path: str | os.PathLike[str], *, classes: int | None = None, allow_outside: bool = False, min_scanners: int = 1
+    path: str | os.PathLike[str],
+    *,
+    classes: int | None = None,
+    class_names: Sequence[str] = (),
+    allow_outside: bool = False,
+    min_scanners: int = 1,
 ) -> pd.DataFrame:
     """Read a manifest and check all of its rules before any work starts.
 
@@ -61,8 +70,10 @@ def load_manifest(
     loss nor the AUROC.
 
     Args:
-        path: the CSV file, UTF-8 and comma-separated. Relative paths in it start at its folder.
+        path: the table, CSV in UTF-8 or .xlsx. Relative paths in it start at its folder.
         classes: number of classes; labels have to be below it.
+        class_names: of the labels 0, 1, ...; a label may be written by its name. Where neither these nor `classes` are given,
+            other labels than numbers are numbered in the order of the alphabet.
         allow_outside: accept files that are not below the manifest's folder.
         min_scanners: the fewest scanners that the job can do with (ScanGen needs 2).
 
@@ -75,12 +86,14 @@ def load_manifest(
     Raises:
         InputError: one error with all the violations, each with its row and column.
     """
-    table, ragged = _read_csv(Path(path))
+    table, ragged = _read_table(Path(path))
     # Not resolved: where the manifest is a link, its relative paths start at the folder that the user sees.
     folder = Path(os.path.abspath(path)).parent
+    unnamed = _number_labels(table, class_names, are_free=classes is None)
     violations = sorted(
         [
             *ragged,
+            *unnamed,
             *_missing_columns(table),
             *_bad_ids(table),
             *_several_values(table, "specimen_id", "patient_id"),
@@ -98,7 +111,7 @@ def load_manifest(
         count = "1 problem" if len(violations) == 1 else f"{len(violations)} problems"
         raise InputError(
             path,
-            listed(f"{count} in the manifest (row 1 is the header)", violations),
+            listed(f"{count} in the manifest (row 1 is the header)", _together(violations, len(table))),
             "correct the rows named above and start again; nothing was written",
         )
     return _typed(table, folder)
@@ -139,36 +152,17 @@ def check_files(manifest: pd.DataFrame, column: str) -> None:
         )
 
 
-def _read_csv(path: Path) -> tuple[pd.DataFrame, list[Violation]]:
-    """The cells as stripped text, indexed by the line on which each row starts, and the rows of another length.
-
-    Rows without any text are left out. This uses the csv module, because pandas does not tell the line of a row after
-    blank lines or quoted line breaks.
-    """
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            reader, start = csv.reader(handle, strict=True), 1
-            for row in reader:
-                if any(cell.strip() for cell in row):
-                    lines.append(start)
-                    rows.append([cell.strip() for cell in row])
-                start = reader.line_num + 1
-    except FileNotFoundError:
-        raise InputError(path, "there is no such manifest", "check the path, or make the manifest first") from None
-    except OSError as error:
-        raise InputError(path, f"the manifest cannot be read: {error.strerror}", "give a readable CSV file") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(path, f"this is not a CSV file in UTF-8: {error}", "save it as 'CSV UTF-8 (comma)'") from error
+def _read_table(path: Path) -> tuple[pd.DataFrame, list[Violation]]:
+    """The cells as stripped text, indexed by the line on which each row starts, and the rows of another length."""
+    if not path.exists():
+        raise InputError(path, "there is no such manifest", "check the path, or make the manifest first: scangen init")
+    numbered = read_rows(path)
+    lines, rows = [line for line, _ in numbered], [row for _, row in numbered]
     if len(rows) < 2:
         problem = "the manifest has a header but no rows" if rows else "the manifest is empty"
         raise InputError(path, problem, f"write a header and one row per scan; the columns are {', '.join(COLUMNS)}")
 
     header, cells = rows[0], rows[1:]
-    if len(header) == 1 and (separator := re.search("[;\t]", header[0])):
-        problem = f"the cells are separated by {separator[0]!r}, not by commas"
-        raise InputError(path, problem, "save it as 'CSV UTF-8 (comma)'")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise InputError(
@@ -183,6 +177,46 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, list[Violation]]:
             ragged.append(Violation(line, "(all)", problem))
     table = pd.DataFrame([row for _, row in whole], columns=header, index=[line for line, _ in whole], dtype=str)
     return table, ragged
+
+
+def _together(violations: Sequence[Violation], rows: int) -> list[str]:
+    """Lines for a message; a problem of many rows of a column is one."""
+    lines: dict[tuple[str, str], list[int]] = {}
+    for violation in violations:
+        lines.setdefault((violation.column, violation.problem), []).append(violation.line)
+    texts = []
+    for (column, problem), numbers in lines.items():
+        if len(numbers) <= SINGLE_ROWS:
+            texts += [str(Violation(number, column, problem)) for number in numbers]
+        else:
+            where = "all rows" if len(numbers) == rows else f"{len(numbers)} rows from {numbers[0]} to {numbers[-1]}"
+            texts.append(f"{where}, column {column}: {problem}")
+    return texts
+
+
+def _number_labels(table: pd.DataFrame, class_names: Sequence[str], are_free: bool) -> list[Violation]:
+    """Put numbers in place of names in the column `label`; names that are none of the classes are given back."""
+    if "label" not in table:
+        return []
+    texts = sorted({text for text in table["label"] if text and not _is_label(text)})
+    if not texts:
+        return []
+    names = class_names or (texts if are_free and len(texts) > 1 else ())
+    if not names:
+        return []
+    numbers = {name.casefold(): str(number) for number, name in enumerate(names)}
+    if not class_names:
+        logger.info("labels by the alphabet: %s", ", ".join(f"{n} is {name}" for n, name in enumerate(names)))
+    violations = []
+    for line, text in _cells(table, "label"):
+        if text in texts:
+            number = numbers.get(text.casefold())
+            if number is None:
+                remedy = f"name the classes, 0 first: --class-names {','.join(texts)}"
+                problem = f"{text!r} is none of the classes {', '.join(class_names)}; {remedy}"
+                violations.append(Violation(line, "label", problem))
+            table.loc[line, "label"] = number or ""
+    return violations
 
 
 def _cells(table: pd.DataFrame, column: str) -> Iterator[tuple[int, str]]:
@@ -250,7 +284,9 @@ def _bad_paths(table: pd.DataFrame, folder: Path, allow_outside: bool) -> Iterat
     real_folder = Path(os.path.realpath(folder))
     for column in columns:
         for line, text in _cells(table, column):
-            if text and not text.isprintable():
+            if "\\" in text and not os.path.exists(folder / text):
+                yield Violation(line, column, f"{text!r} has backslashes, as Windows writes paths; write them with /")
+            elif text and not text.isprintable():
                 yield Violation(line, column, f"{text!r} has a character that does not print")
             elif text and not allow_outside and not _is_below(os.path.abspath(folder / text), real_folder):
                 remedy = "move it there, or set allow_outside to permit it"

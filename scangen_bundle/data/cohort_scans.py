@@ -99,10 +99,13 @@ def manifest_scans(
     num_features: int,
     num_classes: int,
     encoder: str = "",
+    class_names: Sequence[str] = (),
     allow_outside: bool = False,
 ) -> CohortScans:
-    """All scans of a manifest."""
-    read = partial(load_manifest, manifest_path, classes=num_classes, allow_outside=allow_outside)
+    """All scans of a manifest; see `training_cohort`."""
+    read = partial(
+        load_manifest, manifest_path, classes=num_classes, class_names=class_names, allow_outside=allow_outside
+    )
     return CohortScans(read, features_dir, num_features, num_classes, encoder)
 
 
@@ -113,6 +116,7 @@ def training_cohort(
     num_features: int,
     num_classes: int,
     encoder: str = "",
+    class_names: Sequence[str] = (),
     allow_outside: bool = False,
     **splits: Any,
 ) -> CohortScans:
@@ -121,12 +125,18 @@ def training_cohort(
     Args:
         manifest_path: of the manifest.
         features_dir, num_features, num_classes, encoder: see `CohortScans`.
-        allow_outside: see `cohort.load_manifest`.
+        class_names, allow_outside: see `cohort.load_manifest`.
         **splits: arguments of `cohort.resolve_splits`.
     """
 
     def read() -> pd.DataFrame:
-        manifest = load_manifest(manifest_path, classes=num_classes, min_scanners=2, allow_outside=allow_outside)
+        manifest = load_manifest(
+            manifest_path,
+            classes=num_classes,
+            class_names=class_names,
+            min_scanners=2,
+            allow_outside=allow_outside,
+        )
         return resolve_splits(manifest, **splits)
 
     return CohortScans(read, features_dir, num_features, num_classes, encoder)

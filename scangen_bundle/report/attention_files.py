@@ -117,7 +117,7 @@ def _write_scan(scan: AttendedScan, files: AttentionFiles) -> _Drawn | None:
         small = thumbnail[::step, ::step].copy()
     if nifti.exists() and nifti.read_bytes() == content:
         return _Drawn(heatmap, small, was_there=True)
-    title = f"{scan.slide_id}\n{scan.caption}".strip()
+    title = f"{scan.slide_id}: {scan.caption}" if scan.caption else scan.slide_id
     write_overlay(heatmap, thumbnail, files.folder / f"{scan.slide_id}.png", title=title)
     if files.geojson:
         write_geojson(files.folder / f"{scan.slide_id}.geojson", scan.slide_id, coords, scan.weights, tile)

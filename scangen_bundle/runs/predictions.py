@@ -9,6 +9,7 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
+from scangen_bundle.tables import comma_separated
 
 # Columns that are text; the short names are people's own.
 TEXT_COLUMNS = ("slide_id", "specimen_id", "patient_id", "scanner", "slide", "specimen", "patient")
@@ -31,10 +32,10 @@ def read_predictions(path: str | os.PathLike[str]) -> pd.DataFrame:
     if not Path(path).is_file():
         raise InputError(path, "there is no such file", "give the CSV that an evaluation or a training wrote")
     try:
-        columns = pd.read_csv(path, nrows=0).columns
+        columns = pd.read_csv(comma_separated(path), nrows=0).columns
         gaps = {name: [""] for name in columns if name not in TEXT_COLUMNS}
         return pd.read_csv(
-            path,
+            comma_separated(path),
             dtype=dict.fromkeys(TEXT_COLUMNS, str),
             na_values=gaps,
             keep_default_na=False,

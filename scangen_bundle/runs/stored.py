@@ -58,8 +58,10 @@ class StoredRun:
         if not Path(path).is_file():
             remedy = "give --dataset_dir, or the folder from which training was started"
             raise InputError(path, "the manifest of the training is not here", remedy)
-        classes = len(self["class_names"])
-        manifest = load_manifest(path, classes=classes, min_scanners=2, allow_outside=self["allow_outside"])
+        names = self["class_names"]
+        manifest = load_manifest(
+            path, classes=len(names), class_names=names, min_scanners=2, allow_outside=self["allow_outside"]
+        )
         return with_splits(manifest, self.folder.splits, path)
 
     def check(self) -> None:

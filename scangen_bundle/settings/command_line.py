@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from scangen_bundle.errors import InputError
+from scangen_bundle.errors import InputError, report_input_errors
 from scangen_bundle.settings.entries import PLUMBING, Setting, is_part, is_reference, is_step, read_settings
 from scangen_bundle.settings.help import help_text
 from scangen_bundle.settings.kinds import Kind, kind_of
@@ -167,6 +167,7 @@ def check_command_line() -> None:
     program, words = sys.argv[0], options_of(sys.argv[1:])
     if not Path(program).parent.match("monai/bundle") or sys.argv[1:2] != ["run"]:
         return
+    report_input_errors()  # with a second word MONAI takes it for `initialize`, which then has not run
     options = with_args_file(words)
     if "config_file" not in options:
         return

@@ -150,7 +150,7 @@ def captions(table: pd.DataFrame) -> dict[str, str]:
             text += "\nnot known whether it is like the training's slides"
         elif row.scanner_known is False:
             text += "\nscanner not known to training"
-        lines[str(row.slide_id)] = f"{text}. Research use only"
+        lines[str(row.slide_id)] = text
     return lines
 
 

@@ -92,10 +92,9 @@ def test_manifest_that_cannot_be_read_is_refused(tmp_path):
     assert "cannot be read: Is a directory" in problem_of(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04\xff\xfe\x9c", (HEADER + '\n"a1,a').encode()])
-def test_manifest_that_is_no_csv_is_refused(tmp_path, content):
+def test_manifest_that_is_no_csv_is_refused(tmp_path):
     path = tmp_path / "manifest.csv"
-    path.write_bytes(content)
+    path.write_bytes((HEADER + '\n"a1,a').encode())
     assert "not a CSV file in UTF-8" in problem_of(path)
 
 
@@ -113,9 +112,39 @@ def test_one_of_the_path_columns_is_needed(tmp_path):
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
-def test_other_separators_than_commas_are_named(tmp_path, separator):
-    path = write(tmp_path, [GOOD[0].replace(",", separator)], HEADER.replace(",", separator))
-    assert f"separated by {separator!r}, not by commas" in problem_of(path)
+def test_other_separators_than_commas_are_read(tmp_path, separator):
+    decimal = "0,25" if separator == ";" else "0.25"  # as spreadsheets write it where the decimal sign is a comma
+    rows = [line.replace(",", separator).replace("0.25", decimal) for line in GOOD]
+    manifest = load_manifest(write(tmp_path, rows, HEADER.replace(",", separator)))
+    assert manifest["mpp"].iloc[0] == 0.25
+    assert manifest["slide_id"].tolist() == ["a1", "a2", "b1"]
+
+
+def test_labels_may_be_the_names_of_classes(tmp_path):
+    rows = [
+        row(slide_id=str(i), specimen_id=str(i), label=label, slide_path=f"{i}.svs")
+        for i, label in enumerate(["mutated", "wild type", "Mutated", "", "1"])
+    ]
+    manifest = load_manifest(write(tmp_path, rows), classes=2, class_names=["wild type", "mutated"])
+    assert manifest["label"].tolist() == [1, 0, 1, -1, 1]
+    problem = problem_of(write(tmp_path, rows), classes=2, class_names=["negative", "positive"])
+    assert "column label: 'mutated' is none of the classes negative, positive" in problem
+    assert "--class-names Mutated,mutated,wild type" in problem
+    free = load_manifest(write(tmp_path, [rows[0], rows[1]]))  # a job that needs no label
+    assert free["label"].tolist() == [0, 1]
+
+
+def test_backslashes_of_windows_are_named(tmp_path):
+    problem = problem_of(write(tmp_path, [row(slide_path="C:\\slides\\a.svs")]))
+    assert "has backslashes, as Windows writes paths; write them with /" in problem
+
+
+def test_a_problem_of_many_rows_is_one_line(tmp_path):
+    rows = [row(slide_id=str(i), slide_path=f"{i}.svs", patient_id="") for i in range(9)]
+    problem = problem_of(write(tmp_path, rows))
+    assert "9 problems in the manifest" in problem
+    assert problem.count("column patient_id: is empty") == 1
+    assert "all rows, column patient_id: is empty" in problem
 
 
 def test_column_that_is_there_twice_is_refused(tmp_path):

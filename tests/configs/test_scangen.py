@@ -22,5 +22,8 @@ def test_a_run_is_evaluated_and_predicts_from_another_folder(trained, tmp_path):
     assert f"wrote {run}/report.html" in ended.stdout
     ended = scangen(trained, "predict", run, trained.data, "--set", f"prediction_dir={tmp_path}/out", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    assert len(pd.read_csv(tmp_path / "out" / "predictions.csv")) == 72
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert len(table) == 72
+    assert set(table["predicted_class"]) <= {"negative", "positive"}
+    assert table[["threshold", "novelty", "far_from_training", "scanner_known"]].notna().all().all()
     assert not (tmp_path / "outputs").exists()
