@@ -20,8 +20,10 @@ def symmetric_divergence(first: torch.Tensor, second: torch.Tensor) -> torch.Ten
     Args:
         first, second: logits [P, C].
     """
-    log_first, log_second = torch.log_softmax(first, dim=1), torch.log_softmax(second, dim=1)
-    return ((log_first.exp() - log_second.exp()) * (log_first - log_second)).sum(dim=1)
+    log_first = torch.log_softmax(first, dim=1)
+    log_second = torch.log_softmax(second, dim=1)
+    difference = log_first.exp() - log_second.exp()
+    return (difference * (log_first - log_second)).sum(dim=1)
 
 
 @register

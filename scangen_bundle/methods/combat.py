@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from scangen_bundle.errors import InputError
 from scangen_bundle.methods.method import Method, Needs, Scan, register
 from scangen_bundle.methods.scanners import ScannerRows
+from scangen_bundle.methods.standardise import by_scanner, check_patients
 
 TILES_PER_SCAN = 64  # location and scale of a scanner need no more, and large scans must not outweigh others
 TOLERANCE, MOST_STEPS = 1e-4, 200  # of the empirical Bayes iteration, as in neuroCombat
@@ -50,11 +50,13 @@ class Combat(Method):
 
     def fit(self, scans: Sequence[Scan]) -> None:
         names = sorted({scan.scanner for scan in scans})
-        tiles = [scan.read(TILES_PER_SCAN).double() for scan in scans]
-        counts = torch.tensor([len(rows) for rows in tiles])
-        scanner = torch.tensor([names.index(scan.scanner) for scan in scans]).repeat_interleave(counts)
-        label = torch.tensor([scan.label if self.keep_label else 0 for scan in scans]).repeat_interleave(counts)
-        mean, sigma, gamma, delta = fit_combat(torch.cat(tiles), scanner, label)
+        tiles, scanners, labels = [], [], []
+        for scan in scans:
+            rows = scan.read(TILES_PER_SCAN).double()
+            tiles.append(rows)
+            scanners += [names.index(scan.scanner)] * len(rows)
+            labels += [scan.label if self.keep_label else 0] * len(rows)
+        mean, sigma, gamma, delta = fit_combat(torch.cat(tiles), torch.tensor(scanners), torch.tensor(labels))
         self.mean, self.sigma = mean.float(), sigma.float()
         self.gamma, self.delta = gamma.float(), delta.float()
         self.scanners.extend(names)
@@ -65,12 +67,8 @@ class Combat(Method):
         Raises:
             InputError: a scanner has scans of fewer than `fewest_patients` patients.
         """
-        for scanner in sorted({scan.scanner for scan in scans}):
-            group = [scan for scan in scans if scan.scanner == scanner]
-            patients = len({scan.patient for scan in group})
-            if patients < self.fewest_patients:
-                problem = f"has scans of {patients} patients; its location and scale need {self.fewest_patients}"
-                raise InputError(f"scanner {scanner}", problem, "give more scans of it, they need no labels")
+        for scanner, group in by_scanner(scans).items():
+            check_patients(group, self.fewest_patients, "location and scale")
             rows = torch.cat([scan.read(TILES_PER_SCAN) for scan in group]).to(self.mean)
             gamma, delta = empirical_bayes(((rows - self.mean) / self.sigma).double())
             self.gamma = torch.cat([self.gamma, gamma.to(self.gamma)[None]])
@@ -114,9 +112,9 @@ def fit_combat(
     mean = share @ of_scanners
     sigma = (rows - design @ coefficients).square().mean(dim=0).sqrt().clamp_min(1e-8)
     standard = (rows - mean - covariates @ of_labels) / sigma
-    fitted = [empirical_bayes(standard[scanner == index]) for index in range(len(share))]
+    gammas, deltas = zip(*(empirical_bayes(standard[scanner == index]) for index in range(len(share))), strict=True)
     grand = mean + covariates.mean(dim=0) @ of_labels
-    return grand, sigma, torch.stack([gamma for gamma, _ in fitted]), torch.stack([delta for _, delta in fitted])
+    return grand, sigma, torch.stack(gammas), torch.stack(deltas)
 
 
 def empirical_bayes(standard: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -132,7 +130,9 @@ def empirical_bayes(standard: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]
         new_gamma = (count * prior_variance * location + delta * prior_mean) / (count * prior_variance + delta)
         squares = (standard - new_gamma).square().sum(dim=0)
         new_delta = (rate + squares / 2) / (count / 2 + shape - 1)
-        change = torch.maximum(((new_gamma - gamma) / gamma).abs().max(), ((new_delta - delta) / delta).abs().max())
+        change_of_gamma = ((new_gamma - gamma) / gamma).abs().max()
+        change_of_delta = ((new_delta - delta) / delta).abs().max()
+        change = torch.maximum(change_of_gamma, change_of_delta)
         gamma, delta = new_gamma, new_delta
         if change < TOLERANCE:
             break

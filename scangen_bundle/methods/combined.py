@@ -33,7 +33,7 @@ class Combined(Method):
             self.needs = self.needs | method.needs
 
     def members(self) -> Sequence[Method]:
-        return [member for part in self.parts for member in part.members()]  # type: ignore[operator]
+        return [member for method in self.parts for member in method.members()]  # type: ignore[operator]
 
     def build(self, features: int, embedding: int, classes: int) -> None:
         for member in self.members():
@@ -46,18 +46,18 @@ class Combined(Method):
         adapt_method(self, scans)
 
     def knows(self, scanner: torch.Tensor) -> torch.Tensor:
-        known = torch.ones_like(scanner, dtype=torch.bool)
-        for part in self.parts:
-            known = known & part.knows(scanner)  # type: ignore[operator]
-        return known
+        by_all = torch.ones_like(scanner, dtype=torch.bool)
+        for method in self.parts:
+            by_all = by_all & method.knows(scanner)  # type: ignore[operator]
+        return by_all
 
     def alias(self, names: Mapping[str, str]) -> None:
         for member in self.members():
             member.alias(names)
 
     def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
-        for part in self.parts:
-            x = part.transform(x, mask, scanner)  # type: ignore[operator]
+        for method in self.parts:
+            x = method.transform(x, mask, scanner)  # type: ignore[operator]
         return x
 
     def augment(self, item: dict[str, Any], generator: torch.Generator) -> dict[str, Any]:
@@ -75,8 +75,10 @@ def fit_method(method: Method, scans: Sequence[Scan]) -> None:
     stored = scans
     for member in method.members():
         if overrides(member, "fit"):
-            given = stored if overrides(member, "augment") else scans
-            member.fit(given if member.needs.new_scans else [scan for scan in given if not scan.held_out])
+            training = stored if overrides(member, "augment") else scans
+            if not member.needs.new_scans:
+                training = [scan for scan in training if not scan.held_out]
+            member.fit(training)
             scans = transformed(scans, member)
 
 
@@ -87,8 +89,8 @@ def adapt_method(method: Method, scans: Sequence[Scan]) -> None:
         InputError: the scans of one are too few.
     """
     for member in method.members():
-        known = member.knows(scanner_keys([scan.scanner for scan in scans])).tolist()
-        new = [scan for scan, is_known in zip(scans, known, strict=True) if not is_known]
+        is_known = member.knows(scanner_keys([scan.scanner for scan in scans])).tolist()
+        new = [scan for scan, known in zip(scans, is_known, strict=True) if not known]
         if new:
             member.adapt(new)
         scans = transformed(scans, member)
@@ -101,8 +103,9 @@ def transformed(scans: Sequence[Scan], method: Method) -> list[Scan]:
 
     def reader(scan: Scan) -> Scan:
         def read(tiles: int | None) -> torch.Tensor:
+            bag, scanner = scan.read(tiles)[None], scanner_keys([scan.scanner])
             with torch.no_grad():
-                return method.transform(scan.read(tiles)[None], None, scanner_keys([scan.scanner]))[0]
+                return method.transform(bag, None, scanner)[0]
 
         return replace(scan, read=read)
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from scangen_bundle.errors import InputError
 from scangen_bundle.methods.method import Method, Needs, Scan, register
 from scangen_bundle.methods.scanners import ScannerRows
-from scangen_bundle.methods.standardise import by_scanner, moments
+from scangen_bundle.methods.standardise import by_scanner, check_patients, moments
 
 TILES_PER_SCAN = 256
 
@@ -55,9 +54,9 @@ class Coral(Method):
         training = by_scanner([scan for scan in scans if not scan.held_out])
         means = torch.stack([moments(group, TILES_PER_SCAN)[0] for group in training.values()])
         self.target_mean = means.mean(dim=0)
-        tiles = {scanner: _tiles(group) - mean for (scanner, group), mean in zip(training.items(), means, strict=True)}
-        self.basis = _principal(torch.cat(list(tiles.values())), self.rank)
-        covariances = [shrunk_covariance(centred @ self.basis, self.shrink) for centred in tiles.values()]
+        centred = [_tiles(group) - mean for group, mean in zip(training.values(), means, strict=True)]
+        self.basis = _principal(torch.cat(centred), self.rank)
+        covariances = [shrunk_covariance(rows @ self.basis, self.shrink) for rows in centred]
         self.colour = _power(torch.stack(covariances).mean(dim=0), 0.5)
         self._add(scans)
 
@@ -67,11 +66,8 @@ class Coral(Method):
         Raises:
             InputError: a scanner has scans of fewer than `fewest_patients` patients.
         """
-        for scanner, group in by_scanner(scans).items():
-            patients = len({scan.patient for scan in group})
-            if patients < self.fewest_patients:
-                problem = f"has scans of {patients} patients; its features' covariance needs {self.fewest_patients}"
-                raise InputError(f"scanner {scanner}", problem, "give more scans of it, they need no labels")
+        for group in by_scanner(scans).values():
+            check_patients(group, self.fewest_patients, "covariance")
         self._add(scans)
 
     def _add(self, scans: Sequence[Scan]) -> None:
@@ -100,7 +96,8 @@ def shrunk_covariance(centred: torch.Tensor, shrink: float) -> torch.Tensor:
     """Covariance [R, R] of centred rows [n, R], shrunk: (1 - shrink) C + shrink * mean variance * identity."""
     covariance = centred.t() @ centred / len(centred)
     scale = covariance.diagonal().mean().clamp_min(torch.finfo(covariance.dtype).tiny)
-    return (1 - shrink) * covariance + shrink * scale * torch.eye(len(covariance), device=covariance.device)
+    identity = torch.eye(len(covariance), device=covariance.device)
+    return (1 - shrink) * covariance + shrink * scale * identity
 
 
 def _tiles(scans: Sequence[Scan]) -> torch.Tensor:
@@ -109,7 +106,8 @@ def _tiles(scans: Sequence[Scan]) -> torch.Tensor:
 
 def _principal(centred: torch.Tensor, rank: int) -> torch.Tensor:
     """The first principal directions [D, R] of centred rows [n, D]."""
-    values, vectors = torch.linalg.eigh((centred.double().t() @ centred.double()) / len(centred))
+    rows = centred.double()
+    values, vectors = torch.linalg.eigh(rows.t() @ rows / len(rows))
     keep = min(rank, len(centred), int((values > values[-1] * 1e-9).sum()))
     return vectors[:, -keep:].flip(1).float().contiguous()
 

@@ -22,11 +22,13 @@ def create_method(name: str, options: Mapping[str, Mapping[str, Any]] | None = N
         InputError: no method has such a name, or it does not take such an option.
     """
     names = [word.strip() for word in name.split("+")]
-    if repeated := sorted({word for word in names if names.count(word) > 1}):
+    repeated = sorted({word for word in names if names.count(word) > 1})
+    if repeated:
         raise InputError(f"method {name!r}", f"names {', '.join(repeated)} more than once", "name each method once")
     options = options or {}
     methods = [_create(word, options.get(word, {})) for word in names]
-    if unused := sorted(options.keys() - set(names)):
+    unused = sorted(options.keys() - set(names))
+    if unused:
         problem = f"is for {', '.join(unused)}, the method is {name}"
         raise InputError("--method_options", problem, "give options of the chosen methods, by their names")
     return methods[0] if len(methods) == 1 else Combined(methods)
@@ -35,7 +37,8 @@ def create_method(name: str, options: Mapping[str, Mapping[str, Any]] | None = N
 def _create(name: str, options: Mapping[str, Any]) -> Method:
     method = METHODS[name]
     takes = list(inspect.signature(method).parameters)
-    if unknown := [option for option in options if option not in takes]:
+    unknown = [option for option in options if option not in takes]
+    if unknown:
         remedy = f"its options are {', '.join(takes)}" if takes else "it has no options"
         raise InputError(f"method {name!r}", f"has no option {', '.join(unknown)}", remedy)
     try:

@@ -61,7 +61,7 @@ class Erase(Method):
 
 
 def leace(means: torch.Tensor, scanners: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is taken away of centred row vectors so that no scanner can be predicted linearly: factors [D, R] and [R, D].
+    """The map to subtract from centred row vectors so that no scanner can be predicted linearly: factors [D, R] and [R, D].
 
     With W the whitening of the features and P the projection on the columns of W Cov(x, z), z the one-hot scanner:
     `x -> x - W^+ P W x`.
@@ -73,12 +73,14 @@ def leace(means: torch.Tensor, scanners: Sequence[str]) -> tuple[torch.Tensor, t
     names = sorted(set(scanners))
     codes = torch.tensor([names.index(scanner) for scanner in scanners])
     concept = torch.nn.functional.one_hot(codes).to(means)
-    centred, concept = means - means.mean(dim=0), concept - concept.mean(dim=0)
+    concept = concept - concept.mean(dim=0)
+    centred = means - means.mean(dim=0)
     values, vectors = torch.linalg.eigh(centred.t() @ centred / len(means))
     real = values > RANK_TOLERANCE**2 * values[-1]
     values, vectors = values[real], vectors[:, real]
     whiten = (vectors * values.rsqrt()) @ vectors.t()
     colour = (vectors * values.sqrt()) @ vectors.t()
-    left, strength, _ = torch.linalg.svd(whiten @ (centred.t() @ concept) / len(means), full_matrices=False)
+    with_concept = whiten @ (centred.t() @ concept) / len(means)
+    left, strength, _ = torch.linalg.svd(with_concept, full_matrices=False)
     left = left[:, strength > 1e-9]
     return whiten @ left, left.t() @ colour

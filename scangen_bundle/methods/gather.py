@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from scangen_bundle.methods.method import Batch
@@ -27,24 +29,28 @@ def gather_batch(
 def _sizes(values: torch.Tensor) -> list[int]:
     """Number of rows in each process."""
     count = torch.tensor([len(values)], device=values.device)
-    counts = [torch.zeros_like(count) for _ in range(torch.distributed.get_world_size())]
-    torch.distributed.all_gather(counts, count)
-    return [int(size) for size in counts]
+    counts = count.new_zeros(torch.distributed.get_world_size())
+    torch.distributed.all_gather(list(counts.split(1)), count)
+    return counts.tolist()
 
 
 def _pad(values: torch.Tensor, length: int) -> torch.Tensor:
-    return torch.cat([values, values.new_zeros(length - len(values), *values.shape[1:])]).contiguous()
+    padding = values.new_zeros(length - len(values), *values.shape[1:])
+    return torch.cat([values, padding]).contiguous()
+
+
+def _unpadded(gathered: Sequence[torch.Tensor], sizes: list[int]) -> torch.Tensor:
+    return torch.cat([values[:size] for values, size in zip(gathered, sizes, strict=True)])
 
 
 def _join(values: torch.Tensor, sizes: list[int]) -> torch.Tensor:
     padded = _pad(values, max(sizes))
-    parts = [torch.zeros_like(padded) for _ in sizes]
-    torch.distributed.all_gather(parts, padded)
-    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+    gathered = [torch.zeros_like(padded) for _ in sizes]
+    torch.distributed.all_gather(gathered, padded)
+    return _unpadded(gathered, sizes)
 
 
 def _join_with_gradient(values: torch.Tensor, sizes: list[int]) -> torch.Tensor:
     from torch.distributed.nn.functional import all_gather
 
-    parts = all_gather(_pad(values, max(sizes)))
-    return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+    return _unpadded(all_gather(_pad(values, max(sizes))), sizes)

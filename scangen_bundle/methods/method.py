@@ -1,7 +1,7 @@
-"""What a method is: one way to make scans of a specimen agree whatever the scanner.
+"""Methods: ways to make scans of a specimen agree whatever the scanner, one file each.
 
-A method is one file. It may change the features inside the network (`transform`), what training sees (`augment`), and what
-the loss asks for (`terms`). What it fits or learns is part of the network's state, so the weights file is right by itself.
+A method may change the features inside the network (`transform`), the bags in training (`augment`) and the loss (`terms`).
+Everything that it fits or learns is part of the network's state, so the weights file is right by itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Batch = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method cannot do without; checked before training (`data.check_needs`).
+    """Requirements of a method; checked before training (`data.check_needs`).
 
     Attributes:
         pairs: training specimens that were scanned on at least two of the training scanners.
@@ -207,6 +207,6 @@ def register(method: AnyMethod) -> AnyMethod:
     return method
 
 
-def overrides(method: Method, part: str) -> bool:
-    """Whether the method, or a member of a combination, has its own `part`, such as "fit" or "augment"."""
-    return any(getattr(type(member), part) is not getattr(Method, part) for member in method.members())
+def overrides(method: Method, hook: str) -> bool:
+    """Whether the method, or a member of a combination, defines `hook` itself, such as "fit" or "augment"."""
+    return any(getattr(type(member), hook) is not getattr(Method, hook) for member in method.members())

@@ -1,4 +1,4 @@
-"""Slide means of specimens that were scanned several times: what paired methods are fitted on."""
+"""Slide means of specimens that were scanned several times; paired methods are fitted on them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ def paired_deltas(scans: Sequence[Scan], means: torch.Tensor) -> torch.Tensor:
     rows: dict[str, list[int]] = {}
     for index, scan in enumerate(scans):
         rows.setdefault(scan.specimen, []).append(index)
-    pairs = [group for group in rows.values() if len({scans[index].scanner for index in group}) > 1]
-    if not pairs:
+    deltas = []
+    for group in rows.values():
+        if len({scans[index].scanner for index in group}) > 1:
+            deltas.append(means[group] - means[group].mean(dim=0))
+    if not deltas:
         problem = "no training specimen was scanned on two training scanners"
         raise InputError("method", f"is fitted on pairs of scans, and {problem}", "choose another --method")
-    return torch.cat([means[group] - means[group].mean(dim=0) for group in pairs])
+    return torch.cat(deltas)
 
 
 def scanner_directions(scans: Sequence[Scan], means: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,7 @@ def pair_masks(
 
     Args:
         specimen, scanner: [B] integers.
-        label: [B] integers, -1 = unlabelled. Given, only specimens of two different known labels repel each other.
+        label: [B] integers, -1 = unlabelled; with it only specimens of two different known labels repel each other.
 
     Returns:
         Two bool [B, B] masks, True above the diagonal only: same specimen and another scanner; another specimen and the
@@ -32,8 +32,9 @@ def pair_masks(
     attracted = same_specimen & ~same_scanner & above
     repelled = ~same_specimen & same_scanner & above
     if label is not None:
-        known = label >= 0
-        repelled = repelled & (label[:, None] != label[None]) & known[:, None] & known[None]
+        labelled = label >= 0
+        both_labelled = labelled[:, None] & labelled[None]
+        repelled = repelled & both_labelled & (label[:, None] != label[None])
     return attracted, repelled
 
 
@@ -44,7 +45,8 @@ def pairwise_distance(embedding: torch.Tensor, distance: str) -> torch.Tensor:
     """
     if distance == "cosine":
         length = torch.linalg.vector_norm(embedding, dim=1, keepdim=True)
-        unit = torch.where(length > 0, embedding / length.clamp_min(torch.finfo(embedding.dtype).tiny), 0)
+        smallest = torch.finfo(embedding.dtype).tiny
+        unit = torch.where(length > 0, embedding / length.clamp_min(smallest), 0)
         return 1 - unit @ unit.T
     return torch.cdist(embedding, embedding, compute_mode="donot_use_mm_for_euclid_dist")
 
@@ -223,7 +225,8 @@ def registered_tiles(tiles: torch.Tensor, batch: Batch, max_places: int) -> tupl
         be 0.
     """
     specimen, mask = batch["specimen"], batch["mask"]
-    place = torch.cat([specimen[:, None, None].expand(-1, tiles.shape[1], 1), batch["coords"]], dim=2)[mask]
+    specimen_of_tile = specimen[:, None, None].expand(-1, tiles.shape[1], 1)
+    place = torch.cat([specimen_of_tile, batch["coords"]], dim=2)[mask]
     # places in the order of specimen and coordinates, with the number of scans at each
     unique, of_tile, count = place.unique(dim=0, return_inverse=True, return_counts=True)
     shared = count >= 2
@@ -231,9 +234,13 @@ def registered_tiles(tiles: torch.Tensor, batch: Batch, max_places: int) -> tupl
     for number in specimen.unique():
         places = torch.nonzero(shared & (unique[:, 0] == number)).flatten()
         step = max(1.0, len(places) / max_places)
-        keep[places[(torch.arange(min(len(places), max_places), device=places.device) * step).long()]] = True
+        evenly = torch.arange(min(len(places), max_places), device=places.device) * step
+        keep[places[evenly.long()]] = True
     taken = keep[of_tile]
-    per_tile = {name: batch[name][:, None].expand(-1, tiles.shape[1])[mask][taken] for name in ("scanner", "label")}
     # 22 bits for each coordinate: a slide is less than 4 million px wide
     number = (place[:, 0] << 44) + (place[:, 1] << 22) + place[:, 2]
-    return tiles[mask][taken], {"specimen": number[taken], **per_tile}
+    rows = {"specimen": number[taken]}
+    for name in ("scanner", "label"):
+        of_tiles = batch[name][:, None].expand(-1, tiles.shape[1])
+        rows[name] = of_tiles[mask][taken]
+    return tiles[mask][taken], rows

@@ -48,24 +48,25 @@ class ScannerMix(Method):
 
     def fit(self, scans: Sequence[Scan]) -> None:
         groups = by_scanner(scans)
-        fitted = [moments(of_scanner, TILES_PER_SCAN) for of_scanner in groups.values()]
+        means, deviations = zip(*(moments(group, TILES_PER_SCAN) for group in groups.values()), strict=True)
         self.scanners.extend(list(groups))
-        self.mean = torch.stack([mean for mean, _ in fitted])
-        self.deviation = torch.stack([deviation for _, deviation in fitted]).clamp_min(LEAST_SPREAD)
+        self.mean = torch.stack(means)
+        self.deviation = torch.stack(deviations).clamp_min(LEAST_SPREAD)
 
     def augment(self, item: dict[str, Any], generator: torch.Generator) -> dict[str, Any]:
         draws = torch.rand(3, generator=generator)
         count = len(self.mean)
         if draws[0] >= self.probability or count < 2:
             return item
-        key = torch.tensor([item["scanner_key"]])
-        if not bool(self.scanners.knows(key.to(self.scanners.keys.device))):
+        keys = self.scanners.keys
+        key = torch.tensor([item["scanner_key"]], device=keys.device)
+        if not bool(self.scanners.knows(key)):
             return item
-        own = int(self.scanners.rows[self.scanners.keys == key.to(self.scanners.keys.device)][0])
-        other = (own + 1 + int(draws[1] * (count - 1))) % count
+        source = int(self.scanners.rows[keys == key][0])
+        target = (source + 1 + int(draws[1] * (count - 1))) % count
         share = float(self.lowest + draws[2] * (self.highest - self.lowest))
-        gain = (self.deviation[other] / self.deviation[own]) ** share
-        mean = torch.lerp(self.mean[own], self.mean[other], share)
+        gain = (self.deviation[target] / self.deviation[source]) ** share
+        mean = torch.lerp(self.mean[source], self.mean[target], share)
         image = item["image"]
-        moved = (image - self.mean[own].to(image)) * gain.to(image) + mean.to(image)
-        return {**item, "image": moved}
+        centred = image - self.mean[source].to(image)
+        return {**item, "image": centred * gain.to(image) + mean.to(image)}

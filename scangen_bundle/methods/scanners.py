@@ -1,4 +1,4 @@
-"""Scanners inside a network: a number for each name, and the row of what was fitted on each."""
+"""Scanners inside a network: a number for each name, and its row in the tables that were fitted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def scanner_keys(names: Sequence[str]) -> torch.Tensor:
 
 
 class ScannerRows(Resizable):
-    """Which row of a fitted table [S, ...] belongs to a scanner; a scanner may have several names.
+    """The row of each scanner in fitted tables [S, ...]; a scanner may have several names.
 
     Attributes:
         keys: [K] int64, `scanner_key` of each name.
@@ -41,13 +41,15 @@ class ScannerRows(Resizable):
         self._append(scanner_keys(names), torch.arange(first, first + len(names)))
 
     def alias(self, names: Mapping[str, str]) -> None:
-        """Give further names the rows of known ones; names that have a row keep it."""
-        known = {int(key): int(row) for key, row in zip(self.keys, self.rows, strict=True)}
-        further = {scanner_key(name): known.get(scanner_key(of)) for name, of in names.items()}
-        added = {key: row for key, row in further.items() if row is not None and key not in known}
-        self._append(
-            torch.tensor(list(added), dtype=torch.int64), torch.tensor(list(added.values()), dtype=torch.int64)
-        )
+        """Give further names the rows of fitted ones (`{further: fitted}`); names that have a row keep it."""
+        row_of = dict(zip(self.keys.tolist(), self.rows.tolist(), strict=True))
+        added: dict[int, int] = {}
+        for further, fitted in names.items():
+            key, row = scanner_key(further), row_of.get(scanner_key(fitted))
+            if row is not None and key not in row_of:
+                added[key] = row
+        keys, rows = list(added), list(added.values())
+        self._append(torch.tensor(keys, dtype=torch.int64), torch.tensor(rows, dtype=torch.int64))
 
     def _append(self, keys: torch.Tensor, rows: torch.Tensor) -> None:
         self.keys = torch.cat([self.keys, keys.to(self.keys)])
@@ -68,13 +70,13 @@ class ScannerRows(Resizable):
         if scanner is None:
             raise RuntimeError("this network was fitted to scanners: call it with the scanner of each scan")
         match = scanner.unsqueeze(1) == self.keys.unsqueeze(0)
-        found = match.any(dim=1)
+        has_row = match.any(dim=1)
         may_refuse = not torch.jit.is_tracing() and not _is_exporting()
-        if may_refuse and not bool(found.all()):
+        if may_refuse and not bool(has_row.all()):
             raise RuntimeError("this network was not fitted to the scanner of one of these scans")
         row = self.rows[match.to(torch.int64).argmax(dim=1)]
         shape = [-1] + [1] * (table.dim() - 1)
-        return torch.where(found.view(shape), table[row], torch.nan)
+        return torch.where(has_row.view(shape), table[row], torch.nan)
 
 
 @torch.jit.unused

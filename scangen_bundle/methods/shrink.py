@@ -59,7 +59,7 @@ class Shrink(Method):
 def fit_shrinkage(
     means: torch.Tensor, deltas: torch.Tensor, strength: float, shrink: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is taken away of centred row vectors, as a product of rank R: `strength (A + strength B)^-1 B`.
+    """The map that is subtracted from centred row vectors, as a product of rank R: `strength (A + strength B)^-1 B`.
 
     Args:
         means: [S, D] float64 mean features of slides.
@@ -73,9 +73,11 @@ def fit_shrinkage(
     centred = means - means.mean(dim=0)
     covariance = centred.t() @ centred / len(means)
     variance = covariance.diagonal().mean()
-    slides = (1 - shrink) * covariance + (shrink + RIDGE) * variance * torch.eye(len(covariance), dtype=means.dtype)
+    identity = torch.eye(len(covariance), dtype=means.dtype)
+    slides = (1 - shrink) * covariance + (shrink + RIDGE) * variance * identity
     _, values, vectors = torch.linalg.svd(deltas / len(deltas) ** 0.5, full_matrices=False)
-    directions = (values[:, None] * vectors)[: min(MOST_DIRECTIONS, int((values > 1e-6 * values[0]).sum()))]
+    rank = min(MOST_DIRECTIONS, int((values > 1e-6 * values[0]).sum()))
+    directions = (values[:, None] * vectors)[:rank]
     directions = directions * (slides.trace() / directions.square().sum()).sqrt()
     scanners = directions.t() @ directions
     return strength * torch.linalg.solve(slides + strength * scanners, directions.t()), directions

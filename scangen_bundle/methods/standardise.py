@@ -56,7 +56,7 @@ class Standardise(Method):
         """Take the moments of all scanners; those of the training scanners make the target."""
         self._add(scans)
         trained = {scan.scanner for scan in scans if not scan.held_out}
-        rows = [row for row, name in enumerate(sorted({scan.scanner for scan in scans})) if name in trained]
+        rows = [row for row, scanner in enumerate(by_scanner(scans)) if scanner in trained]
         self.target_mean = self.mean[rows].mean(dim=0)
         self.target_deviation = self.deviation[rows].square().mean(dim=0).sqrt()
 
@@ -67,10 +67,7 @@ class Standardise(Method):
             InputError: a scanner has scans of fewer than `fewest_patients` patients.
         """
         for scanner, of_scanner in by_scanner(scans).items():
-            patients = len({scan.patient for scan in of_scanner})
-            if patients < self.fewest_patients:
-                problem = f"has scans of {patients} patients; its features' mean and spread need {self.fewest_patients}"
-                raise InputError(f"scanner {scanner}", problem, "give more scans of it, they need no labels")
+            check_patients(of_scanner, self.fewest_patients, "mean and spread")
             logger.warning("scanner %s is new: its moments are those of its %d scans at hand", scanner, len(of_scanner))
         self._add(scans)
 
@@ -96,10 +93,27 @@ class Standardise(Method):
 
 def by_scanner(scans: Sequence[Scan]) -> dict[str, list[Scan]]:
     """Scans of each scanner, scanners in the order of their names."""
-    groups: dict[str, list[Scan]] = {scan.scanner: [] for scan in sorted(scans, key=lambda scan: scan.scanner)}
-    for scan in scans:
-        groups[scan.scanner].append(scan)
+    groups: dict[str, list[Scan]] = {}
+    for scan in sorted(scans, key=lambda scan: scan.scanner):
+        groups.setdefault(scan.scanner, []).append(scan)
     return groups
+
+
+def check_patients(scans: Sequence[Scan], fewest: int, moments: str) -> None:
+    """Refuse scans of a new scanner that are of too few patients.
+
+    Args:
+        scans: of one scanner.
+        fewest: patients needed.
+        moments: of the features, for the message, such as "mean and spread".
+
+    Raises:
+        InputError: there are fewer.
+    """
+    patients = len({scan.patient for scan in scans})
+    if patients < fewest:
+        problem = f"has scans of {patients} patients; its features' {moments} need {fewest}"
+        raise InputError(f"scanner {scans[0].scanner}", problem, "give more scans of it, they need no labels")
 
 
 def moments(scans: Sequence[Scan], tiles: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -72,9 +72,10 @@ class Virtual(Method):
         if count < FEWEST_TILES:
             problem = f"training scans have {count} tiles under virtual scanners, {FEWEST_TILES} are needed"
             raise InputError("method virtual", problem, "make them first: run banking, with the same --dataset_dir")
-        plain = torch.cat([tiles for tiles, _ in banks]).double()
-        moved = torch.cat([tiles for _, tiles in banks], dim=1).double()
-        mean, basis, offsets, maps = fit_bank(plain, moved, self.rank, self.ridge)
+        plain, moved = zip(*banks, strict=True)
+        mean, basis, offsets, maps = fit_bank(
+            torch.cat(plain).double(), torch.cat(moved, dim=1).double(), self.rank, self.ridge
+        )
         self.mean, self.basis = mean.float(), basis.float()
         self.offsets, self.maps = offsets.float(), maps.float()
 

@@ -1,4 +1,4 @@
-"""Where the network looked: attention maps of every slide of an inference run."""
+"""Attention maps of every slide of an inference run."""
 
 from __future__ import annotations
 
@@ -101,15 +101,17 @@ class AttentionMapHandler:
 
     def write(self, engine: Engine) -> None:
         """Draw what is not there yet, of the slides of all processes; the first of them draws."""
-        weights = {slide_id: values for part in idist.all_gather(self._weights) for slide_id, values in part.items()}
+        weights: dict[str, np.ndarray] = {}
+        for of_process in idist.all_gather(self._weights):
+            weights.update(of_process)
         self._weights = {}
         if idist.get_rank() != 0:
             return
-        specimens = {
-            specimen: scans
-            for specimen, titles in self._specimens.items()
-            if (scans := self._attended(titles, weights))
-        }
+        specimens = {}
+        for specimen, titles in self._specimens.items():
+            scans = self._attended(titles, weights)
+            if scans:
+                specimens[specimen] = scans
         drawable, unknown = sum(map(len, specimens.values())), []
         with tqdm(total=drawable, desc="attention maps", unit="slide") as bar:
             for scans, left_out in zip(specimens.values(), self._draw(specimens), strict=True):
@@ -160,12 +162,10 @@ def _specimens(manifest: pd.DataFrame | None, slides: Mapping[str, object]) -> d
     """For each specimen its slides with a title for each, by scanner; without a manifest each slide is a specimen."""
     if manifest is None:
         return {slide_id: {slide_id: slide_id} for slide_id in slides}
-    known = manifest[manifest["slide_id"].isin(list(slides))].sort_values(["specimen_id", "scanner", "slide_id"])
-    result: dict[str, dict[str, str]] = {}
-    for specimen, scans in known.groupby("specimen_id"):
-        again = scans["scanner"].duplicated(keep=False)
-        result[str(specimen)] = {
-            slide_id: f"{scanner} ({slide_id})" if repeated else scanner
-            for slide_id, scanner, repeated in zip(scans["slide_id"], scans["scanner"], again, strict=True)
-        }
-    return result
+    rows = manifest[manifest["slide_id"].isin(list(slides))].sort_values(["specimen_id", "scanner", "slide_id"])
+    titles: dict[str, dict[str, str]] = {}
+    for specimen, scans in rows.groupby("specimen_id"):
+        repeated = scans["scanner"].duplicated(keep=False)
+        with_slide = scans["scanner"] + " (" + scans["slide_id"] + ")"
+        titles[str(specimen)] = dict(zip(scans["slide_id"], scans["scanner"].mask(repeated, with_slide), strict=True))
+    return titles

@@ -106,7 +106,7 @@ class CheckpointHandler:
 
     def _resumes(self, path: Path) -> bool:
         """Whether there is a run to resume; every process has to see the same."""
-        exists = [part for (part,) in idist.all_gather((self.resume and path.is_file(),))]
+        exists = [resumes for (resumes,) in idist.all_gather((self.resume and path.is_file(),))]
         if len(set(exists)) > 1:
             problem = f"is seen by {sum(exists)} of {len(exists)} processes"
             raise InputError(path, problem, "give an output_dir that all machines share")
@@ -133,20 +133,21 @@ class CheckpointHandler:
         meta = {**self.meta, "epoch": engine.state.epoch}
         if isinstance(method := getattr(unwrap(self.network), "method", None), Method):
             meta["method_transforms"] = overrides(method, "transform")
-        whole = {"network": weights, "meta": meta}
+        network = {"network": weights, "meta": meta}
         best_metric, best_epoch = -1.0, -1
         if self.evaluator is not None:
             best_metric = float(self.evaluator.state.best_metric)
             best_epoch = int(self.evaluator.state.best_metric_epoch)
             if best_epoch == engine.state.epoch:
-                save_checkpoint(self.folder.best, whole)
+                save_checkpoint(self.folder.best, network)
+        scaler = getattr(engine, "scaler", None)
         save_checkpoint(
             self.folder.last,
             {
-                **whole,
+                **network,
                 "run": {name: item.state_dict() for name, item in self.state.items()},
                 "engine": dict(engine.state_dict()),
-                "scaler": scaler.state_dict() if (scaler := getattr(engine, "scaler", None)) is not None else {},
+                "scaler": {} if scaler is None else scaler.state_dict(),
                 "best_metric": best_metric,
                 "best_metric_epoch": best_epoch,
                 "stopped": bool(engine.should_terminate),

@@ -43,10 +43,13 @@ class EmbeddingsHandler:
     def collect(self, engine: Engine) -> None:
         """Keep the embeddings of the batch."""
         assert self._output is not None, "the embedding submodule did not run"
-        self._vectors.update(zip(engine.state.batch["slide_id"], self._output.float().cpu().numpy(), strict=True))
+        vectors = self._output.float().cpu().numpy()
+        self._vectors.update(zip(engine.state.batch["slide_id"], vectors, strict=True))
 
     def write(self, engine: Engine) -> None:
-        """Write those of all processes; the first one writes."""
-        parts = idist.all_gather(self._vectors)
+        """Write the vectors of all processes; the first process writes."""
+        vectors: dict[str, np.ndarray] = {}
+        for of_process in idist.all_gather(self._vectors):
+            vectors.update(of_process)
         if idist.get_rank() == 0:
-            write_vectors(self.path, {slide_id: vector for part in parts for slide_id, vector in part.items()})
+            write_vectors(self.path, vectors)

@@ -23,9 +23,10 @@ class FiniteLossHandler:
         if torch.isfinite(loss):
             return
         slides = ", ".join(engine.state.batch["slide_id"])
-        parts = {name: float(value.detach()) for name, value in engine.state.output.items() if name.startswith("loss")}
+        output = engine.state.output
+        losses = {name: float(value.detach()) for name, value in output.items() if name.startswith("loss")}
         raise InputError(
             f"training, epoch {engine.state.epoch}, iteration {engine.state.iteration}",
-            f"the loss is not finite ({parts}) on the batch of slides {slides}",
+            f"the loss is not finite ({losses}) on the batch of slides {slides}",
             "look at these bags' features, or lower the learning rate; the last checkpoint is intact",
         )

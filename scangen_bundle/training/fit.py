@@ -13,7 +13,7 @@ from scangen_bundle.data import PrepareBagBatch
 
 
 class Batches(Protocol):
-    """What is trained on in an epoch: collated batches of bags, as many as it says."""
+    """The batches of an epoch: an iterable of collated bags with a length."""
 
     def __len__(self) -> int: ...
 

@@ -113,8 +113,8 @@ class MethodHandler:
         output["loss_task"] = output["loss"].detach()
         if not self.members:
             return
-        batch = {name: engine.state.batch[name] for name in BATCH if name in engine.state.batch}
-        batch = {name: value.to(output["pred"].device) for name, value in batch.items()}
+        device = output["pred"].device
+        batch = {name: engine.state.batch[name].to(device) for name in BATCH if name in engine.state.batch}
         for member in self.members:
             weight = self._current_weight(engine, member)
             with torch.set_grad_enabled(weight != 0):

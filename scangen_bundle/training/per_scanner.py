@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import ignite.distributed as idist
@@ -56,14 +57,13 @@ class _PerScanner(Metric):
 
     def predictions(self) -> Predictions | None:
         """All scans of the run; None where there is none, or where a probability is not finite."""
-        rows = np.concatenate([rows for rows, _ in self._batches]) if self._batches else np.zeros(0, dtype=np.int64)
-        local = rows, np.concatenate([p for _, p in self._batches]) if self._batches else None
-        parts = [part for part in idist.all_gather(local) if len(part[0])]
-        if not parts:
+        batches = list(chain.from_iterable(idist.all_gather(self._batches)))
+        if not batches:
             logger.warning("no scan was evaluated: the per-scanner metrics are undefined")
             return None
-        rows, first = np.unique(np.concatenate([rows for rows, _ in parts]), return_index=True)
-        probability = np.concatenate([values for _, values in parts])[first]
+        all_rows, probabilities = (np.concatenate(column) for column in zip(*batches, strict=True))
+        rows, first = np.unique(all_rows, return_index=True)
+        probability = probabilities[first]
         if not np.isfinite(probability).all():
             count = int((~np.isfinite(probability)).any(axis=1).sum())
             logger.warning("the network gave %d of %d scans no finite score: metrics are undefined", count, len(rows))
@@ -112,25 +112,24 @@ class PerScannerMetrics(_PerScanner):
         predictions = self.predictions()
         if predictions is None:
             return {}
-        return {
-            metric_key(key): value for key, value in observed_values(predictions, self.names, self.threshold).items()
-        }
+        values = observed_values(predictions, self.names, self.threshold)
+        return {metric_key(key): value for key, value in values.items()}
 
 
 class ModelChoiceMetric(_PerScanner):
     """One number to choose a model by, higher is better: a figure of `PerScannerMetrics`, equal ones ordered by lower CoV.
 
-    For `key_val_metric` of an evaluator. A figure of which less is better counts with a minus, one that should be near 0 or 1
-    as minus its distance from there. Where it is undefined the number is minus infinity, as MONAI keeps a NaN that came first
-    as the best for ever. For "auroc/worst" a scanner with one class only is left out.
+    For `key_val_metric` of an evaluator. A metric of which less is better is negated; one that should be near 0 or 1 becomes
+    minus its distance from there. An undefined metric gives minus infinity, since MONAI keeps a NaN that came first as the
+    best for ever. For "auroc/worst" a scanner with one class only is left out.
 
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
         metric: key of the figure, such as "auroc/worst", "auroc/mean", "auroc/<scanner>", "icc" or "brier/worst".
         threshold: of the probability of class 1, for figures of the class.
         break_ties: take up to a millionth off for the CoV, so that of two equal figures the steadier model is better.
-        records: what the evaluator's dataset is made of, dictionaries with `slide_id`: with them a figure that these scans do
-            not have is refused here, before anything was trained, and not by the first run.
+        records: of the evaluator's dataset, dictionaries with `slide_id`; with them a metric that these scans do not have is
+            refused here, before training, and not by the first run.
 
     Raises:
         InputError: there is no such figure of these scans; it names those that there are.
@@ -151,14 +150,15 @@ class ModelChoiceMetric(_PerScanner):
         if records:
             scans = self.manifest.iloc[self._row[[record["slide_id"] for record in records]]]
             classes = max(2, int(self.manifest["label"].max()) + 1)
-            # Which figures there are hangs on the scans alone, so any probabilities do.
+            # The set of metrics depends on the scans alone, so dummy probabilities suffice.
             even = {f"probability_{c}": 1 / classes for c in range(classes)}
-            self._check_figure(observed_values(check_predictions(scans.assign(**even)), (self.figure,), threshold))
+            predictions = check_predictions(scans.assign(**even))
+            self._check_figure(observed_values(predictions, (self.figure,), threshold))
 
-    def _check_figure(self, there: Iterable[str]) -> None:
-        if self.metric not in there:
-            known = ", ".join(key for key in there if key.split("/")[0] == self.figure)
-            raise InputError("model choice", f"there is no figure {self.metric!r} here", f"take one of: {known}")
+    def _check_figure(self, keys: Iterable[str]) -> None:
+        if self.metric not in keys:
+            existing = ", ".join(key for key in keys if key.split("/")[0] == self.figure)
+            raise InputError("model choice", f"there is no figure {self.metric!r} here", f"take one of: {existing}")
 
     def compute(self) -> float:
         predictions = self.predictions()

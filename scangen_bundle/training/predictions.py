@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import ignite.distributed as idist
@@ -55,7 +56,7 @@ class PredictionsHandler:
         self._rows.append(pd.DataFrame(rows))
 
     def write(self, engine: Engine) -> None:
-        batches = [batch for part in idist.all_gather(self._rows) for batch in part]
+        batches = list(chain.from_iterable(idist.all_gather(self._rows)))
         if not batches:
             raise ValueError(f"no scan was evaluated: there is nothing to write to {self.path}")
         scans = pd.concat(batches)

@@ -11,11 +11,9 @@ from torch import nn
 
 def default_device() -> torch.device:
     """This process's GPU; without one, the CPU."""
-    return (
-        torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        if torch.cuda.is_available()
-        else torch.device("cpu")
-    )
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def start_processes(device: str | torch.device) -> None:

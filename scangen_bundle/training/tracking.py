@@ -64,9 +64,12 @@ class TrainingTracker:
 
     def _mean_losses(self) -> dict[str, float]:
         """Means over the iterations of all processes since the last call."""
-        parts = idist.all_gather((self._count, {key: float(total) for key, total in self._sums.items()}))
-        count = sum(part for part, _ in parts)
-        means = {f"train/{key}": sum(sums[key] for _, sums in parts) / count for key in self._sums}
+        local = {key: float(total) for key, total in self._sums.items()}
+        gathered = idist.all_gather((self._count, local))
+        iterations = sum(count for count, _ in gathered)
+        means = {}
+        for key in self._sums:
+            means[f"train/{key}"] = sum(sums[key] for _, sums in gathered) / iterations
         self._sums, self._count = {}, 0
         return means
 
