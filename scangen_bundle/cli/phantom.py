@@ -13,7 +13,8 @@ import click
 @click.option("--seed", default=0, show_default=True, help="Another seed, another cohort.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; changes no pixel.  [default: one per core]")
 @click.option("--size-um", default=560.0, show_default=True, help="Side of a scan in µm, with glass.")
-def command(folder: str, specimens: int, seed: int, workers: int | None, size_um: float) -> None:
+@click.option("--far", is_flag=True, help="Also on two scanners further out, far-blur and far-colour.")
+def command(folder: str, specimens: int, seed: int, workers: int | None, size_um: float, far: bool) -> None:
     """A synthetic cohort to try everything on.
 
     Each specimen is rendered once (glands, stroma, lymphocytes) and then scanned by every virtual scanner, each with its own
@@ -32,6 +33,8 @@ def command(folder: str, specimens: int, seed: int, workers: int | None, size_um
 
     Run it again to resume: finished slides are kept. Other parameters need another folder.
     """
-    from scangen_bundle.phantom import make_phantom_cohort
+    from scangen_bundle.phantom import FAR_SCANNERS, SCANNERS, make_phantom_cohort
 
-    click.echo(f"wrote {make_phantom_cohort(Path(folder), specimens, seed, workers, size_um)}")
+    scanners = (*SCANNERS, *FAR_SCANNERS) if far else SCANNERS
+    manifest = make_phantom_cohort(Path(folder), specimens, seed, workers, size_um, scanners=scanners)
+    click.echo(f"wrote {manifest}")

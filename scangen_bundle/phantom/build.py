@@ -38,6 +38,7 @@ class _Task:
     seed: int
     size_um: float
     folder: Path
+    scanners: tuple[Scanner, ...]
 
 
 def make_phantom_cohort(
@@ -47,8 +48,9 @@ def make_phantom_cohort(
     workers: int | None = None,
     size_um: float = 560.0,
     progress: bool = True,
+    scanners: tuple[Scanner, ...] = SCANNERS,
 ) -> Path:
-    """Make slides of synthetic H&E tissue on every scanner of `SCANNERS`, with truth, manifest and preview.
+    """Make slides of synthetic H&E tissue on virtual scanners, with truth, manifest and preview.
 
     `output` gets `slides/`, `truth/` (per specimen a JSON and a PNG of the phenotype), `phantom.json` (what the cohort
     was made with), `manifest.csv` and `preview.png`. Slides that are there already are kept.
@@ -57,6 +59,8 @@ def make_phantom_cohort(
         specimens: number of specimens; each is scanned once by each scanner.
         workers: processes; None = one per core. The result does not depend on it.
         size_um: side of the scanned square in µm, glass included.
+        progress: show a bar.
+        scanners: on which every specimen is scanned.
 
     Returns:
         The path of the manifest.
@@ -66,18 +70,19 @@ def make_phantom_cohort(
     """
     _check_numbers(specimens, seed, workers, size_um)
     folder = Path(output)
-    _claim(folder, {"recipe": RECIPE, "specimens": specimens, "seed": seed, "size_um": float(size_um)})
+    parameters = {"recipe": RECIPE, "specimens": specimens, "seed": seed, "size_um": float(size_um)}
+    _claim(folder, {**parameters, "scanners": [asdict(scanner) for scanner in scanners]})
     plan = plan_cohort(specimens, seed)
-    tasks = [_Task(specimen, seed, float(size_um), folder) for specimen in plan]
+    tasks = [_Task(specimen, seed, float(size_um), folder, scanners) for specimen in plan]
     open_tasks = [task for task in tasks if not _is_done(task)]
-    total = len(plan) * len(SCANNERS)
-    done = total - len(open_tasks) * len(SCANNERS)
+    total = len(plan) * len(scanners)
+    done = total - len(open_tasks) * len(scanners)
     with tqdm(total=total, initial=done, unit="slide", desc="phantom", disable=not progress) as bar:
         for slides in _run(open_tasks, workers or usable_cores()):
             bar.update(slides)
     manifest = folder / "manifest.csv"
-    write_manifest(_manifest(plan, folder), manifest)
-    write_preview(folder, plan)
+    write_manifest(_manifest(plan, folder, scanners), manifest)
+    write_preview(folder, plan, scanners)
     return manifest
 
 
@@ -94,8 +99,7 @@ def _check_numbers(specimens: int, seed: int, workers: int | None, size_um: floa
 
 def _claim(folder: Path, parameters: dict[str, Any]) -> None:
     """Write the cohort's parameters into its folder, or refuse a folder that was begun with other ones."""
-    scanners = [asdict(scanner) for scanner in SCANNERS]
-    parameters = json.loads(json.dumps({**parameters, "scanners": scanners}))
+    parameters = json.loads(json.dumps(parameters))
     path = folder / "phantom.json"
     if not path.exists():
         with write_atomically(path) as temporary:
@@ -140,7 +144,7 @@ def _truth_paths(task: _Task) -> tuple[Path, Path]:
 
 def _outputs(task: _Task) -> Iterable[Path]:
     yield from _truth_paths(task)
-    for scanner in SCANNERS:
+    for scanner in task.scanners:
         yield _slide_path(task.folder, task.specimen, scanner)
 
 
@@ -150,7 +154,7 @@ def _is_done(task: _Task) -> bool:
 
 def _origin(task: _Task, number: int) -> tuple[float, float]:
     """x, y in µm of the corner of the scan of scanner `number` in the specimen: a margin and the stage's shift."""
-    shift = random_stream(task.seed, 3, task.specimen.index, number).uniform(-1, 1, 2) * SCANNERS[number].shift_um
+    shift = random_stream(task.seed, 3, task.specimen.index, number).uniform(-1, 1, 2) * task.scanners[number].shift_um
     return MAX_SHIFT_UM + float(shift[0]), MAX_SHIFT_UM + float(shift[1])
 
 
@@ -159,7 +163,7 @@ def _make_specimen(task: _Task) -> int:
     side_um = task.size_um + 2 * MAX_SHIFT_UM
     rendering = render_specimen(task.specimen, side_um, MARGIN_UM + MAX_SHIFT_UM, task.seed)
     scans = []
-    for number, scanner in enumerate(SCANNERS):
+    for number, scanner in enumerate(task.scanners):
         origin = _origin(task, number)
         path = _slide_path(task.folder, task.specimen, scanner)
         slide_id = _slide_id(task.specimen, scanner)
@@ -181,12 +185,12 @@ def _make_specimen(task: _Task) -> int:
         Image.fromarray(rendering.phenotype).save(temporary)
     with write_atomically(facts) as temporary:
         temporary.write_text(json.dumps(truth, indent=2))
-    return len(SCANNERS)
+    return len(task.scanners)
 
 
-def _manifest(plan: list[Specimen], folder: Path) -> pd.DataFrame:
+def _manifest(plan: list[Specimen], folder: Path, scanners: tuple[Scanner, ...]) -> pd.DataFrame:
     rows = []
-    for specimen, scanner in product(plan, SCANNERS):
+    for specimen, scanner in product(plan, scanners):
         rows.append(
             {
                 "slide_id": _slide_id(specimen, scanner),

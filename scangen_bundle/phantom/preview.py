@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,26 +13,26 @@ from PIL import Image, ImageDraw
 from scangen_bundle.files import write_atomically
 from scangen_bundle.phantom.architecture import ALTERED, COARSE_UM, GLAND
 from scangen_bundle.phantom.plan import Specimen
-from scangen_bundle.phantom.scanners import SCANNERS
+from scangen_bundle.phantom.scanners import Scanner
 
 FIELD_UM = 112.0
 TILE_PX = 224
 CAPTION_PX = 16
 
 
-def write_preview(folder: Path, plan: list[Specimen]) -> None:
+def write_preview(folder: Path, plan: list[Specimen], scanners: Sequence[Scanner]) -> None:
     """Write `preview.png`: a row for the first specimen of each label, a column per scanner, 112 µm fields."""
     first_of: dict[int, Specimen] = {}
     for specimen in plan:
         first_of.setdefault(specimen.label, specimen)
     shown = [first_of[label] for label in sorted(first_of)]
-    sheet = Image.new("RGB", (len(SCANNERS) * TILE_PX, len(shown) * (TILE_PX + CAPTION_PX)), "white")
+    sheet = Image.new("RGB", (len(scanners) * TILE_PX, len(shown) * (TILE_PX + CAPTION_PX)), "white")
     pen = ImageDraw.Draw(sheet)
     for row, specimen in enumerate(shown):
         truth = json.loads((folder / "truth" / f"{specimen.specimen_id}.json").read_text())
         phenotype = np.asarray(Image.open(folder / "truth" / f"{specimen.specimen_id}.png"))
         corner = _richest_field(phenotype == (ALTERED if specimen.label else GLAND))
-        for column, (scanner, scan) in enumerate(zip(SCANNERS, truth["scans"], strict=True)):
+        for column, (scanner, scan) in enumerate(zip(scanners, truth["scans"], strict=True)):
             path = folder / "slides" / f"{scan['slide_id']}.{scanner.container}"
             left, top = column * TILE_PX, row * (TILE_PX + CAPTION_PX)
             field = _field(path, scanner.mpp, corner, scan["origin_um"])

@@ -84,4 +84,18 @@ SCANNERS: tuple[Scanner, ...] = (
     ),
 )  # fmt: skip
 
+# Further out than the six, for studies: scanners that training never sees.
+FAR_SCANNERS: tuple[Scanner, ...] = (
+    Scanner(
+        "far-blur", "Ginkgo Flatbed", 0.4200, 20, "svs",
+        ((0.94, 0.05, 0.01), (0.03, 0.93, 0.04), (0.02, 0.06, 0.92)),
+        (0.935, 0.930, 0.925), (1.05, 1.05, 1.02), 1.30, 0.0, 3.0, 65, 20.0,
+    ),
+    Scanner(
+        "far-colour", "Hawthorn Chroma", 0.3050, 40, "tif",
+        ((0.74, 0.22, 0.04), (0.14, 0.79, 0.07), (0.09, 0.23, 0.68)),
+        (0.985, 0.900, 0.800), (0.75, 1.25, 1.10), 0.30, 0.5, 2.0, 75, 20.0,
+    ),
+)  # fmt: skip
+
 MAX_SHIFT_UM = 24.0

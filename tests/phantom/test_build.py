@@ -11,7 +11,7 @@ from PIL import Image
 
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.errors import InputError
-from scangen_bundle.phantom import SCANNERS, make_phantom_cohort
+from scangen_bundle.phantom import FAR_SCANNERS, SCANNERS, make_phantom_cohort
 
 from .conftest import TINY
 
@@ -76,3 +76,11 @@ def test_numbers_out_of_range_are_refused_before_anything_is_written(tmp_path: P
     with pytest.raises(InputError, match=next(iter(change))):
         make_phantom_cohort(tmp_path / "new", **{**TINY, **change})
     assert not (tmp_path / "new").exists()
+
+
+def test_a_cohort_can_be_scanned_on_scanners_further_out(tmp_path: Path) -> None:
+    scanners = (SCANNERS[0], FAR_SCANNERS[0])
+    manifest = make_phantom_cohort(tmp_path, specimens=2, size_um=250.0, workers=1, progress=False, scanners=scanners)
+    assert set(load_manifest(manifest)["scanner"]) == {"scanner-1", "far-blur"}
+    with pytest.raises(InputError, match="scanners"):
+        make_phantom_cohort(tmp_path, specimens=2, size_um=250.0, workers=1, progress=False)
