@@ -67,9 +67,15 @@ bench-coverage: env  ## do prediction sets, flip rates and warnings hold on unse
 bench-deploy: env  ## time and memory of the deploy app (after `make deploy-demo`)
 	$(PY) -m speed.deploy
 
-evidence: env  ## what ScanGen does and does not do, on 120 synthetic specimens of its own (resumable)
-	$(PY) -m scangen_bundle.cli phantom data/evidence --specimens 120 --seed 1
-	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir data/evidence
-	$(PY) -m studies.evidence --dataset_dir data/evidence
+EVIDENCE := data/evidence
+STUDY := 'configs/study.yaml','configs/studies/evidence.yaml'
+evidence: env  ## methods compared by `run studying` on 72 synthetic specimens of their own, eight scanners (resumable)
+	$(PY) -m scangen_bundle.cli phantom $(EVIDENCE) --specimens 72 --seed 20261128 --far
+	$(PY) -W ignore -m monai.bundle run extracting --config_file configs/extract_features.yaml --dataset_dir $(EVIDENCE)
+	grep -E 'slide_id|scanner-[135],' $(EVIDENCE)/manifest.csv > $(EVIDENCE)/training_scanners.csv
+	$(PY) -W ignore -m monai.bundle run banking --config_file configs/bank.yaml --dataset_dir $(EVIDENCE) --manifest_path $(EVIDENCE)/training_scanners.csv --scanners 12 --tiles_per_scan 3 --max_scans 108
+	$(PY) -W ignore -m monai.bundle run studying --config_file "[$(STUDY)]" --dataset_dir $(EVIDENCE)
+	$(PY) -W ignore -m monai.bundle run studying --config_file "[$(STUDY),'configs/studies/evidence_once.yaml']" --dataset_dir $(EVIDENCE)
+	$(PY) -m studies.evidence_page
 
 .PHONY: help env docs demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-viewer bench-coverage bench-deploy evidence

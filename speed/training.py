@@ -34,7 +34,7 @@ from scangen_bundle.networks import MaskedMILModel, Projector
 from scangen_bundle.runs import RunTracker
 from scangen_bundle.testing import make_bag
 from scangen_bundle.training import MethodHandler
-from studies.evidence.experiment import as_items, number_ids, predict
+from studies.bare_training import as_items, number_ids, predict
 
 BAGS, BATCH, TILES, DRAWN, DIM = 24, 8, 10_000, 1_024, 1_536
 STEPS = 20  # of a small epoch

@@ -37,8 +37,8 @@ from scangen_bundle.share.export import SlideClassifier
 from scangen_bundle.share.flips import count_flips
 from scangen_bundle.share.reference import SiteReference, Validation, build_reference
 from scangen_bundle.share.statement import state
-from studies.evidence.cohort import draw_cohort, fit_scanner_model
-from studies.evidence.experiment import Setting, as_items, choose_rows, number_ids, train
+from studies.bare_training import Setting, as_items, choose_rows, number_ids, train
+from studies.feature_cohort import draw_cohort, fit_scanner_model
 
 CLASSES = ("negative", "positive")
 RESAMPLES = 2000
@@ -60,7 +60,7 @@ def measure(setting: Setting) -> pd.DataFrame:
     manifest, features, strong, config, level = (
         _WORK[name] for name in ("manifest", "features", "strong", "config", "level")
     )
-    rows, val, test = choose_rows(manifest, setting, config["folds"], 0)
+    rows, val, test = choose_rows(manifest, setting, config["folds"])
     network, _ = train(setting, rows, val, features, config)
     probability, embedding = outputs(network, val, features)
     columns = {name: val[f"{name}_id"].to_numpy(str) for name in ("patient", "specimen")}
@@ -194,7 +194,7 @@ def run(work: Mapping[str, Any], workers: int) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("configs/evidence/default.yaml"))
+    parser.add_argument("--config", type=Path, default=Path("configs/studies/coverage.yaml"))
     parser.add_argument("--dataset_dir", type=Path, default=Path("data/phantom"), help="a phantom cohort with its bags")
     parser.add_argument("--encoder_name", default="efficientnet-lite0")
     parser.add_argument("--specimens", type=int, default=300, help="drawn at feature level, one a patient; 0: the bags")

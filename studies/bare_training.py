@@ -1,9 +1,9 @@
-"""One training of the evidence: the library's own classes, on bags in memory."""
+"""A bare training on bags in memory: MONAI's trainer and the library's classes, without config, files and tracking."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from scangen_bundle.cohort import k_fold
 from scangen_bundle.data import PrepareBagBatch, SpecimenScannerSampler, collate_bags
 from scangen_bundle.measures import auroc, coefficient_of_variation
-from scangen_bundle.methods import Scan, create_method, fit_method, scanner_keys
+from scangen_bundle.methods import create_method
 from scangen_bundle.networks import MaskedMILModel
 from scangen_bundle.tasks import MaskedCrossEntropy
 from scangen_bundle.training import EpochSeedHandler, GradientClipHandler, MethodHandler
@@ -32,9 +32,6 @@ class Setting:
         rotation: which: `scanners` in a row from this one on, around the circle.
         fold, seed: of the cross-validation; of weights and batches.
         weight, alpha: of ScanGen; weight 0 is the baseline.
-        scenario: "paired"; "few": train on `few` specimens only; "confounded": a training specimen is seen on one
-            scanner only, which with 90 % probability is that of its label.
-        standardised: whether features are standardised by scanner (`--method standardise`).
     """
 
     scanners: int
@@ -43,12 +40,6 @@ class Setting:
     seed: int
     weight: float
     alpha: float
-    scenario: str = "paired"
-    standardised: bool = False
-
-    @property
-    def key(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in asdict(self).items())
 
 
 def training_scanners(names: Sequence[str], setting: Setting) -> list[str]:
@@ -56,68 +47,13 @@ def training_scanners(names: Sequence[str], setting: Setting) -> list[str]:
 
 
 def choose_rows(
-    manifest: pd.DataFrame, setting: Setting, folds: int, few: int
+    manifest: pd.DataFrame, setting: Setting, folds: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Scans to train on, to choose the epoch on (training scanners only), and to test on (every scanner)."""
     split = k_fold(manifest, folds, seed=0)[setting.fold]
     seen = split[split.scanner.isin(training_scanners(sorted(manifest.scanner.unique()), setting))]
     train, val = seen[seen.split == "train"], seen[seen.split == "val"]
-    rng = np.random.default_rng((setting.fold, setting.seed))
-    if setting.scenario == "few":
-        ids = [rng.permutation(own.unique())[: few // 2] for _, own in train.groupby("label").specimen_id]
-        train = train[train.specimen_id.isin(np.concatenate(ids))]
-    elif setting.scenario == "confounded":
-        names = sorted(train.scanner.unique())[:2]
-        usual = rng.random(train.specimen_id.nunique()) < 0.9
-        one = {
-            name: names[label if as_usual else 1 - label]
-            for (name, label), as_usual in zip(train.groupby("specimen_id").label.first().items(), usual, strict=True)
-        }
-        train = train[train.scanner == train.specimen_id.map(one)]
     return train, val, split[split.split == "test"]
-
-
-def standardise(
-    features: Mapping[str, np.ndarray], manifest: pd.DataFrame, training: pd.DataFrame
-) -> dict[str, np.ndarray]:
-    """Features with every scanner's mean and standard deviation made those of the training scanners.
-
-    As `--method standardise`: those of the training scans, and of scanners that are not trained on those of the training
-    patients' scans there, as if a lab had scanned some glass on its new scanner. Labels take no part.
-
-    Args:
-        features: [tiles, D] by slide_id.
-        manifest: slide_id, patient_id and scanner of all of them.
-        training: its rows that are trained on.
-    """
-    held_out = manifest[manifest.patient_id.isin(training.patient_id) & ~manifest.scanner.isin(training.scanner)]
-    method = create_method("standardise")
-    method.build(next(iter(features.values())).shape[1], 0, 0)
-    fit_method(
-        method,
-        [as_scan(row, features, held_out=False) for row in training.to_dict("records")]
-        + [as_scan(row, features, held_out=True) for row in held_out.to_dict("records")],
-    )
-
-    def transformed(name: str, scanner: str) -> np.ndarray:
-        return method.transform(torch.from_numpy(features[name])[None], None, scanner_keys([scanner]))[0].numpy()
-
-    scans = zip(manifest.slide_id, manifest.scanner, strict=True)
-    return {name: transformed(name, scanner) for name, scanner in scans}
-
-
-def as_scan(row: Mapping[str, Any], features: Mapping[str, np.ndarray], held_out: bool) -> Scan:
-    """A row of the manifest for a method to be fitted on; all of its tiles are read."""
-    rows = torch.from_numpy(features[row["slide_id"]])
-    return Scan(
-        slide_id=row["slide_id"],
-        specimen=row["specimen_id"],
-        patient=row["patient_id"],
-        scanner=row["scanner"],
-        label=int(row["label"]),
-        held_out=held_out,
-        read=lambda tiles: rows,
-    )
 
 
 def as_items(scans: pd.DataFrame, features: Mapping[str, np.ndarray], numbers: Mapping[str, int]) -> list[dict]:
@@ -172,24 +108,6 @@ def validation_figures(scans: pd.DataFrame, probability: np.ndarray) -> tuple[fl
     worst = min(auroc(own.label.to_numpy(), own.probability.to_numpy()) for _, own in table.groupby("scanner"))
     wide = table.pivot(index="specimen_id", columns="scanner", values="probability").to_numpy()
     return worst, coefficient_of_variation(wide) if wide.shape[1] > 1 else 0.0
-
-
-def run(
-    setting: Setting, manifest: pd.DataFrame, features: Mapping[str, np.ndarray], config: Mapping[str, Any]
-) -> dict:
-    """Train once.
-
-    Returns:
-        `val_auroc` and `val_cov` of the chosen epoch, and `test`: probability of class 1 by `slide_id`.
-    """
-    rows = choose_rows(manifest, setting, config["folds"], config["few_specimens"])
-    if setting.standardised:
-        features = standardise(features, manifest, rows[0])
-    network, best = train(setting, *rows[:2], features, config)
-    test = rows[2]
-    probability = predict(network, collate_bags(as_items(test, features, number_ids(test))))
-    found = {name: round(float(p), 6) for name, p in zip(test.slide_id, probability, strict=True)}
-    return {**asdict(setting), "val_auroc": best[0], "val_cov": -best[1], "test": found}
 
 
 def number_ids(scans: pd.DataFrame) -> dict[str, int]:

@@ -1,1 +1,0 @@
-"""What ScanGen does and does not do, on a cohort at feature level; `python -m studies.evidence` runs it."""
