@@ -5,6 +5,7 @@ from scangen_bundle.data.bags import BagDataset
 from scangen_bundle.data.cohort_scans import CohortScans, Records, manifest_scans, training_cohort
 from scangen_bundle.data.collate import collate_bags
 from scangen_bundle.data.loader import PrefetchLoader
+from scangen_bundle.data.mapped import BagReader
 from scangen_bundle.data.prepare import PrepareBagBatch
 from scangen_bundle.data.records import class_weights, feature_identity, make_records
 from scangen_bundle.data.sampler import LengthBucketSampler, SpecimenScannerSampler
@@ -12,6 +13,7 @@ from scangen_bundle.data.scans import admit_scanners, check_needs, scans_of, tra
 
 __all__ = [
     "BagDataset",
+    "BagReader",
     "CohortScans",
     "FeatureNoise",
     "LengthBucketSampler",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.transforms import Randomizable
+from monai.transforms import Compose, Randomizable
 from torch.utils.data import Dataset
 
 from scangen_bundle.bags.bag import check_finite
@@ -33,6 +33,7 @@ class BagDataset(Dataset):
             item by seed, epoch and index.
         method: whose `augment` changes each item before the transform, and of whose `views` an item is made; its generator is
             seeded for each item by seed, epoch, index and view. None, or without an augmentation, leaves them as they are.
+        reader: of the bags, which datasets of one process may share; None: one of its own.
     """
 
     def __init__(
@@ -42,19 +43,22 @@ class BagDataset(Dataset):
         seed: int = 0,
         transform: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
         method: Method | None = None,
+        reader: BagReader | None = None,
     ) -> None:
         if num_instances is not None and num_instances < 1:
             raise ValueError(f"expected num_instances of at least 1, got {num_instances}")
         self.data = data
         self.num_instances = num_instances
         self.seed = seed
-        self.transform = transform
+        # Seeding an empty `Compose` for each item costs more than reading the item.
+        is_empty = isinstance(transform, Compose) and not transform.transforms
+        self.transform = None if is_empty else transform
         self.method = method if method is not None and overrides(method, "augment") else None
         self.views = 1 if method is None else method.views
         # Forked data-loader workers that live on over epochs see it change. It needs no /dev/shm, which may be read-only or
         # full; where workers are no forks, torch moves it there when it pickles the data set.
         self._epoch = torch.frombuffer(mmap.mmap(-1, 8), dtype=torch.int64)
-        self._reader = BagReader()
+        self._reader = BagReader() if reader is None else reader
 
     def __len__(self) -> int:
         return len(self.data)

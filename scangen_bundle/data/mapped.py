@@ -64,6 +64,11 @@ def map_bag(bag: FeatureBag) -> MappedBag | None:
     return MappedBag(str(bag.path), stamp, _over(content, bag.features), _over(content, _stored_coords(bag)))
 
 
+def _in_memory(bag: FeatureBag) -> MappedBag:
+    """An open bag's arrays, copied."""
+    return MappedBag(str(bag.path), stamp_of(str(bag.path)), np.array(bag.features[:]), np.array(bag.coords))
+
+
 def _over(content: np.ndarray, array: np.ndarray) -> np.ndarray:
     """A memory-mapped array as a plain array over the content of its file; other arrays are returned as they are.
 
@@ -91,14 +96,19 @@ def _stored_coords(bag: FeatureBag) -> np.ndarray:
 
 
 class BagReader:
-    """Rows of bags by their path; each file is opened and checked once, and again when it changed."""
+    """Rows of bags by their path; each file is opened and checked once, and again when it changed.
 
-    def __init__(self) -> None:
+    Args:
+        keep_unmapped: keep files that cannot be mapped in memory; else such a file is opened each time it is read.
+    """
+
+    def __init__(self, keep_unmapped: bool = False) -> None:
+        self.keep_unmapped = keep_unmapped
         self._mapped: dict[str, MappedBag] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """Another process maps for itself: a pickled map would be a copy of the whole file."""
-        return {"_mapped": {}}
+        return {"keep_unmapped": self.keep_unmapped, "_mapped": {}}
 
     def read(self, path: str, choose: Callable[[int], np.ndarray | None]) -> tuple[np.ndarray, np.ndarray]:
         """Features [n, D] and coordinates [n, 2] of the rows that `choose(N)` gives (sorted; None = all).
@@ -112,7 +122,7 @@ class BagReader:
             bag = open_bag(path)
             if choose(len(bag)) is None:  # all rows are read, so that looking for damage costs little
                 bag.check_rows()
-            mapped = map_bag(bag)
+            mapped = map_bag(bag) or (_in_memory(bag) if self.keep_unmapped else None)
             if mapped is None:
                 rows = choose(len(bag))
                 features = bag.features[:] if rows is None else bag.features[rows]

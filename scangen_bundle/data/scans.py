@@ -15,6 +15,7 @@ import torch
 
 from scangen_bundle.bags import open_bag
 from scangen_bundle.bags.virtual import bank_path, read_bank
+from scangen_bundle.data.mapped import BagReader
 from scangen_bundle.data.records import check_bag
 from scangen_bundle.errors import InputError, some
 from scangen_bundle.methods import Method, Scan, adapt_method, scanner_keys
@@ -23,7 +24,9 @@ from scangen_bundle.progress import reading_bar
 logger = logging.getLogger(__name__)
 
 
-def training_scans(manifest: pd.DataFrame, features_dir: str, *, num_features: int) -> list[Scan]:
+def training_scans(
+    manifest: pd.DataFrame, features_dir: str, *, num_features: int, reader: BagReader | None = None
+) -> list[Scan]:
     """Scans that a method may be fitted on; no bag is opened before a method reads it.
 
     These are the training scans, and training patients' scans on scanners that are held out of training
@@ -34,6 +37,7 @@ def training_scans(manifest: pd.DataFrame, features_dir: str, *, num_features: i
         manifest: with its column `split` filled.
         features_dir: where a scan's bag is, if the manifest does not say.
         num_features: D that every bag must have.
+        reader: that keeps checked bags open; None opens and checks a bag each time it is read.
     """
     rows = manifest[_is_trained(manifest) | _is_held_out(manifest)]
     first: dict[str, tuple[object, str]] = {}
@@ -41,6 +45,9 @@ def training_scans(manifest: pd.DataFrame, features_dir: str, *, num_features: i
     for row in rows.to_dict("records"):
         path = Path(row["features_path"] or Path(features_dir) / f"{row['slide_id']}.h5")
         virtual = bank_path(path.parent, row["slide_id"])
+        read = partial(_read_checked, str(path), row["slide_id"], num_features, first)
+        if reader is not None:
+            read = partial(_read_kept, reader, str(path))
         scans.append(
             Scan(
                 slide_id=row["slide_id"],
@@ -49,7 +56,7 @@ def training_scans(manifest: pd.DataFrame, features_dir: str, *, num_features: i
                 scanner=row["scanner"],
                 label=int(row["label"]),
                 held_out=row["split"] != "train",
-                read=partial(_read_checked, str(path), row["slide_id"], num_features, first),
+                read=read,
                 virtual=partial(_read_virtual, virtual) if virtual.is_file() else None,
             )
         )
@@ -78,12 +85,21 @@ def _read_checked(
     return _rows(bag, tiles)
 
 
+def _read_kept(reader: BagReader, path: str, tiles: int | None) -> torch.Tensor:
+    features, _ = reader.read(path, lambda count: _evenly(count, tiles))
+    return torch.from_numpy(features).float()
+
+
+def _evenly(count: int, tiles: int | None) -> np.ndarray | None:
+    """Rows of at most `tiles` of `count` tiles, evenly spaced; None: all."""
+    if tiles is None or tiles >= count:
+        return None
+    return np.linspace(0, count - 1, tiles).astype(np.int64)
+
+
 def _rows(bag: Any, tiles: int | None) -> torch.Tensor:
     """Features float32 [n, D] of at most `tiles` evenly spaced tiles."""
-    chosen = None
-    if tiles is not None and tiles < len(bag):
-        chosen = np.linspace(0, len(bag) - 1, tiles).astype(np.int64)
-    rows = bag.rows(chosen)
+    rows = bag.rows(_evenly(len(bag), tiles))
     return torch.from_numpy(np.require(rows, requirements="W"))  # a mapped file is not writable
 
 

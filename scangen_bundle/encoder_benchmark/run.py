@@ -37,13 +37,14 @@ from scangen_bundle.encoder_benchmark.sources import (
     read_bags,
     save_features,
 )
-from scangen_bundle.encoder_benchmark.tracking import FILES, TrackingSettings, tracked_values
+from scangen_bundle.encoder_benchmark.tracking import FILES, tracked_values
 from scangen_bundle.encoders import Encoder, create_encoder
 from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.files import write_atomically
 from scangen_bundle.fingerprint import fingerprint
 from scangen_bundle.measures.feature_measure import feature_measures
 from scangen_bundle.names import check_name
+from scangen_bundle.runs import TrackingSettings
 
 logger = logging.getLogger(__name__)
 

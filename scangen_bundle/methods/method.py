@@ -16,6 +16,7 @@ from torch import nn
 from scangen_bundle.registry import Registry
 
 Batch = Mapping[str, torch.Tensor]
+NO_GRID: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,14 @@ class Needs:
         scanner_name: the scanner of each scan, also at inference; scans of unknown scanners are refused.
         new_scans: scans of a scanner that training holds out: `fit` gets those of the training patients.
         patients_per_scanner: training patients of each scanner.
+        virtual: tiles of training slides under virtual scanners, which `run banking` makes.
     """
 
     pairs: bool = False
     scanner_name: bool = False
     new_scans: bool = False
     patients_per_scanner: int = 0
+    virtual: bool = False
 
     def __or__(self, other: Needs) -> Needs:
         """What both need together."""
@@ -41,6 +44,7 @@ class Needs:
             self.scanner_name or other.scanner_name,
             self.new_scans or other.new_scans,
             max(self.patients_per_scanner, other.patients_per_scanner),
+            self.virtual or other.virtual,
         )
 
 
@@ -89,6 +93,7 @@ class Method(Resizable):
         needs: checked before training.
         embedding: name of the network's submodule whose output `embed` gets.
         views: copies of each training bag in a batch, each augmented by itself.
+        grid: options that a study tries and validation chooses from, each a dictionary; empty: the defaults alone.
         weight: factor of the terms in the loss.
         warmup_epochs: epochs over which the factor rises linearly from 0, iteration by iteration.
     """
@@ -99,6 +104,7 @@ class Method(Resizable):
     needs = Needs()
     embedding = "embedding"
     views = 1
+    grid = NO_GRID
 
     def __init__(self, weight: float = 1.0, warmup_epochs: float = 0.0) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.methods.method import Method, Scan, register
+from scangen_bundle.methods.method import Method, Needs, Scan, register
 
 FEWEST_TILES = 32  # below which a map would be these tiles' rather than the virtual scanner's
 
@@ -36,6 +36,7 @@ class Virtual(Method):
 
     name = "virtual"
     title = "training bags moved by virtual scanners"
+    needs = Needs(virtual=True)
 
     def __init__(
         self,

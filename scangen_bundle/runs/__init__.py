@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scangen_bundle.runs.settings import RunSettings
     from scangen_bundle.runs.stored import StoredRun
     from scangen_bundle.runs.tracking import RunTracker
+    from scangen_bundle.runs.tracking_settings import TrackingSettings
 
 __all__ = [
     "EvaluatedRun",
@@ -25,6 +26,7 @@ __all__ = [
     "RunSettings",
     "RunTracker",
     "StoredRun",
+    "TrackingSettings",
     "evaluate_run",
     "keep_feature_facts",
     "load_weights",
@@ -48,6 +50,7 @@ _MODULES = {
     "settings": ("RunSettings",),
     "stored": ("StoredRun",),
     "tracking": ("RunTracker",),
+    "tracking_settings": ("TrackingSettings",),
 }
 
 

@@ -124,6 +124,22 @@ def compare_statistics(
     return comparisons
 
 
+def compare_resampled(first: Resampled, second: Resampled, confidence: float = 0.95) -> dict[str, Comparison]:
+    """Second minus first of the values that both have, which were computed on the same resamples.
+
+    Args:
+        first, second: of the same patients.
+        confidence: of the intervals.
+    """
+    joined: dict[str, Any] = {}
+    for name in ("observed", "samples", "jackknife", "reasons", "trials", "patients", "without_interval"):
+        values = {f"0:{key}": value for key, value in getattr(first, name).items()}
+        values.update({f"1:{key}": value for key, value in getattr(second, name).items()})
+        joined[name] = values
+    result = replace(first, **joined)
+    return {key: _compare(result, key, confidence, "") for key in first.observed if key in second.observed}
+
+
 def _compare(result: Resampled, key: str, confidence: float, unlike: str) -> Comparison:
     first, second = f"0:{key}", f"1:{key}"
     samples = result.samples[second] - result.samples[first]

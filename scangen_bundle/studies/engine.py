@@ -34,7 +34,13 @@ class WorkerDied:
 
 
 class Engine(Protocol):
-    """Runs pieces of work; the constructor takes the number of workers (None: the engine chooses)."""
+    """Runs pieces of work; the constructor takes the number of workers (None: the engine chooses).
+
+    Attributes:
+        workers: pieces that are worked on at once.
+    """
+
+    workers: int
 
     def run(
         self,
@@ -111,7 +117,7 @@ class LocalCores:
         """Run pieces in one pool. Returns those that ran when a worker died, and those that were still to come."""
         waiting = list(reversed(pieces))
         running: dict[Future, Any] = {}
-        context = fresh_processes("torch", *_modules_of(function))
+        context = fresh_processes("torch", __name__, *_modules_of(function))
         pool = ProcessPoolExecutor(workers, context, _begin)
         try:
             while waiting or running:

@@ -195,14 +195,14 @@ class Plan:
         )
 
 
-def grid_strengths(grids: Mapping[str, Mapping[str, Sequence[Any]]]) -> tuple[Strength, ...]:
-    """Every combination of the values of a grid.
+def grid_strengths(grids: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Strength, ...]:
+    """Every combination of the grids of several methods.
 
     Args:
-        grids: by method, by option, the values.
+        grids: by method, the options to try, each a mapping; without any, the method keeps its defaults.
     """
     strengths: list[Strength] = [()]
-    for method, options in sorted(grids.items()):
-        for option, values in sorted(options.items()):
-            strengths = [(*strength, (method, option, value)) for strength in strengths for value in values]
+    for method, choices in sorted(grids.items()):
+        parts = [tuple((method, option, value) for option, value in sorted(choice.items())) for choice in choices]
+        strengths = [(*strength, *part) for strength in strengths for part in parts or [()]]
     return tuple(strengths)

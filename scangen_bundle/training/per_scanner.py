@@ -22,6 +22,7 @@ from scangen_bundle.measures.prediction_statistic import PredictionStatistic
 from scangen_bundle.measures.predictions import IDENTITY, Predictions, check_predictions
 from scangen_bundle.runs.tracking import metric_key
 from scangen_bundle.tasks import PREDICTION
+from scangen_bundle.training.choice import RULES, Candidate
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,10 @@ class _PerScanner(Metric):
             count = int((~np.isfinite(probability)).any(axis=1).sum())
             logger.warning("the network gave %d of %d scans no finite score: metrics are undefined", count, len(rows))
             return None
+        return self._predictions_of(rows, probability)
+
+    def _predictions_of(self, rows: np.ndarray, probability: np.ndarray) -> Predictions:
+        """Predictions of the manifest's `rows` [n] with probabilities [n, C]."""
         columns = {f"probability_{c}": probability[:, c] for c in range(probability.shape[1])}
         table = self.manifest.iloc[rows].reset_index(drop=True).assign(**columns)
         return check_predictions(table)
@@ -125,7 +130,9 @@ class ModelChoiceMetric(_PerScanner):
 
     Args:
         manifest: gives specimen, patient, scanner and label of each slide.
-        metric: key of the figure, such as "auroc/worst", "auroc/mean", "auroc/<scanner>", "icc" or "brier/worst".
+        metric: key of the figure, such as "auroc/worst", "auroc/mean", "auroc/<scanner>", "icc" or "brier/worst"; or a rule of
+            `choice.RULES` that looks at all epochs so far, such as "one_se": the number is then how many there were, where
+            the rule takes the last of them, and minus infinity where it does not.
         threshold: of the probability of class 1, for figures of the class.
         break_ties: take up to a millionth off for the CoV, so that of two equal figures the steadier model is better.
         records: of the evaluator's dataset, dictionaries with `slide_id`; with them a metric that these scans do not have is
@@ -143,11 +150,15 @@ class ModelChoiceMetric(_PerScanner):
         break_ties: bool = True,
         records: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        self.figure = metric.split("/")[0]
-        find_measure(self.figure)
+        is_rule = metric in RULES and "/" not in metric
+        self.rule = RULES[metric] if is_rule else None
+        self.figure = "" if is_rule else metric.split("/")[0]
+        if not is_rule:
+            find_measure(self.figure)
         super().__init__(manifest)
         self.metric, self.threshold, self.break_ties = metric, threshold, break_ties
-        if records:
+        self.candidates: list[Candidate] = []
+        if records and not is_rule:
             scans = self.manifest.iloc[self._row[[record["slide_id"] for record in records]]]
             classes = max(2, int(self.manifest["label"].max()) + 1)
             # The set of metrics depends on the scans alone, so dummy probabilities suffice.
@@ -164,6 +175,8 @@ class ModelChoiceMetric(_PerScanner):
         predictions = self.predictions()
         if predictions is None:
             return -math.inf
+        if self.rule is not None:
+            return self._by_rule(predictions)
         values = observed_values(predictions, (self.figure, "cov"), self.threshold)
         self._check_figure(values)
         value, cov = values[self.metric], values.get("cov", math.nan)
@@ -173,6 +186,27 @@ class ModelChoiceMetric(_PerScanner):
         if not self.break_ties:
             return score
         return score - TIE_BREAK * (cov / (1 + cov) if math.isfinite(cov) else 1.0)
+
+    def _by_rule(self, predictions: Predictions) -> float:
+        assert self.rule is not None
+        self.candidates.append(Candidate(predictions))
+        is_chosen = self.rule(self.candidates) == len(self.candidates) - 1
+        return float(len(self.candidates)) if is_chosen else -math.inf
+
+    def state_dict(self) -> dict[str, Any]:
+        """Predictions of the epochs so far, which a rule needs again when training resumes."""
+        tables = [candidate.predictions for candidate in self.candidates]
+        return {
+            "slide_id": list(tables[0].slide_id) if tables else [],
+            "probability": [torch.from_numpy(table.probability) for table in tables],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.candidates = []
+        for probability in state["probability"]:
+            rows = self._row[state["slide_id"]].to_numpy()
+            self.candidates.append(Candidate(self._predictions_of(rows, probability.numpy())))
 
 
 def is_better(current: float, best: float) -> bool:

@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from scangen_bundle.encoder_benchmark import BenchmarkJob, MeasureSettings, TileSettings, TrackingSettings, run
+from scangen_bundle.encoder_benchmark import BenchmarkJob, MeasureSettings, TileSettings, run
 from scangen_bundle.encoder_benchmark.measure import settle_k
 from scangen_bundle.errors import InputError
 from scangen_bundle.measures.feature_measure import feature_measures
 from scangen_bundle.measures.of_features import label_probe
+from scangen_bundle.runs import TrackingSettings
 from scangen_bundle.testing import make_bag
 
 HEAD = {"max_epochs": 3, "folds": 2}

@@ -17,8 +17,8 @@ def scans(patients: int = 24, scanners: tuple[str, ...] = SCANNERS) -> pd.DataFr
         for specimen in range(2 if patient % 3 == 2 else 1):
             name = f"p{patient:02d}s{specimen}"
             for scanner in scanners:
-                rows.append((f"{name}-{scanner}", name, f"p{patient:02d}", scanner, patient % 2, ""))
-    columns = ["slide_id", "specimen_id", "patient_id", "scanner", "label", "split"]
+                rows.append((f"{name}-{scanner}", name, f"p{patient:02d}", scanner, patient % 2, "", ""))
+    columns = ["slide_id", "specimen_id", "patient_id", "scanner", "label", "split", "features_path"]
     return pd.DataFrame(rows, columns=columns)
 
 

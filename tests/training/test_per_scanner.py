@@ -188,3 +188,35 @@ def test_two_processes_equal_one_with_all_scans():
     for every, key in in_two_processes(compute_share):
         assert every == pytest.approx({name: expected[0].state.metrics[name] for name in every}, abs=1e-7)
         assert key == pytest.approx(expected[1].state.metrics["key"], abs=1e-7)
+
+
+def fed(metric, tables):
+    """The metric's values after each table of probabilities of class 1."""
+    values = []
+    for table in tables:
+        metric.reset()
+        probability = torch.tensor(table, dtype=torch.float64)
+        metric.update((list(metric.manifest["slide_id"]), torch.stack([1 - probability, probability], dim=1)))
+        values.append(metric.compute())
+    return values
+
+
+GOOD, POOR = [0.1, 0.2, 0.9, 0.8, 0.2, 0.1, 0.7, 0.9], [0.4, 0.6, 0.5, 0.6, 0.5, 0.4, 0.6, 0.5]
+
+
+@pytest.mark.parametrize("rule", ["nll", "one_se"])
+def test_a_rule_takes_an_epoch_or_not_among_those_before_it(rule):
+    values = fed(ModelChoiceMetric(manifest(), rule), [POOR, GOOD, POOR])
+    assert values == [1.0, 2.0, -math.inf]
+
+
+def test_a_rule_goes_on_after_a_checkpoint(tmp_path):
+    first = ModelChoiceMetric(manifest(), "nll")
+    fed(first, [POOR, GOOD])
+    torch.save(first.state_dict(), tmp_path / "state.pt")
+    second = ModelChoiceMetric(manifest(), "nll")
+    second.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert fed(second, [POOR]) == [-math.inf]
+    fresh = ModelChoiceMetric(manifest(), "nll")
+    fresh.load_state_dict(ModelChoiceMetric(manifest(), "nll").state_dict())
+    assert fed(fresh, [POOR]) == [1.0]
