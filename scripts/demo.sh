@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The README's steps in a row: cohort, features, training without and with ScanGen, evaluation, table.
+# The README's steps in a row: cohort, features, training without and with ScanGen, evaluation, comparison; then three methods
+# compared on all specimens by cross-validation, whose table it ends with.
 # Every step resumes what an earlier run finished.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,13 +22,15 @@ for name in without_scangen with_scangen; do
   run evaluating --config_file configs/evaluate.yaml --run_dir "$out/$name"
 done
 scangen compare "$out/without_scangen" "$out/with_scangen" --output "$out/comparison"
+run studying --config_file "['configs/study.yaml','configs/studies/demo.yaml']" --dataset_dir "$data"
 
 cat <<END
 
 Written:
   $data/manifest.csv, $data/preview.png      the cohort, and one field on all scanners
   $out/<run>/report.html, metrics.json       per-scanner evaluation of each training
-  $out/comparison/                           the paired comparison
+  $out/comparison/                           the paired comparison of two trainings
+  $out/study/study.html                      three methods, cross-validated on all specimens
   $out/mlflow.db                             the MLflow store; to look at it:
       .venv/bin/mlflow ui --backend-store-uri sqlite:///$PWD/$out/mlflow.db
 Research use only.
