@@ -5,5 +5,4 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["scangen_bundle*"]), "scangen_bundle.configs"],
     package_dir={"scangen_bundle.configs": "configs"},
-    package_data={"scangen_bundle.configs": ["**/*.yaml", "metadata.json", "logging.conf"]},
 )
