@@ -1,7 +1,7 @@
 """The cohort manifest: a table with one row per scan, read with every rule checked, and written back.
 
 Columns: `slide_id`, `specimen_id`, `patient_id`, `scanner`, `label`, `slide_path` and/or `features_path`, and
-optionally `mpp` and `split`. Further columns are kept as text.
+optionally `mpp`, `split` and `tissue`. Further columns are kept as text.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ IDS = ("slide_id", "specimen_id", "patient_id", "scanner")
 PATHS = ("slide_path", "features_path")
 COLUMNS = (*IDS, "label", *PATHS, "mpp", "split")
 SPLITS = ("train", "val", "test", "excluded")
+TISSUES = ("section", "smear")  # of the further column `tissue`, in a cohort of both
 UNLABELLED = -1
 SINGLE_ROWS = 3  # with one problem that a message lists each for itself
 # Names of figures over scanners (`auroc/mean` beside `auroc/<scanner>`) and of two of them (`flip_rate/<a> vs <b>`), as in
@@ -102,6 +103,7 @@ def load_manifest(
             *_bad_paths(table, folder, allow_outside),
             *_bad_mpp(table),
             *_bad_splits(table),
+            *_bad_tissues(table),
             *_bad_scanners(table),
             *_spelt_alike(table),
             *_too_few_scanners(table, min_scanners),
@@ -321,6 +323,12 @@ def _bad_splits(table: pd.DataFrame) -> Iterator[Violation]:
     if "split" in table:
         # A scan may be excluded whatever its patient's split.
         yield from _several_values(table[table["split"].isin(["train", "val", "test"])], "patient_id", "split")
+
+
+def _bad_tissues(table: pd.DataFrame) -> Iterator[Violation]:
+    for line, text in _cells(table, "tissue"):
+        if text and text not in TISSUES:
+            yield Violation(line, "tissue", f"{text!r} is unknown; expected {', '.join(TISSUES)} or empty")
 
 
 def _bad_scanners(table: pd.DataFrame) -> Iterator[Violation]:

@@ -55,6 +55,7 @@ class ExtractionJob:
         masks_dir: folder with masks of the user, `<slide_id>.png` or `.geojson`, for slides that have one.
         workers: number of reader processes; None takes one per processor, at most 4.
         progress: show a progress bar.
+        overwrite: make bags anew that are damaged or not what is asked for, rather than refuse.
 
     Raises:
         InputError: the manifest breaks its rules, or an option does not exist.
@@ -70,6 +71,7 @@ class ExtractionJob:
         masks_dir: str | os.PathLike[str] | None = None,
         workers: int | None = None,
         progress: bool = True,
+        overwrite: bool = False,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.folder = BagFolder(output_dir)
@@ -83,6 +85,7 @@ class ExtractionJob:
         if self.masks_dir is not None and not self.masks_dir.is_dir():
             raise InputError(self.masks_dir, "there is no such folder of masks", "correct masks_dir, or leave it out")
         self.progress = progress
+        self.overwrite = overwrite
 
     def run(self) -> ExtractionSummary:
         """Extract, and end with an error if slides failed, after all others are finished.
@@ -137,6 +140,7 @@ class ExtractionJob:
             find_mask(self.masks_dir, slide_id),
             bag=str(self.folder.bag(slide_id)),
             picture=str(self.folder.picture(slide_id)),
+            tissue=str(getattr(row, "tissue", "")),
         )
 
     def _make_missing(self, rows: Sequence[Any], tasks: Mapping[str, SlideTask], summary: ExtractionSummary) -> None:
@@ -179,13 +183,18 @@ class ExtractionJob:
                 continue
             try:
                 bag = open_bag(path)
-                refused += [f"{path.name}: {text}" for text in self.request.differences(bag, task)]
+                different = list(self.request.differences(bag, task))
                 finished[task.slide_id] = bag_row(row, bag)
             except InputError as error:
-                refused.append(f"{path.name}: {error.problem}")
+                different = [error.problem]
+            if different and self.overwrite:
+                finished.pop(task.slide_id, None)
+                path.unlink()
+            else:
+                refused += [f"{path.name}: {text}" for text in different]
         if refused:
             problem = listed("bags in it are not what is asked for, and were not touched", refused, LISTED)
-            remedy = "choose another output folder (features_dir), or move those bags away"
+            remedy = "make them anew (overwrite), choose another output folder (features_dir), or move those bags away"
             raise InputError(self.folder.path, problem, remedy)
         return finished
 

@@ -23,7 +23,9 @@ from scangen_bundle.slides import (
     tile_sharpness,
     tissue_mask,
 )
+from scangen_bundle.slides.resolution import doubtful_width
 from scangen_bundle.slides.tiff_metadata import PICTURES
+from scangen_bundle.slides.tissue import TISSUE_OPTIONS
 
 SHARPNESS_TILES = 64
 MAX_TINT = 0.2  # of bare glass: its darkest colour below its brightest; scanners' own tints stay below half of it
@@ -55,6 +57,7 @@ def read_slide(task: SlideTask, settings: TilingSettings) -> Iterator[SlidePart]
 
 
 def _parts(task: SlideTask, settings: TilingSettings) -> Iterator[SlidePart]:
+    settings = settings.for_slide(task)
     assert settings.mpp is not None
     assert settings.tile_px is not None
     with _open(task.path, settings) as slide:
@@ -122,10 +125,14 @@ def _no_tile(slide: SlideReader, task: SlideTask, mask: TissueMask, settings: Ti
     if task.mask:
         remedy = "what is tissue has to be white in a picture, or inside an outline; or lower tiling's min_tissue"
         return InputError(task.mask, f"the mask leaves no tile: {problem}", remedy)
-    remedy = (
-        "look at its picture in the folder tissue; for smears and cytospins add configs/tissue/smear.yaml; give a mask "
-        "file, lower tiling's min_tissue, or take the row out"
-    )
+    remedy = "look at its picture in the folder tissue; "
+    if dict(settings.tissue) != TISSUE_OPTIONS["smear"]:
+        remedy += "for smears and cytospins add configs/tissue/smear.yaml (--tissue smear); "
+    remedy += "give a mask file, lower tiling's min_tissue, or take the row out"
+    doubt = doubtful_width(slide.level_dimensions[0], mask.source_mpp)
+    if doubt and not math.isnan(task.source_mpp):
+        problem += f"; {doubt}"
+        remedy = f"check the column mpp of the manifest; {remedy}"
     return InputError(task.path, f"no tissue: {problem}", remedy)
 
 

@@ -8,7 +8,7 @@ import math
 import os
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ class ExtractionRequest:
         options = {"tissue": dict(tiling.tissue), "tiling": dict(tiling.tiling), "upsampling": tiling.allow_upsampling}
         return json.dumps({"extraction_version": EXTRACTION_VERSION, **options}, sort_keys=True)
 
+    def for_slide(self, task: SlideTask) -> ExtractionRequest:
+        """What is asked for of one slide."""
+        return replace(self, tiling=self.tiling.for_slide(task))
+
     def expected(self) -> dict[str, Any]:
         """The attributes that every bag of this request has."""
         return {
@@ -63,7 +67,7 @@ class ExtractionRequest:
         """What the bag of a slide says about itself."""
         return BagAttributes(
             slide_id=task.slide_id,
-            **self.expected(),
+            **self.for_slide(task).expected(),
             source_mpp_x=facts.source_mpp[0],
             source_mpp_y=facts.source_mpp[1],
             effective_mpp_x=facts.effective_mpp[0],
@@ -88,7 +92,7 @@ class ExtractionRequest:
             yield f"it was made of another slide file than {task.path} is now"
         if bag.attributes.get("mask") != _digest(task.mask):
             yield f"it was made {'with another mask' if bag.attributes.get('mask') else 'without a mask'} of yours"
-        for name, value in {**self.expected(), "dtype": self.dtype}.items():
+        for name, value in {**self.for_slide(task).expected(), "dtype": self.dtype}.items():
             found = str(bag.features.dtype) if name == "dtype" else bag.attributes.get(name)
             if found != value:
                 yield from (

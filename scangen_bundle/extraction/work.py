@@ -13,6 +13,7 @@ import numpy as np
 from scangen_bundle.errors import InputError, check_known
 from scangen_bundle.slides import SlideReader, TissueMask, tile_grid, tissue_mask
 from scangen_bundle.slides.open import BACKENDS
+from scangen_bundle.slides.tissue import TISSUE_OPTIONS
 
 LEAST = {"mask_mpp": 0.05}  # µm; other options of the tissue may be zero
 OPTIONS: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
@@ -103,6 +104,10 @@ class TilingSettings:
         """These settings with the encoder's side and resolution of a tile where none are given."""
         return replace(self, tile_px=self.tile_px or tile_px, mpp=float(self.mpp or mpp))
 
+    def for_slide(self, task: SlideTask) -> TilingSettings:
+        """These settings with the options of the slide's own kind of tissue, where the manifest says it."""
+        return replace(self, tissue=TISSUE_OPTIONS[task.tissue]) if task.tissue else self
+
 
 @dataclass(frozen=True, eq=False)
 class SlideTask:
@@ -116,6 +121,7 @@ class SlideTask:
         centres_um: [N, 2] centres (x, y) of the tiles to read, µm from the top-left corner; None reads the tissue.
         bag: the feature bag to write, "" where none is written.
         picture: the picture of the tissue and the tiles to write, "" where none is written.
+        tissue: a name of `slides.tissue.TISSUE_OPTIONS`, "" takes the job's options.
     """
 
     slide_id: str
@@ -125,6 +131,7 @@ class SlideTask:
     centres_um: np.ndarray | None = None
     bag: str = ""
     picture: str = ""
+    tissue: str = ""
 
 
 class TissuePicture(NamedTuple):

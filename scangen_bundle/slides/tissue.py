@@ -15,6 +15,8 @@ from scangen_bundle.slides.resolution import resolve_mpp
 FLOOR_OD = 0.05
 FLOOR_CHROMA = 0.02
 NOISE_FACTOR = 4.0
+# Options of `tissue_mask` for what the manifest calls a slide; configs/tissue has the same for whole cohorts.
+TISSUE_OPTIONS: dict[str, dict[str, float]] = {"section": {}, "smear": {"closing_um": 200, "min_area_um2": 200000}}
 FILL = 254.99  # what a scanner writes where it did not scan; real glass is never exactly this
 
 

@@ -351,3 +351,10 @@ def test_names_that_differ_by_their_spelling_alone_are_one_question_before_any_w
             f"row {line}, column scanner: '{spelling}' differs from 'GT450' in row 2 by its spelling alone" in message
         )
     assert "row 9, column specimen_id: '1.0' differs from '1' in row 8" in message
+
+
+def test_a_tissue_that_is_unknown_is_named(tmp_path):
+    header = HEADER + ",tissue"
+    problem = problem_of(write(tmp_path, [f"{GOOD[0]},smear", f"{GOOD[1]},smeer", f"{GOOD[2]},"], header))
+    assert "1 problem" in problem
+    assert "row 3, column tissue: 'smeer' is unknown; expected section, smear or empty" in problem

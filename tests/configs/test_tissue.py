@@ -9,8 +9,9 @@ import pytest
 from monai.bundle import ConfigParser
 from scipy import ndimage
 
+from scangen_bundle.cohort.manifest import TISSUES
 from scangen_bundle.extraction.work import check_options
-from scangen_bundle.slides.tissue import find_tissue
+from scangen_bundle.slides.tissue import TISSUE_OPTIONS, find_tissue
 from tests.conftest import ROOT
 
 CONFIGS = sorted((ROOT / "configs" / "tissue").glob("*.yaml"))
@@ -56,3 +57,9 @@ def test_the_area_of_a_smear_does_not_depend_on_focus_with_its_config() -> None:
     assert np.pi * (1000 - 120) ** 2 < areas[0] < np.pi * 1000**2
     # With the settings for sections single cells are too small to be tissue.
     assert not any(find_tissue(picture, (MASK_MPP,) * 2).any() for picture in pictures)
+
+
+def test_the_manifests_kinds_of_tissue_are_the_configs() -> None:
+    assert tuple(TISSUE_OPTIONS) == TISSUES
+    for path in CONFIGS:
+        assert ConfigParser.load_config_files([path])["tissue"] == TISSUE_OPTIONS[path.stem]

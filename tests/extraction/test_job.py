@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.extraction import ExtractionJob, TilingSettings
 from scangen_bundle.extraction.read_slide import read_slide
 from scangen_bundle.extraction.work import SlideTask
+from scangen_bundle.slides.tissue import TISSUE_OPTIONS
 from tests.extraction.fakes import TILE_PX, FakeEncoder, FakeSlide, NanEncoder, make_manifest, make_slide
 
 NOBODY = 65534
@@ -291,9 +293,10 @@ def test_two_scans_of_one_slide_file_are_refused_unless_masks_tell_them_apart(tm
 
 
 def test_too_little_tissue_tells_of_the_config_for_smears(tmp_path):
-    slide = str(make_slide(tmp_path / "a.slide", tissue=0))
+    slide = str(make_slide(tmp_path / "a.slide"))
+    tiles = TilingSettings(mpp=0.5, tile_px=64, reader=FakeSlide, tissue={"min_area_um2": 1e9})
     with pytest.raises(InputError, match=r"no tissue: 0 mm² .* smears and cytospins add configs/tissue/smear\.yaml"):
-        next(read_slide(SlideTask("a", slide, np.nan), TilingSettings(mpp=0.5, tile_px=64, reader=FakeSlide)))
+        next(read_slide(SlideTask("a", slide, np.nan), tiles))
 
 
 def test_a_mask_that_leaves_no_tile_is_named_and_not_the_slide(tmp_path):
@@ -442,3 +445,30 @@ def test_an_output_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "bags").write_text("a file in its place")
     with pytest.raises(InputError, match="bags: cannot be written"):
         make_job(tmp_path, {"a": {}}).run()
+
+
+def test_the_manifest_says_the_kind_of_a_slides_tissue_and_its_bag_remembers_it(tmp_path):
+    manifest = make_manifest(tmp_path / "slides", {"a": {}, "b": {}}).assign(tissue=["section", ""])
+    options = {"tissue": {"closing_um": 5.0}}
+    job_of(manifest, tmp_path / "bags", **options).run()
+    settings = [json.loads(open_bag(tmp_path / "bags" / f"{name}.h5").attributes["settings"]) for name in "ab"]
+    assert [each["tissue"] for each in settings] == [TISSUE_OPTIONS["section"], options["tissue"]]
+    assert job_of(manifest, tmp_path / "bags", **options).extract().kept == ["a", "b"]
+
+
+def test_bags_of_other_settings_are_made_anew_only_where_asked(tmp_path):
+    manifest = make_manifest(tmp_path / "slides", {"a": {}, "b": {}})
+    job_of(manifest, tmp_path / "bags").run()
+    other = {"tissue": {"closing_um": 5.0}}
+    with pytest.raises(InputError, match="make them anew"):
+        job_of(manifest, tmp_path / "bags", **other).run()
+    summary = job_of(manifest, tmp_path / "bags", overwrite=True, **other).extract()
+    assert (sorted(summary.made), summary.kept) == (["a", "b"], [])
+    assert job_of(manifest, tmp_path / "bags", overwrite=True, **other).extract().kept == ["a", "b"]
+
+
+def test_where_no_tissue_is_found_a_stated_resolution_is_doubted_and_what_is_given_is_not_advised(tmp_path):
+    job = make_job(tmp_path, {"a": {"stated": 0.25}, "b": {"stated": 0.25}}, tissue=TISSUE_OPTIONS["smear"])
+    with pytest.raises(InputError, match=r"2 slides \(a, b\): no tissue: .* mm wide: is the mpp right\?") as error:
+        job.run()
+    assert "smear.yaml" not in str(error.value)
