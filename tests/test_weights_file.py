@@ -44,3 +44,9 @@ def test_weights_that_are_not_finite_are_named(value):
     with pytest.raises(InputError, match=r"best\.pt: 1 of 3 weights are not finite: b -> train again"):
         check_finite_weights("best.pt", weights)
     check_finite_weights("best.pt", {"a": weights["a"], "c": weights["c"]})
+
+
+def test_weights_of_8_bits_are_looked_at_like_others(tmp_path):
+    check_finite_weights("w.pt", {"a": torch.zeros(3).to(torch.float8_e4m3fn)})
+    with pytest.raises(InputError, match="1 of 1 weights are not finite: a"):
+        check_finite_weights("w.pt", {"a": torch.full((3,), float("nan")).to(torch.float8_e4m3fn)})

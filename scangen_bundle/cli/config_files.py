@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
+import yaml
+
 import scangen_bundle
 from scangen_bundle.errors import InputError
 
@@ -37,16 +39,36 @@ def overlay_file(kind: str, name: str) -> Path:
         name: of the overlay, or the path of a YAML file of one's own.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a file of one's own holds no settings.
     """
     if name.endswith((".yaml", ".yml", ".json")):
         if not Path(name).is_file():
             raise InputError(name, "there is no such file", "check the path")
+        _check_settings(Path(name))
         return Path(name).resolve()
     names = overlay_names(kind)
     if name not in names:
         raise InputError(f"{kind} {name}", "there is no such overlay", nearest(name, names))
     return configs_folder() / kind / f"{name}.yaml"
+
+
+def _check_settings(path: Path) -> None:
+    """Refuse a file that MONAI's parser would end at in a traceback that does not name it.
+
+    Raises:
+        InputError: it is no YAML or JSON, or holds something else than names and values.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(path, f"is no YAML: {' '.join(str(error).split())}", "correct it there") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        problem = "is nested too deeply" if isinstance(error, RecursionError) else f"is no text in UTF-8 ({error})"
+        raise InputError(path, problem, "write settings as lines of `name: value`") from error
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise InputError(
+            path, f"holds a {type(content).__name__}, expected names (texts) and values", "write lines of `name: value`"
+        )
 
 
 def nearest(name: str, names: list[str]) -> str:

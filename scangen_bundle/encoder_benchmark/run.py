@@ -157,7 +157,7 @@ class BenchmarkJob:
         key = json.dumps([key_of_features, asdict(self.measures), _measures_key(), SCHEMA_VERSION, __version__])
         path = self.output_dir / "encoders" / f"{name}.json"
         if path.is_file():
-            earlier = json.loads(path.read_text())
+            earlier = _earlier_result(path)
             if earlier.get("key") == key:
                 logger.info("%s was measured before", name)
                 return earlier["result"]
@@ -256,3 +256,12 @@ def _measures_key() -> list[str]:
     modules = {measure.compute.__module__: measure.compute for measure in measures.values() if measure.compute}
     plugins = [name for name in sorted(modules) if not name.startswith("scangen_bundle.")]
     return [*measures, *(fingerprint(inspect.getfile(modules[name])) for name in plugins)]
+
+
+def _earlier_result(path: Path) -> dict[str, Any]:
+    """What an earlier session kept; nothing where the file is damaged, so that the encoder is measured again."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError, RecursionError):
+        logger.warning("%s is damaged; the encoder is measured again", path)
+        return {}

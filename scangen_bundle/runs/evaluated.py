@@ -42,7 +42,7 @@ def read_evaluated_run(path: str | os.PathLike[str]) -> EvaluatedRun:
     try:
         metrics = json.loads(folder.metrics.read_text("utf-8"))
         is_complete = {"figures", "settings", "cohort"} <= set(metrics)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(folder.metrics, f"this is no metrics file ({error})", "evaluate the run again") from error
     if not is_complete:
         problem = "this is no metrics file: figures, settings or cohort are missing"

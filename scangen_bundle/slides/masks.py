@@ -87,7 +87,7 @@ def _from_outlines(
 
     try:
         document = json.loads(path.read_text(encoding="utf-8-sig"))  # Windows puts a mark in front
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(path, f"the mask is no valid JSON: {error}", "export it again as GeoJSON") from error
     mpp = max(mask_mpp, source_mpp[0]), max(mask_mpp, source_mpp[1])
     scale = mpp[0] / source_mpp[0], mpp[1] / source_mpp[1]

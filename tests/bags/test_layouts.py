@@ -477,3 +477,10 @@ def test_bfloat16_becomes_float32(tmp_path):
     bag = open_bag(tmp_path / "slide.pt")
     assert bag.features.dtype == np.float32
     np.testing.assert_allclose(bag.features, FEATURES, rtol=1e-2)
+
+
+def test_a_tensor_of_8_bits_is_read_as_numbers(tmp_path):
+    path = disk.slideflow(tmp_path)
+    torch.save(torch.ones(len(COORDS), 6).to(torch.float8_e4m3fn), path)
+    change_json(tmp_path / "bags_config.json", num_features=6)
+    assert (open_bag(path).rows() == 1).all()

@@ -137,3 +137,9 @@ def test_outlines_that_qupath_ignores_are_no_tissue(tmp_path):
     (tmp_path / "b.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     with pytest.raises(InputError, match="no polygon"):
         load_mask(tmp_path / "b.geojson", (1000, 400), (0.5, 0.5))
+
+
+def test_json_of_2000_brackets_is_one_message(tmp_path):
+    (tmp_path / "a.geojson").write_text('{"type": "FeatureCollection", "features": ' + 2000 * "[" + 2000 * "]" + "}")
+    with pytest.raises(InputError, match="the mask is no valid JSON"):
+        load_mask(tmp_path / "a.geojson", (1000, 400), (0.5, 0.5))

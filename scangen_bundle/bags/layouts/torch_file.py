@@ -35,6 +35,6 @@ def load_tensor(path: Path) -> np.ndarray:
     if not isinstance(content, torch.Tensor):
         raise InputError(path, f"it holds {described(content)}, expected one tensor [N, D]", SAVE_ALONE)
     content = content.detach().reshape(feature_shape(path, content.shape))
-    if content.dtype == torch.bfloat16:  # which NumPy has not
-        content = content.float()
+    if content.dtype not in (torch.float16, torch.float32, torch.float64) and content.is_floating_point():
+        content = content.float()  # NumPy has no bfloat16 and no float8
     return content.numpy()
