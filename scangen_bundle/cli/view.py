@@ -15,10 +15,17 @@ from scangen_bundle.cli.project import find_project
 @click.option("--manifest", help="Table of the cohort, which says where the slides are.")
 @click.option("--features-dir", help="Folder of the feature bags, where the manifest does not name them.")
 @click.option("--allow-outside", is_flag=True, help="Accept slides outside the manifest's folder.")
+@click.option("--specimen", default="", help="Name of the specimen that is opened first.")
 @click.option("--port", default=0, help="To listen on.  [default: any that is free]")
 @click.option("--no-browser", is_flag=True, help="Print the address only.")
 def command(
-    run: str | None, manifest: str | None, features_dir: str | None, allow_outside: bool, port: int, no_browser: bool
+    run: str | None,
+    manifest: str | None,
+    features_dir: str | None,
+    allow_outside: bool,
+    specimen: str,
+    port: int,
+    no_browser: bool,
 ) -> None:
     """The same tissue on all scanners, side by side, in a browser.
 
@@ -29,4 +36,5 @@ def command(
     from scangen_bundle.viewer.inputs import read_viewed_run
     from scangen_bundle.viewer.serve import serve
 
-    serve(read_viewed_run(str(folder), manifest, features_dir, allow_outside), port, browser=not no_browser)
+    viewed = read_viewed_run(str(folder), manifest, features_dir, allow_outside)
+    serve(viewed, port, browser=not no_browser, specimen=specimen)

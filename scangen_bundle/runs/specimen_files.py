@@ -56,7 +56,7 @@ def specimen_files(
         thumbnails=_thumbnails(settings, scans, shown),
         attention={name: address for name, address in attention.items() if address},
         links={name: files for name, files in links.items() if files},
-        viewer=f"python -m scangen_bundle.viewer {shlex.quote(os.fspath(folder.path))}",
+        viewer=f"scangen view {shlex.quote(os.fspath(folder.path))}",
     )
 
 

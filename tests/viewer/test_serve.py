@@ -46,6 +46,11 @@ def test_the_first_answer_comes_at_once_and_no_other_address_of_this_machine_ans
             assert other.connect_ex(("127.0.0.2", parts.port)) != 0
 
 
+def test_the_address_can_open_a_specimen(run_folder):
+    with viewer(run_folder, "--specimen", "spec 002") as address:
+        assert urlsplit(address).fragment == "specimen=spec%20002"
+
+
 def test_starting_does_not_load_what_takes_seconds():
     heavy = "{'torch', 'monai', 'ignite', 'matplotlib', 'sklearn', 'mlflow'}"
     script = f"import sys, scangen_bundle.viewer.serve; print(sorted({heavy} & set(sys.modules)))"

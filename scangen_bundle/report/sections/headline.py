@@ -16,24 +16,23 @@ from scangen_bundle.statistics.estimate import Estimate
 
 
 def headline_table_block(results: Results) -> Table:
-    """The headline table as part of a page: agreement and means first, then the scanners."""
+    """The headline table as part of a page: means and agreement, then, to compare several models, each scanner."""
     columns, rows = headline_rows(results)
-    order = sorted(columns, key=lambda key: key.partition("/")[2] not in ("", *AGGREGATES))
-    rows = {name: [dict(zip(columns, line, strict=True))[key] for key in order] for name, line in rows.items()}
-    columns = {key: columns[key] for key in order}
-    help_of = {key: _help(results, key) for key in columns}
-    notes = [f"AUROC per scanner. {INTERVALS}"]
-    if any(len(metrics["cohort"]["scanners"]) > MOST_SCANNERS for metrics in results.values()):
-        notes.append(f"Of the scanners, the {MOST_SCANNERS} with the lowest AUROC.")
-    if any(title.endswith(" *") for title in columns.values()):
-        notes.append("* The network saw no slide of this scanner in training.")
-    return Table(
-        "headline",
-        "AUROC per scanner, and agreement between scanners",
-        [Column("model"), *(Column(title, help_of[key]) for key, title in columns.items())],
-        [Row([Cell(name), *map(cell, estimates)]) for name, estimates in rows.items()],
-        notes,
-    )
+    shown = [key for key in columns if key.partition("/")[2] in ("", *AGGREGATES)]
+    caption, notes = "In a few figures", [INTERVALS]
+    if len(results) > 1:
+        shown += [key for key in columns if key not in shown]
+        caption, notes = "AUROC per scanner, and agreement between scanners", [f"AUROC per scanner. {INTERVALS}"]
+        if any(len(metrics["cohort"]["scanners"]) > MOST_SCANNERS for metrics in results.values()):
+            notes.append(f"Of the scanners, the {MOST_SCANNERS} with the lowest AUROC.")
+        if any(title.endswith(" *") for title in columns.values()):
+            notes.append("* The network saw no slide of this scanner in training.")
+    lines = []
+    for name, estimates in rows.items():
+        by_key = dict(zip(columns, estimates, strict=True))
+        lines.append(Row([Cell(name), *(cell(by_key[key]) for key in shown)]))
+    heads = [Column(columns[key], _help(results, key)) for key in shown]
+    return Table("headline", caption, [Column("model"), *heads], lines, notes)
 
 
 def _help(results: Results, key: str) -> str:
