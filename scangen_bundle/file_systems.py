@@ -52,17 +52,18 @@ def reserve(handle: int, offset: int, size: int) -> None:
         _tolerate(error, handle, "cannot reserve space: a full disk shows only while files are written")
 
 
-def lock(handle: int, wait: bool) -> bool:
+def lock(handle: int) -> bool:
     """Lock an open file for this process; false where another process holds it.
 
-    Where the file system has no locks the answer is true, after a warning.
+    Where the file system has no locks the answer is true; `locks.lock_file` does not rely on it.
     """
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        _tolerate(error, handle, "has no locks: start only one job at a time that writes there")
+        if error.errno not in MISSING:
+            raise
     return True
 
 

@@ -7,21 +7,19 @@ killed processes left there.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import shutil
-import socket
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from pathlib import Path
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.file_systems import is_full, sync, sync_folder
+from scangen_bundle.machine import is_alive, process_namespace
 
 TEMPORARY, ASIDE = "tmp", "old"
 # .<stem>.<machine>-<process>-<random>.tmp<suffix>
@@ -133,16 +131,8 @@ def working_folder(name: str) -> Iterator[Path]:
 
 
 def _temporary_path(target: Path, state: str) -> Path:
-    token = f"{_this_machine()}-{os.getpid():x}-{uuid.uuid4().hex[:6]}"
+    token = f"{process_namespace()}-{os.getpid():x}-{uuid.uuid4().hex[:6]}"
     return target.with_name(f".{target.stem}.{token}.{state}{target.suffix}")
-
-
-@lru_cache(maxsize=1)
-def _this_machine() -> str:
-    """Six hexadecimal digits for the machine, or the container, whose process numbers this process shares."""
-    namespace = "/proc/self/ns/pid"
-    numbers = os.readlink(namespace) if os.path.exists(namespace) else ""
-    return hashlib.sha256(f"{socket.gethostname()} {numbers}".encode()).hexdigest()[:6]
 
 
 def _sweep_once(folder: Path) -> None:
@@ -167,22 +157,12 @@ def sweep(folder: Path) -> None:
 
 
 def _is_abandoned(entry: os.DirEntry[str], name: re.Match[str]) -> bool:
-    if name["machine"] == _this_machine():
-        return not _is_alive(int(name["process"], 16))
+    if name["machine"] == process_namespace():
+        return not is_alive(int(name["process"], 16))
     try:
         return time.time() - entry.stat(follow_symlinks=False).st_mtime > _ABANDONED_AFTER
     except OSError:
         return False
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # another user's
-        return True
-    return True
 
 
 def _remove(path: Path, name: re.Match[str]) -> None:

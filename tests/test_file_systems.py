@@ -46,17 +46,6 @@ def test_a_failing_disk_is_no_missing_call(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
-def test_where_there_are_no_locks_everybody_gets_them_and_one_warning_says_so(tmp_path, monkeypatch, caplog, number):
-    refuse(monkeypatch, fcntl, "flock", number)
-    for _ in range(2):
-        with lock_file(tmp_path / "a.lock") as got:
-            assert got
-    (record,) = caplog.records
-    assert "start only one job at a time" in record.message
-    assert str(tmp_path / "a.lock") in record.message
-
-
 def test_a_lock_that_fails_otherwise_is_an_error(tmp_path, monkeypatch):
     refuse(monkeypatch, fcntl, "flock", errno.EIO)
     with pytest.raises(OSError, match="Input/output"), lock_file(tmp_path / "a.lock"):

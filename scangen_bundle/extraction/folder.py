@@ -41,15 +41,23 @@ class BagFolder:
         """The lock of a slide's bag."""
         return self._locks / "slides" / f"{slide_id}.lock"
 
-    @property
-    def jobs(self) -> Path:
-        """Folder of the locks by which jobs show themselves, `<digest of the request>.<anything>.job`."""
-        return self._locks / "jobs"
+    def job(self, digest: str, shards: int, name: str) -> Path:
+        """The lock by which a job shows itself: what it asks for, as a digest, and of how many shards it makes one."""
+        return self._locks / "jobs" / f"{digest}.{shards}.{name}.job"
+
+    def jobs(self) -> list[Path]:
+        """The locks of the jobs that are at work here, and of jobs that died."""
+        return sorted((self._locks / "jobs").glob("*.job"))
+
+    def read_job(self, lock: Path) -> tuple[str, int]:
+        """The digest and the number of shards of `job`."""
+        digest, shards, _ = lock.name.split(".", 2)
+        return digest, int(shards)
 
     @property
-    def failures_lock(self) -> Path:
-        """The lock of `failures`."""
-        return self._locks / "failures.lock"
+    def tables_lock(self) -> Path:
+        """The lock of the tables."""
+        return self._locks / "tables.lock"
 
     def leftovers(self) -> dict[str, list[Path]]:
         """Temporary bags and pictures by slide: those of other jobs, and those that killed jobs left behind."""

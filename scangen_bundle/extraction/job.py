@@ -22,9 +22,10 @@ from scangen_bundle.extraction.folder import BagFolder
 from scangen_bundle.extraction.make_bags import BagMaking, ExtractionSummary
 from scangen_bundle.extraction.read_slide import find_mask
 from scangen_bundle.extraction.request import ExtractionRequest
-from scangen_bundle.extraction.tables import bag_row, update_failures, write_table
+from scangen_bundle.extraction.shard import parse_shard
+from scangen_bundle.extraction.tables import bag_row, update_failures, update_slides, write_table
 from scangen_bundle.extraction.work import SlideTask, TilingSettings
-from scangen_bundle.locks import lock_file
+from scangen_bundle.locks import lock_file, owner_of
 from scangen_bundle.processes import usable_cores
 from scangen_bundle.progress import with_bar
 
@@ -56,6 +57,7 @@ class ExtractionJob:
         workers: number of reader processes; None takes one per processor, at most 4.
         progress: show a progress bar.
         overwrite: make bags anew that are damaged or not what is asked for, rather than refuse.
+        shard: "i/n" or "auto", to make the bags of this shard only, see `parse_shard`; None makes all.
 
     Raises:
         InputError: the manifest breaks its rules, or an option does not exist.
@@ -72,6 +74,7 @@ class ExtractionJob:
         workers: int | None = None,
         progress: bool = True,
         overwrite: bool = False,
+        shard: str | None = None,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.folder = BagFolder(output_dir)
@@ -86,6 +89,7 @@ class ExtractionJob:
             raise InputError(self.masks_dir, "there is no such folder of masks", "correct masks_dir, or leave it out")
         self.progress = progress
         self.overwrite = overwrite
+        self.shard = parse_shard(shard)
 
     def run(self) -> ExtractionSummary:
         """Extract, and end with an error if slides failed, after all others are finished.
@@ -121,6 +125,8 @@ class ExtractionJob:
             logger.info("%d of %d scans have no slide_path: skipped", skipped, len(self.manifest))
         tasks = {task.slide_id: task for task in map(self._task, rows)}
         _check_shared(tasks.values())
+        rows = [row for row in rows if self.shard.has(str(row.slide_id))]
+        tasks = {str(row.slide_id): tasks[str(row.slide_id)] for row in rows}
         summary = ExtractionSummary()
         try:
             self._make_missing(rows, tasks, summary)
@@ -160,13 +166,29 @@ class ExtractionJob:
         Raises:
             InputError: a job that asks for something else is at work here.
         """
-        with lock_file(self.folder.jobs / f"{self.request.digest}.{uuid.uuid4().hex}.job"):
-            for other in self.folder.jobs.glob("*.job"):
+        with lock_file(self.folder.job(self.request.digest, self.shard.count, uuid.uuid4().hex)):
+            for other in self.folder.jobs():
                 with lock_file(other) as its_job_is_gone:  # then its lock goes, too
-                    if not (its_job_is_gone or other.name.startswith(self.request.digest)):
-                        problem = "a job with another encoder or other options is making bags in it"
-                        raise InputError(self.folder.path, problem, "choose another output folder (features_dir)")
+                    if not its_job_is_gone:
+                        self._check_like_this(other)
             yield
+
+    def _check_like_this(self, job: Path) -> None:
+        """Refuse to work beside a job, known by its lock, that asks for something else.
+
+        Raises:
+            InputError: it has another encoder, other options, or another number of shards.
+        """
+        digest, shards = self.folder.read_job(job)
+        owner = owner_of(job) or "another process"
+        if digest != self.request.digest:
+            problem = f"a job with another encoder or other options is making bags in it ({owner})"
+            raise InputError(self.folder.path, problem, "choose another output folder (features_dir)")
+        if shards != self.shard.count:
+            problem = f"{owner} makes one of {shards} shards in it, this job is shard {self.shard}"
+            raise InputError(
+                self.folder.path, problem, "wait until it has ended, or give both the same n in --shard i/n"
+            )
 
     def _check_finished(self, rows: Sequence[Any], tasks: Mapping[str, SlideTask]) -> dict[str, dict[str, Any]]:
         """The slides whose bag is there and is what was asked for: by id, their rows of `slides.csv`.
@@ -206,11 +228,14 @@ class ExtractionJob:
             path = self.folder.bag(slide_id)
             if path.exists():
                 finished[slide_id] = kept.get(slide_id) or bag_row(row, open_bag(path))
-        update_failures(self.folder.failures, [], finished, self.folder.failures_lock)
+        update_failures(self.folder.failures, [], finished, self.folder.tables_lock)
         if not finished:
             return
         table = pd.DataFrame(list(finished.values()))
-        write_table(table, self.folder.slides)
+        if self.shard.count == 1:
+            write_table(table, self.folder.slides)
+        else:
+            update_slides(self.folder.slides, table, self.manifest["slide_id"], self.folder.tables_lock)
         scan: Any
         for scan in table[table["agreement"] == "disagreement"].itertuples():
             logger.warning("%s: the manifest says %s, its file says %s", scan.slide_id, scan.scanner, scan.identified)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scangen_bundle import locks
 from scangen_bundle.errors import InputError
 from scangen_bundle.extraction.extract_slide import BagInTheMaking
 from scangen_bundle.extraction.folder import BagFolder
@@ -19,7 +21,7 @@ from scangen_bundle.extraction.pool import Failure, Message, ReaderPool
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.tables import FailureLog
 from scangen_bundle.extraction.work import SlideEnd, SlideFacts, SlideTask
-from scangen_bundle.locks import lock_file
+from scangen_bundle.locks import has_living_owner, lock_file
 from scangen_bundle.progress import ExtractionProgress
 
 logger = logging.getLogger(__name__)
@@ -85,16 +87,18 @@ class BagMaking:
             ExtractionProgress(len(tasks), shown=self.shown) as progress,
             ReaderPool(min(self.workers, len(tasks)), self.request.tiling) as pool,
         ):
-            failures = FailureLog(self.folder.failures, self.folder.failures_lock)
+            failures = FailureLog(self.folder.failures, self.folder.tables_lock)
             hand = _SlidesInHand(self.request, self.folder, summary, failures, progress)
             unfinished.callback(failures.write)
             unfinished.callback(hand.drop_all)
-            for reader, task, part in pool.run(hand.claim(tasks)):
-                try:
-                    hand.take(task, part)
-                except InputError as error:  # the slide's vectors cannot be kept
-                    reader.stop()
-                    hand.fail(task, Failure(str(error), traceback.format_exc()))
+            while tasks:
+                for reader, task, part in pool.run(hand.claim(tasks)):
+                    try:
+                        hand.take(task, part)
+                    except InputError as error:  # the slide's vectors cannot be kept
+                        reader.stop()
+                        hand.fail(task, Failure(str(error), traceback.format_exc()))
+                tasks = hand.wait_for_others()
             summary.tiles = progress.tiles
 
 
@@ -112,22 +116,35 @@ class _SlidesInHand:
         self._request, self._folder, self._summary = request, folder, summary
         self._failures, self._progress = failures, progress
         self._bags: dict[str, tuple[BagInTheMaking, ExitStack]] = {}
+        self._unsure: list[SlideTask] = []
 
     def claim(self, tasks: Sequence[SlideTask]) -> Iterator[SlideTask]:
         """The slides that no other job has, each locked when its turn comes."""
         leftovers = self._folder.leftovers()
         for task in tasks:
-            lock = ExitStack()
-            got = lock.enter_context(lock_file(self._folder.slide_lock(task.slide_id)))
-            if not got or Path(task.bag).exists():
-                lock.close()
+            lock, lease = ExitStack(), self._folder.slide_lock(task.slide_id)
+            got = lock.enter_context(lock_file(lease))
+            is_done = Path(task.bag).exists()
+            if got and not is_done:
+                for leftover in leftovers.get(task.slide_id, []):
+                    leftover.unlink(missing_ok=True)
+                self._bags[task.slide_id] = BagInTheMaking(task, self._request), lock
+                yield task
+                continue
+            lock.close()
+            if is_done or has_living_owner(lease):
                 self._summary.elsewhere.append(task.slide_id)
                 self._progress.end_slide(task.slide_id)
-                continue
-            for leftover in leftovers.get(task.slide_id, []):
-                leftover.unlink(missing_ok=True)
-            self._bags[task.slide_id] = BagInTheMaking(task, self._request), lock
-            yield task
+            else:
+                self._unsure.append(task)
+
+    def wait_for_others(self) -> Sequence[SlideTask]:
+        """Give the slides, to claim again, of which a machine has the lease that may have died; waits for a heartbeat."""
+        tasks, self._unsure = self._unsure, []
+        if tasks:
+            logger.info("%d slides are with other machines: waiting for a sign of life", len(tasks))
+            time.sleep(locks.BEAT)
+        return tasks
 
     def take(self, task: SlideTask, part: Message) -> None:
         """Take a part of a slide.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +42,42 @@ def update_failures(path: Path, failures: Iterable[dict[str, str]], finished: It
     with lock_file(lock, wait=True):
         table = pd.DataFrame(list(failures), columns=list(FAILURE_COLUMNS), dtype=str)
         if path.is_file():
-            try:
-                table = pd.concat([pd.read_csv(path, dtype=str, keep_default_na=False), table])
-            except (ValueError, OSError) as error:
-                raise InputError(path, f"cannot be read: {error}", "move it away and start again") from error
+            table = pd.concat([_read_text_table(path), table])
         table = table.drop_duplicates("slide_id", keep="last")
         table = table[~table["slide_id"].isin(list(finished))]
         if len(table):
             write_table(table, path)
         else:
             path.unlink(missing_ok=True)
+
+
+def update_slides(path: Path, table: pd.DataFrame, order: Sequence[str], lock: Path) -> None:
+    """Bring the rows of some scans into `slides.csv`, which other shards write, too.
+
+    Args:
+        path: the file.
+        table: rows of this shard's scans, as of `bag_row`.
+        order: ids of all scans of the manifest: those of others are left out, and rows come in this order.
+        lock: the file to lock meanwhile.
+
+    Raises:
+        InputError: the file that is there cannot be read.
+    """
+    text = io.StringIO(table.to_csv(index=False))
+    rows = pd.read_csv(text, dtype=str, keep_default_na=False)  # as text: no number is rounded on its way
+    with lock_file(lock, wait=True):
+        if path.is_file():
+            rows = pd.concat([_read_text_table(path), rows]).drop_duplicates("slide_id", keep="last")
+        places = {slide_id: place for place, slide_id in enumerate(order)}
+        rows = rows[rows["slide_id"].isin(places)]
+        write_table(rows.sort_values("slide_id", key=lambda ids: ids.map(places)), path)
+
+
+def _read_text_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise InputError(path, f"cannot be read: {error}", "move it away and start again") from error
 
 
 class FailureLog:

@@ -62,9 +62,9 @@ def start(folder, count, seconds):
 
 
 def start_at_work(folder, count, seconds):
-    """A job that has shown itself to others."""
+    """A job that has shown itself to others and has looked for them."""
     job = start(folder, count, seconds)
-    while not list((folder / "bags" / ".locks" / "jobs").glob("*.job")):
+    while not list((folder / "bags" / ".locks" / "slides").glob("*.lock")):
         assert job.poll() is None, job.communicate()
         time.sleep(0.01)
     return job
@@ -352,6 +352,55 @@ def test_two_jobs_that_ask_for_different_bags_do_not_mix_them_in_one_folder(tmp_
     output, errors = first.communicate()
     assert output.split() == ["6", "0", "0"], errors
     assert {open_bag(path).attributes["encoder"] for path in (tmp_path / "bags").glob("*.h5")} == {"fake"}
+
+
+def test_shards_together_make_what_one_job_makes(tmp_path):
+    slides = {f"s{i}": {"tissue": 128} for i in range(7)}
+    make_job(tmp_path / "whole", slides).run()
+    # The slides' paths are in no bag, so two places may be compared.
+    shards = [make_job(tmp_path / "shards", slides, shard=f"{index}/3") for index in (2, 0, 1)]
+    made = [shard.run().made for shard in shards]
+    assert sorted(slide for ids in made for slide in ids) == sorted(slides)
+    for name in (*(f"{slide}.h5" for slide in slides), "slides.csv"):
+        whole, sharded = (tmp_path / place / "bags" / name for place in ("whole", "shards"))
+        assert whole.read_bytes() == sharded.read_bytes()
+
+
+def test_shards_of_two_numbers_are_refused_in_one_folder_at_one_time(tmp_path):
+    slides = {f"s{i}": {} for i in range(2)}
+    job = make_job(tmp_path, slides, shard="0/3")
+    other = make_job(tmp_path, slides, shard="1/4")
+    with (
+        job._only_jobs_like_this(),
+        pytest.raises(InputError, match=rf"process {os.getpid()} on .* makes one of 3 shards in it, .* shard 1/4"),
+    ):
+        other.run()
+
+
+def test_a_slide_of_a_machine_that_died_is_waited_for_and_made(tmp_path, monkeypatch, caplog):
+    from scangen_bundle import locks
+
+    monkeypatch.setattr(locks, "STALE_AFTER", 1.0)
+    monkeypatch.setattr(locks, "BEAT", 0.2)
+    job = make_job(tmp_path, {"a": {}, "b": {}})
+    lease = job.folder.slide_lock("a")
+    lease.parent.mkdir(parents=True)
+    lease.write_text('{"host": "node7", "machine": "elsewhere", "process": 1, "start": 1}')
+    assert job.run().made == ["b", "a"]
+    assert "taken over from process 1 on node7" in caplog.text
+
+
+def test_a_slide_of_a_machine_that_lives_is_left_to_it(tmp_path, monkeypatch):
+    from scangen_bundle import locks
+
+    monkeypatch.setattr(locks, "BEAT", 0.2)
+    job = make_job(tmp_path, {"a": {}, "b": {}})
+    lease = job.folder.slide_lock("a")
+    lease.parent.mkdir(parents=True)
+    lease.write_text('{"host": "node7", "machine": "elsewhere", "process": 1, "start": 1}')
+    monkeypatch.setattr(locks.time, "sleep", lambda seconds, sleep=time.sleep: (os.utime(lease), sleep(seconds)))
+    assert job.run().elsewhere == ["a"]
+    assert not (tmp_path / "bags" / "a.h5").exists()
 
 
 def test_a_job_that_was_killed_does_not_keep_another_one_out(tmp_path):
