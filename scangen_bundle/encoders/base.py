@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -90,6 +91,28 @@ class Encoder(ABC):
         if features.shape != (len(tiles), self.dim):
             raise RuntimeError(f"encoder {self.name!r} gave {features.shape}, expected {(len(tiles), self.dim)}")
         return features
+
+    def start(self, tiles: npt.NDArray[np.uint8]) -> Callable[[], npt.NDArray[np.float32]]:
+        """Begin to `encode`, where the device works by itself; calling the answer waits for the vectors.
+
+        The tiles must not change before. Encoders on a CPU do all of it now.
+        """
+        vectors = self.encode(tiles)
+        return lambda: vectors
+
+    def isolate_tiles(self, batch_size: int) -> bool:
+        """Have a tile's vector be the same, bit by bit, whatever else is in its batch, if this encoder can.
+
+        Then a batch may hold tiles of several slides.
+
+        Args:
+            batch_size: the most tiles that it will be given at a time.
+        """
+        return False
+
+    def new_buffer(self, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
+        """A buffer for tiles, in memory that the device copies from fastest."""
+        return np.empty(shape, np.uint8)
 
     @abstractmethod
     def _encode(self, tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

@@ -89,13 +89,22 @@ class BagInTheMaking:
             writer = open_writer(self.task.bag, part.coords, attributes, self.request.dtype)
             self._writer = self._open.enter_context(writer)
         elif isinstance(part, np.ndarray):
-            assert self._writer is not None
-            self._writer.append(self.request.encoder.encode(part))
-            self.tiles += len(part)
+            self.append(self.request.encoder.encode(part))
         elif isinstance(part, SlideEnd):
             assert self._writer is not None
             self._writer.sharpness = part.sharpness
             self._open.close()
+
+    def append(self, vectors: np.ndarray) -> None:
+        """Store the vectors [n, D] of the next tiles.
+
+        Raises:
+            InputError: they are not finite.
+            OSError: the file cannot be written.
+        """
+        assert self._writer is not None
+        self._writer.append(vectors)
+        self.tiles += len(vectors)
 
     def abandon(self) -> None:
         """Drop what is not finished."""

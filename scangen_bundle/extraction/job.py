@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from scangen_bundle.bags.open import open_bag
 from scangen_bundle.cohort import load_manifest
 from scangen_bundle.encoders import Encoder
 from scangen_bundle.errors import SOME_FAILED, InputError, grouped, listed
+from scangen_bundle.extraction.devices import make_encoders
 from scangen_bundle.extraction.folder import BagFolder
-from scangen_bundle.extraction.make_bags import BagMaking, ExtractionSummary
+from scangen_bundle.extraction.hand import ExtractionSummary
+from scangen_bundle.extraction.make_bags import BagMaking
 from scangen_bundle.extraction.read_slide import find_mask
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.shard import parse_shard
@@ -37,11 +39,11 @@ LISTED = 10  # failures and differences that an error names; failures.csv has al
 class ExtractionJob:
     """Make the feature bag of every slide of a manifest: `<output_dir>/<slide_id>.h5`.
 
-    Reader processes cut slides into tiles, the encoder runs in this process. Memory does not grow with the number or the
-    size of slides. A run can be killed at any time: finished bags stay as they are, and the next run makes the missing
-    ones. Several jobs may work on one folder. A slide that fails is written to `failures.csv` with its traceback, and the
-    run continues. `slides.csv` has what the audit needs of each finished scan, `tissue/<slide_id>.jpg` shows the tissue
-    and the tiles.
+    Reader processes cut slides into tiles, the encoders run in threads of this process. Memory does not grow with the
+    number or the size of slides. A run can be killed at any time: finished bags stay as they are, and the next run makes
+    the missing ones. Several jobs may work on one folder. A slide that fails is written to `failures.csv` with its
+    traceback, and the run continues. `slides.csv` has what the audit needs of each finished scan,
+    `tissue/<slide_id>.jpg` shows the tissue and the tiles.
 
     Rows of the manifest without `slide_path` already have features and are skipped.
 
@@ -50,7 +52,7 @@ class ExtractionJob:
     Args:
         manifest: path of the manifest, or what `load_manifest` gave.
         output_dir: folder of the bags.
-        encoder: makes the vectors.
+        encoder: makes the vectors; or the function that makes it, which `devices` needs.
         tiles: how slides are cut; None takes the defaults, at the encoder's resolution.
         dtype: "float16" or "float32", of the stored vectors.
         masks_dir: folder with masks of the user, `<slide_id>.png` or `.geojson`, for slides that have one.
@@ -58,6 +60,7 @@ class ExtractionJob:
         progress: show a progress bar.
         overwrite: make bags anew that are damaged or not what is asked for, rather than refuse.
         shard: "i/n" or "auto", to make the bags of this shard only, see `parse_shard`; None makes all.
+        devices: "auto" encodes on all GPUs of this machine, see `make_encoders`; None where the encoder chooses.
 
     Raises:
         InputError: the manifest breaks its rules, or an option does not exist.
@@ -67,7 +70,7 @@ class ExtractionJob:
         self,
         manifest: str | os.PathLike[str] | pd.DataFrame,
         output_dir: str | os.PathLike[str],
-        encoder: Encoder,
+        encoder: Encoder | Callable[..., Encoder],
         tiles: TilingSettings | None = None,
         dtype: str = "float16",
         masks_dir: str | os.PathLike[str] | None = None,
@@ -75,11 +78,14 @@ class ExtractionJob:
         progress: bool = True,
         overwrite: bool = False,
         shard: str | None = None,
+        devices: str | Sequence[str] | None = None,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.folder = BagFolder(output_dir)
-        tiles = (tiles or TilingSettings()).for_encoder(encoder.tile_px, encoder.mpp)
-        self.request = ExtractionRequest(encoder, tiles, dtype)
+        self.encoders = make_encoders(encoder, devices)
+        first = self.encoders[0]
+        tiles = (tiles or TilingSettings()).for_encoder(first.tile_px, first.mpp)
+        self.request = ExtractionRequest(first, tiles, dtype)
         if workers is not None and workers < 1:
             remedy = "null takes one per processor, at most 4"
             raise InputError("option workers", f"is {workers}, expected at least 1", remedy)
@@ -155,7 +161,8 @@ class ExtractionJob:
             summary.kept = list(kept)
             missing = [task for slide_id, task in tasks.items() if slide_id not in kept]
             if missing:
-                BagMaking(self.request, self.folder, self.workers, self.progress).run(missing, summary)
+                making = BagMaking(self.request, self.encoders, self.folder, self.workers, self.progress)
+                making.run(missing, summary)
             self._write_tables(rows, kept)
         self.folder.remove_locks()
 
@@ -235,7 +242,8 @@ class ExtractionJob:
         if self.shard.count == 1:
             write_table(table, self.folder.slides)
         else:
-            update_slides(self.folder.slides, table, self.manifest["slide_id"], self.folder.tables_lock)
+            order = self.manifest["slide_id"].tolist()
+            update_slides(self.folder.slides, table, order, self.folder.tables_lock)
         scan: Any
         for scan in table[table["agreement"] == "disagreement"].itertuples():
             logger.warning("%s: the manifest says %s, its file says %s", scan.slide_id, scan.scanner, scan.identified)

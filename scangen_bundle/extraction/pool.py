@@ -1,7 +1,7 @@
 """Reader processes: each reads one slide at a time and hands over its tiles through a pipe.
 
 A pipe holds a process back until its tiles are taken, so memory does not grow with the slides; and it breaks when
-either end dies, so that nobody waits for a dead process.
+either end dies, so that nobody waits for a dead process. Tiles are received where the job wants them, without a copy.
 """
 
 from __future__ import annotations
@@ -9,27 +9,21 @@ from __future__ import annotations
 import gc
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from scangen_bundle.extraction.read_slide import read_slide
-from scangen_bundle.extraction.work import SlideEnd, SlidePart, SlideTask, TilingSettings
+from scangen_bundle.extraction.work import Failure, SlideEnd, SlidePart, SlideTask, TilingSettings
 from scangen_bundle.processes import begin_worker, fresh_processes
 
-
-class Failure(NamedTuple):
-    """Why a slide was not read."""
-
-    problem: str
-    trace: str
-
-
 Message = SlidePart | Failure
+# Gives room for so many tiles of a slide, in one array or several.
+Places = Callable[[SlideTask, int], Iterator[np.ndarray]]
 
 
 def serve(pipe: Connection, settings: TilingSettings) -> None:
@@ -80,9 +74,7 @@ class ReaderProcess:
     """One reader process, from the job's side."""
 
     def __init__(self, settings: TilingSettings) -> None:
-        assert settings.tile_px is not None
         self._settings = settings
-        self._buffer = np.empty((settings.batch_size, settings.tile_px, settings.tile_px, 3), np.uint8)
         self.task: SlideTask | None = None
         self.pipe: Connection | None = None
 
@@ -97,15 +89,15 @@ class ReaderProcess:
         self.task = task
         self.pipe.send(task)
 
-    def receive(self) -> Message:
-        """The next part of the slide. Tiles are valid until the next call."""
+    def receive(self, places: Places) -> Message | int:
+        """The next part of the slide; of tiles, which go to `places`, their number."""
         assert self.pipe is not None
+        assert self.task is not None
         try:
             part = self.pipe.recv()
             if isinstance(part, int):
-                tiles = self._buffer[:part]
-                _receive_array(self.pipe, tiles)
-                return tiles
+                for place in places(self.task, part):
+                    _receive_array(self.pipe, place)
         except (EOFError, ConnectionResetError):
             self.stop()
             problem = (
@@ -145,8 +137,18 @@ class ReaderPool:
         for reader in self.readers:
             reader.stop()
 
-    def run(self, tasks: Iterator[SlideTask]) -> Iterator[tuple[ReaderProcess, SlideTask, Message]]:
-        """Have all slides read; gives their parts as they come, those of one slide in order."""
+    def run(
+        self, tasks: Iterator[SlideTask], places: Places
+    ) -> Iterator[tuple[ReaderProcess, SlideTask, Message | int]]:
+        """Have all slides read.
+
+        Args:
+            tasks: the slides; the next is asked for when a reader is free.
+            places: where tiles go.
+
+        Yields:
+            The slides' parts as they come, those of one slide in order; in the place of tiles their number.
+        """
         while True:
             for reader in self.readers:
                 if reader.task is None and (task := next(tasks, None)) is not None:
@@ -157,4 +159,4 @@ class ReaderPool:
             ready = wait([reader.pipe for reader in busy if reader.pipe is not None])
             for reader in busy:
                 if reader.pipe in ready and reader.task is not None:
-                    yield reader, reader.task, reader.receive()
+                    yield reader, reader.task, reader.receive(places)

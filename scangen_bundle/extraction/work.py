@@ -164,5 +164,12 @@ class SlideEnd(NamedTuple):
     sharpness: float
 
 
+class Failure(NamedTuple):
+    """Why no bag was made of a slide."""
+
+    problem: str
+    trace: str
+
+
 # In this order: perhaps the picture, the facts, batches of tiles uint8 [n, tile_px, tile_px, 3], the end.
 SlidePart = TissuePicture | SlideFacts | np.ndarray | SlideEnd

@@ -161,6 +161,10 @@ class OnnxEfficientNetLite(Encoder):
         except Exception as error:
             raise InputError(path, f"is not the ONNX file that was written: {error}", "delete it") from error
 
+    def isolate_tiles(self, batch_size: int) -> bool:
+        """ONNX Runtime works on each picture of a batch by itself (`tests/encoders` compare the bits)."""
+        return True
+
     def _encode(self, tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         if self.tile_px != self.spec.input_px:
             from scangen_bundle.encoders.preprocess import resize_tiles

@@ -104,3 +104,14 @@ def test_tiles_of_another_side_are_resized(encoder, photographs):
     ours, expected = larger.encode(tiles), encoder.encode(resized)
     assert np.corrcoef(ours[0], expected[0])[0, 1] > 0.999
     assert larger.key.endswith("_256px_0.5mpp")
+
+
+def test_a_tiles_vector_has_the_same_bits_whatever_its_batch(encoder):
+    """So batches may hold tiles of several slides."""
+    assert encoder.isolate_tiles(64)
+    tiles = np.random.default_rng(0).integers(0, 256, (19, 224, 224, 3), np.uint8)
+    together = encoder.encode(tiles)
+    alone = np.concatenate([encoder.encode(tile[None]) for tile in tiles[:3]])
+    np.testing.assert_array_equal(together[:3], alone)
+    np.testing.assert_array_equal(encoder.encode(tiles[5:]), together[5:])
+    np.testing.assert_array_equal(encoder.encode(tiles[::-1])[::-1], together)
