@@ -11,6 +11,13 @@ from pathlib import Path
 
 from scangen_bundle.errors import InputError
 
+_loaded: list[Path] = []
+
+
+def loaded_plugins() -> tuple[Path, ...]:
+    """The files that were imported: what another process has to `load_plugins` to know what this one knows."""
+    return tuple(_loaded)
+
 
 def load_plugins(paths: Sequence[str | Path] | str | Path) -> None:
     """Import python files, each once per process.
@@ -44,6 +51,7 @@ def _load(path: Path) -> None:
     except Exception as error:
         del sys.modules[name]
         raise InputError(f"plugin {path}{_line_of(error, path)}", f"{type(error).__name__}: {error}") from error
+    _loaded.append(path)
 
 
 def _line_of(error: Exception, path: Path) -> str:

@@ -11,9 +11,21 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
+
+
+class UnfitMachine(Exception):
+    """Work cannot be done on this machine, but perhaps on others: something is missing here."""
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """The result of a piece of work whose worker process ended before it had one."""
+
+    reason: str = "its worker process died: it was killed, or memory ran out"
 
 
 def fresh_processes(*modules: str) -> BaseContext:

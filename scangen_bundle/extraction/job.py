@@ -22,6 +22,7 @@ from scangen_bundle.extraction.devices import make_encoders
 from scangen_bundle.extraction.folder import BagFolder
 from scangen_bundle.extraction.hand import ExtractionSummary
 from scangen_bundle.extraction.make_bags import BagMaking
+from scangen_bundle.extraction.on_ray import RayBagMaking
 from scangen_bundle.extraction.read_slide import find_mask
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.shard import parse_shard
@@ -33,6 +34,7 @@ from scangen_bundle.progress import with_bar
 
 logger = logging.getLogger(__name__)
 
+ENGINES = ("here", "ray")
 LISTED = 10  # failures and differences that an error names; failures.csv has all
 
 
@@ -61,6 +63,9 @@ class ExtractionJob:
         overwrite: make bags anew that are damaged or not what is asked for, rather than refuse.
         shard: "i/n" or "auto", to make the bags of this shard only, see `parse_shard`; None makes all.
         devices: "auto" encodes on all GPUs of this machine, see `make_encoders`; None where the encoder chooses.
+        engine: "here", or "ray" for the nodes of a Ray cluster (`RAY_ADDRESS`; else one is started on this machine). Then
+            `encoder` is the function that makes it, and `workers` and `devices` are Ray's to decide.
+        cpus_per_worker: processors of a Ray worker; where the cluster has GPUs, each worker has one.
 
     Raises:
         InputError: the manifest breaks its rules, or an option does not exist.
@@ -79,13 +84,18 @@ class ExtractionJob:
         overwrite: bool = False,
         shard: str | None = None,
         devices: str | Sequence[str] | None = None,
+        engine: str = "here",
+        cpus_per_worker: float = 2,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.folder = BagFolder(output_dir)
-        self.encoders = make_encoders(encoder, devices)
+        tiles = tiles or TilingSettings()
+        if engine not in ENGINES:
+            raise InputError("option engine", f"is {engine!r}", f"take one of {', '.join(ENGINES)}")
+        self._ray = RayBagMaking(encoder, tiles, dtype, cpus_per_worker) if engine == "ray" else None
+        self.encoders = make_encoders(encoder, devices) if self._ray is None else [self._ray.encoder]
         first = self.encoders[0]
-        tiles = (tiles or TilingSettings()).for_encoder(first.tile_px, first.mpp)
-        self.request = ExtractionRequest(first, tiles, dtype)
+        self.request = ExtractionRequest(first, tiles.for_encoder(first.tile_px, first.mpp), dtype)
         if workers is not None and workers < 1:
             remedy = "null takes one per processor, at most 4"
             raise InputError("option workers", f"is {workers}, expected at least 1", remedy)
@@ -161,10 +171,15 @@ class ExtractionJob:
             summary.kept = list(kept)
             missing = [task for slide_id, task in tasks.items() if slide_id not in kept]
             if missing:
-                making = BagMaking(self.request, self.encoders, self.folder, self.workers, self.progress)
-                making.run(missing, summary)
+                self._make(missing, summary)
             self._write_tables(rows, kept)
         self.folder.remove_locks()
+
+    def _make(self, tasks: Sequence[SlideTask], summary: ExtractionSummary) -> None:
+        if self._ray is not None:
+            self._ray.run(self.folder, tasks, summary, self.progress)
+        else:
+            BagMaking(self.request, self.encoders, self.folder, self.workers, self.progress).run(tasks, summary)
 
     @contextmanager
     def _only_jobs_like_this(self) -> Iterator[None]:
