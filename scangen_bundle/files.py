@@ -130,6 +130,18 @@ def working_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """A name next to `path` for a file that is removed afterwards; also removes those of killed processes there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep_once(path.parent)
+    temporary = _temporary_path(path, TEMPORARY)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _temporary_path(target: Path, state: str) -> Path:
     token = f"{process_namespace()}-{os.getpid():x}-{uuid.uuid4().hex[:6]}"
     return target.with_name(f".{target.stem}.{token}.{state}{target.suffix}")

@@ -1,10 +1,11 @@
-"""Names from outside (ids of a manifest, file names, names of runs and plugins) that become file names here."""
+"""Names from outside (ids of a manifest, file names, names of runs and plugins) that become file names here; addresses."""
 
 from __future__ import annotations
 
 from scangen_bundle.errors import InputError
 
 LONGEST = 200  # bytes: a file name may have 255, and suffixes and temporary names need some
+OBJECT_STORES = ("s3", "gs", "gcs", "az", "abfs", "http", "https")
 ALLOWED = "use letters, digits, '_', '-' and '.'"
 
 
@@ -35,3 +36,9 @@ def check_name(where: object, text: str) -> str:
     if problem := unsafe_name(text):
         raise InputError(where, f"the name {problem}", "rename it")
     return text
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path is the address of an object in a store, such as `s3://bucket/a.svs`."""
+    scheme, separator, _ = path.partition("://")
+    return bool(separator) and scheme.lower() in OBJECT_STORES

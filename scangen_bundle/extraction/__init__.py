@@ -6,6 +6,7 @@ from scangen_bundle.extraction.extract_slide import SlideResult, extract_slide
 from scangen_bundle.extraction.hand import ExtractionSummary
 from scangen_bundle.extraction.job import ExtractionJob
 from scangen_bundle.extraction.request import ExtractionRequest
+from scangen_bundle.extraction.stage import Scratch
 from scangen_bundle.extraction.work import SlideTask, TilingSettings
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ExtractionRequest",
     "ExtractionSummary",
     "ResolutionAudit",
+    "Scratch",
     "SlideResult",
     "SlideTask",
     "TilingSettings",

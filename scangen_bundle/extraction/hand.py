@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,10 +70,18 @@ class SlidesInHand:
         summary: is filled.
         slides: number of slides, for the progress bar.
         shown: show a progress bar.
+        released: called with the id of a slide that is not in hand any more.
     """
 
-    def __init__(self, folder: BagFolder, summary: ExtractionSummary, slides: int, shown: bool) -> None:
-        self._folder, self._summary = folder, summary
+    def __init__(
+        self,
+        folder: BagFolder,
+        summary: ExtractionSummary,
+        slides: int,
+        shown: bool,
+        released: Callable[[str], None] = lambda slide_id: None,
+    ) -> None:
+        self._folder, self._summary, self._released = folder, summary, released
         self._progress = ExtractionProgress(slides, shown=shown)
         self._failures = FailureLog(folder.failures, folder.tables_lock)
         self._leases: dict[str, ExitStack] = {}
@@ -154,6 +162,7 @@ class SlidesInHand:
 
     def _release(self, task: SlideTask) -> None:
         self._leases.pop(task.slide_id).close()
+        self._released(task.slide_id)
 
     def _end(self, task: SlideTask, failed: bool = False) -> None:
         with self._one:

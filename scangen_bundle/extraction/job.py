@@ -26,9 +26,11 @@ from scangen_bundle.extraction.on_ray import RayBagMaking
 from scangen_bundle.extraction.read_slide import find_mask
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.shard import parse_shard
+from scangen_bundle.extraction.stage import Scratch
 from scangen_bundle.extraction.tables import bag_row, update_failures, update_slides, write_table
 from scangen_bundle.extraction.work import SlideTask, TilingSettings
 from scangen_bundle.locks import lock_file, owner_of
+from scangen_bundle.names import is_remote
 from scangen_bundle.processes import usable_cores
 from scangen_bundle.progress import with_bar
 
@@ -66,6 +68,7 @@ class ExtractionJob:
         engine: "here", or "ray" for the nodes of a Ray cluster (`RAY_ADDRESS`; else one is started on this machine). Then
             `encoder` is the function that makes it, and `workers` and `devices` are Ray's to decide.
         cpus_per_worker: processors of a Ray worker; where the cluster has GPUs, each worker has one.
+        scratch: where slides of object stores (`s3://`, `gs://`, `az://`, `https://`) are copied to while they are read.
 
     Raises:
         InputError: the manifest breaks its rules, or an option does not exist.
@@ -86,13 +89,17 @@ class ExtractionJob:
         devices: str | Sequence[str] | None = None,
         engine: str = "here",
         cpus_per_worker: float = 2,
+        scratch: Scratch | None = None,
     ) -> None:
         self.manifest = manifest if isinstance(manifest, pd.DataFrame) else load_manifest(manifest)
         self.folder = BagFolder(output_dir)
         tiles = tiles or TilingSettings()
         if engine not in ENGINES:
             raise InputError("option engine", f"is {engine!r}", f"take one of {', '.join(ENGINES)}")
-        self._ray = RayBagMaking(encoder, tiles, dtype, cpus_per_worker) if engine == "ray" else None
+        self._ray: RayBagMaking | None = None
+        self.scratch = scratch or Scratch()
+        if engine == "ray":
+            self._ray = RayBagMaking(encoder, tiles, dtype, cpus_per_worker, self.scratch)
         self.encoders = make_encoders(encoder, devices) if self._ray is None else [self._ray.encoder]
         first = self.encoders[0]
         self.request = ExtractionRequest(first, tiles.for_encoder(first.tile_px, first.mpp), dtype)
@@ -179,7 +186,8 @@ class ExtractionJob:
         if self._ray is not None:
             self._ray.run(self.folder, tasks, summary, self.progress)
         else:
-            BagMaking(self.request, self.encoders, self.folder, self.workers, self.progress).run(tasks, summary)
+            making = BagMaking(self.request, self.encoders, self.folder, self.workers, self.progress, self.scratch)
+            making.run(tasks, summary)
 
     @contextmanager
     def _only_jobs_like_this(self) -> Iterator[None]:
@@ -272,7 +280,8 @@ def _check_shared(tasks: Iterable[SlideTask]) -> None:
     """
     owners: dict[tuple[str, str], str] = {}
     for task in tasks:
-        owner = owners.setdefault((os.path.realpath(task.path), task.mask), task.slide_id)
+        path = task.path if is_remote(task.path) else os.path.realpath(task.path)
+        owner = owners.setdefault((path, task.mask), task.slide_id)
         if owner != task.slide_id:
             problem = f"{task.slide_id} and {owner} have one slide file, {task.path}"
             remedy = (

@@ -17,6 +17,7 @@ from scangen_bundle.extraction.hand import ExtractionSummary, SlidesInHand
 from scangen_bundle.extraction.pool import ReaderPool
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.ring import Ring
+from scangen_bundle.extraction.stage import Scratch, Stage
 from scangen_bundle.extraction.work import Failure, SlideEnd, SlideFacts, SlidePart, SlideTask
 
 
@@ -29,6 +30,7 @@ class BagMaking:
         folder: of the bags.
         workers: number of reader processes.
         progress: show a progress bar.
+        scratch: for copies of slides of object stores.
     """
 
     def __init__(
@@ -38,9 +40,10 @@ class BagMaking:
         folder: BagFolder,
         workers: int,
         progress: bool,
+        scratch: Scratch | None = None,
     ) -> None:
         self.request, self.encoders, self.folder = request, encoders, folder
-        self.workers, self.shown = workers, progress
+        self.workers, self.shown, self.scratch = workers, progress, scratch or Scratch()
 
     def run(self, tasks: Sequence[SlideTask], summary: ExtractionSummary) -> None:
         """Make the bags of slides; the summary is filled.
@@ -49,17 +52,19 @@ class BagMaking:
             OSError: the folder cannot be written.
         """
         with (
-            SlidesInHand(self.folder, summary, len(tasks), self.shown) as hand,
+            Stage(self.scratch, self.workers + 1) as stage,
+            SlidesInHand(self.folder, summary, len(tasks), self.shown, stage.release) as hand,
             ReaderPool(min(self.workers, len(tasks)), self.request.tiling) as pool,
         ):
             bags = _BagsInTheMaking(self.request, hand)
             with closing(bags), Ring(self.encoders, self.request.tiling, bags.append) as ring:
                 while tasks:
-                    self._read(pool, hand.claim(tasks), bags, ring)
+                    here = stage.prepare(hand.claim(tasks), partial(_take_at_once, ring, bags))
+                    self._read(pool, here, bags, ring)
                     tasks = hand.wait_for_others()
                 summary.batches = ring.batches
 
-    def _read(self, pool: ReaderPool, tasks: Iterator[SlideTask], bags: _BagsInTheMaking, ring: Ring) -> None:
+    def _read(self, pool: ReaderPool, tasks: Iterator[SlideTask | None], bags: _BagsInTheMaking, ring: Ring) -> None:
         for reader, task, part in pool.run(tasks, ring.places):
             if isinstance(part, int):  # tiles: they are in the ring
                 if bags.was_given_up(task):
@@ -67,8 +72,12 @@ class BagMaking:
             elif isinstance(part, SlideEnd):
                 ring.then(partial(bags.take, task, part))
             else:
-                ring.at_once(partial(bags.take, task, part))
+                _take_at_once(ring, bags, task, part)
         ring.finish()
+
+
+def _take_at_once(ring: Ring, bags: _BagsInTheMaking, task: SlideTask, part: SlidePart | Failure) -> None:
+    ring.at_once(partial(bags.take, task, part))
 
 
 class _BagsInTheMaking:

@@ -9,7 +9,8 @@ import hashlib
 import pickle
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from scangen_bundle.extraction.folder import BagFolder
 from scangen_bundle.extraction.hand import ExtractionSummary, SlidesInHand
 from scangen_bundle.extraction.request import ExtractionRequest
 from scangen_bundle.extraction.ring import isolate_tiles
+from scangen_bundle.extraction.stage import Scratch, local_copy
 from scangen_bundle.extraction.work import Failure, SlideTask, TilingSettings
 from scangen_bundle.plugins import load_plugins, loaded_plugins
 from scangen_bundle.processes import UnfitMachine, WorkerDied
@@ -48,12 +50,14 @@ class Recipe:
         tiling: as in the job's request.
         dtype: of the stored vectors.
         plugins: files that declare encoders.
+        scratch: for copies of slides of object stores, on each node.
     """
 
     encoder: Callable[..., Encoder]
     tiling: TilingSettings
     dtype: str
     plugins: tuple[Path, ...] = ()
+    scratch: Scratch = field(default_factory=Scratch)
 
     @property
     def key(self) -> str:
@@ -92,7 +96,8 @@ def make_bag(recipe: Recipe, task: SlideTask) -> SlideResult | Failure:
     """Make the bag of a slide; runs on a worker."""
     request = _request_of(recipe)
     try:
-        return extract_slide(task, request)
+        with ExitStack() as stack:
+            return extract_slide(local_copy(task, recipe.scratch, stack), request)
     except (InputError, OSError) as error:
         return Failure(str(error), traceback.format_exc())
 
@@ -105,6 +110,7 @@ class RayBagMaking:
         tiling: how slides are cut.
         dtype: of the stored vectors.
         cpus: processors of a worker.
+        scratch: for copies of slides of object stores, on each node.
 
     Attributes:
         encoder: what the encoder is; it cannot encode.
@@ -114,14 +120,19 @@ class RayBagMaking:
     """
 
     def __init__(
-        self, encoder: Encoder | Callable[..., Encoder], tiling: TilingSettings, dtype: str, cpus: float
+        self,
+        encoder: Encoder | Callable[..., Encoder],
+        tiling: TilingSettings,
+        dtype: str,
+        cpus: float,
+        scratch: Scratch,
     ) -> None:
         if not callable(encoder):
             problem = "the encoder is made already, and cannot travel to other machines"
             raise InputError("engine ray", problem, "give the function that makes it")
         self._engine = RayEngine(cpus=cpus)
         self._engine.gpus = 1 if self._engine.has_gpus() else 0
-        self._recipe = Recipe(encoder, tiling, dtype, loaded_plugins())
+        self._recipe = Recipe(encoder, tiling, dtype, loaded_plugins(), scratch)
         answers: list[EncoderFacts | WorkerDied] = []
         self._engine.run(describe_encoder, [self._recipe], lambda recipe, answer: answers.append(answer))
         (answer,) = answers

@@ -22,6 +22,8 @@ from scangen_bundle.extraction.work import Failure, SlideEnd, SlidePart, SlideTa
 from scangen_bundle.processes import begin_worker, fresh_processes
 
 Message = SlidePart | Failure
+_END = object()
+_LATER = 0.05  # seconds between questions for a task that comes later
 # Gives room for so many tiles of a slide, in one array or several.
 Places = Callable[[SlideTask, int], Iterator[np.ndarray]]
 
@@ -138,25 +140,30 @@ class ReaderPool:
             reader.stop()
 
     def run(
-        self, tasks: Iterator[SlideTask], places: Places
+        self, tasks: Iterator[SlideTask | None], places: Places
     ) -> Iterator[tuple[ReaderProcess, SlideTask, Message | int]]:
         """Have all slides read.
 
         Args:
-            tasks: the slides; the next is asked for when a reader is free.
+            tasks: the slides; the next is asked for when a reader is free. None stands for "later".
             places: where tiles go.
 
         Yields:
             The slides' parts as they come, those of one slide in order; in the place of tiles their number.
         """
+        is_more = True
         while True:
             for reader in self.readers:
-                if reader.task is None and (task := next(tasks, None)) is not None:
-                    reader.read(task)
+                if reader.task is None and is_more:
+                    task = next(tasks, _END)
+                    is_more = task is not _END
+                    if isinstance(task, SlideTask):
+                        reader.read(task)
             busy = [reader for reader in self.readers if reader.pipe is not None and reader.task is not None]
-            if not busy:
+            if not busy and not is_more:
                 return
-            ready = wait([reader.pipe for reader in busy if reader.pipe is not None])
+            free = len(busy) < len(self.readers) and is_more
+            ready = wait([reader.pipe for reader in busy if reader.pipe is not None], _LATER if free else None)
             for reader in busy:
                 if reader.pipe in ready and reader.task is not None:
                     yield reader, reader.task, reader.receive(places)
