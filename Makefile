@@ -61,6 +61,9 @@ bench-robustness: env  ## robustness measures at the size of the public benchmar
 bench-viewer: env  ## the viewer on slides of 100,000 px: time to the first tiles, memory
 	$(PY) -m speed.viewer
 
+bench-scale: env  ## extraction at scale: overlap, shards, Ray, up to 10,000 slides, a cohort of 20,000 scans (QUICK=1 for a first look)
+	$(PY) -m speed.scale $(if $(QUICK),--quick)
+
 bench-coverage: env  ## do prediction sets, flip rates and warnings hold on unseen patients and scanners (needs the bags of data/phantom)
 	$(PY) -m studies.coverage
 
@@ -78,4 +81,4 @@ evidence: env  ## methods compared by `run studying` on 72 synthetic specimens o
 	$(PY) -W ignore -m monai.bundle run studying --config_file "[$(STUDY),'configs/studies/evidence_once.yaml']" --dataset_dir $(EVIDENCE)
 	$(PY) -m studies.evidence_page
 
-.PHONY: help env docs demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-viewer bench-coverage bench-deploy evidence
+.PHONY: help env docs demo deploy-env deploy-demo test lint reference reference-check abuse bench-readers bench-metrics bench-features bench-encoder bench-robustness bench-training bench-viewer bench-scale bench-coverage bench-deploy evidence

@@ -20,7 +20,7 @@ import pandas as pd
 
 from scangen_bundle.errors import InputError, listed
 from scangen_bundle.files import write_atomically
-from scangen_bundle.names import unsafe_name
+from scangen_bundle.names import is_remote, unsafe_name
 from scangen_bundle.tables import read_rows
 from scangen_bundle.units import PLAUSIBLE_MPP
 
@@ -82,7 +82,7 @@ def load_manifest(
         One row per scan, in the file's order: ids and `scanner` (str), `label` (int64, -1 = unlabelled), `slide_path`
         and `features_path` (absolute path as str, "" = none), `mpp` (float64, NaN = take the file's), `split` ("train",
         "val", "test", "excluded", or "" = not assigned), then any further column as str. Files need not exist; see
-        `check_files`.
+        `check_files`. With `allow_outside` a slide may lie in an object store (`s3://bucket/a.svs`).
 
     Raises:
         InputError: one error with all the violations, each with its row and column.
@@ -144,7 +144,7 @@ def check_files(manifest: pd.DataFrame, column: str) -> None:
     missing = [
         f"slide {slide}: " + (f"no such file: {path}" if path else f"no {column} is given")
         for slide, path in zip(manifest["slide_id"], manifest[column], strict=True)
-        if not path or not os.path.exists(path)
+        if not path or not (is_remote(path) or os.path.exists(path))
     ]
     if missing:
         raise InputError(
@@ -290,7 +290,9 @@ def _bad_paths(table: pd.DataFrame, folder: Path, allow_outside: bool) -> Iterat
                 yield Violation(line, column, f"{text!r} has backslashes, as Windows writes paths; write them with /")
             elif text and not text.isprintable():
                 yield Violation(line, column, f"{text!r} has a character that does not print")
-            elif text and not allow_outside and not _is_below(os.path.abspath(folder / text), real_folder):
+            elif is_remote(text) and column == "features_path":
+                yield Violation(line, column, f"{text!r} is not on a file system; copy the features to one")
+            elif text and not allow_outside and not _is_below(_absolute(text, folder), real_folder):
                 remedy = "move it there, or set allow_outside to permit it"
                 yield Violation(line, column, f"{text!r} leads out of the manifest's folder; {remedy}")
     if columns:
@@ -299,8 +301,13 @@ def _bad_paths(table: pd.DataFrame, folder: Path, allow_outside: bool) -> Iterat
                 yield Violation(line, " or ".join(PATHS), "both are empty; a scan needs a slide or a feature bag")
 
 
+def _absolute(text: str, folder: Path) -> str:
+    """A path of the manifest's folder on; an address of an object store stays as it is."""
+    return text if is_remote(text) else os.path.abspath(folder / text)
+
+
 def _is_below(path: str, real_folder: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(real_folder)
+    return not is_remote(path) and Path(os.path.realpath(path)).is_relative_to(real_folder)
 
 
 def _bad_mpp(table: pd.DataFrame) -> Iterator[Violation]:
@@ -375,7 +382,7 @@ def _typed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     typed["label"] = np.array([_label(text) for text in typed["label"]], dtype=np.int64)
     typed["mpp"] = np.array([float(text) if text else math.nan for text in typed["mpp"]], dtype=np.float64)
     for column in PATHS:
-        typed[column] = pd.Series([os.path.abspath(folder / text) if text else "" for text in typed[column]], dtype=str)
+        typed[column] = pd.Series([_absolute(text, folder) if text else "" for text in typed[column]], dtype=str)
     return typed
 
 

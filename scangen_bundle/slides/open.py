@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from scangen_bundle.errors import InputError
+from scangen_bundle.names import is_remote
 from scangen_bundle.not_data import refuse_apple_double
 from scangen_bundle.slides.cucim_reader import CucimReader
 from scangen_bundle.slides.openslide_reader import EXPORT, OpenSlideReader
@@ -30,6 +31,8 @@ def open_slide(path: str | os.PathLike[str], backend: str = "auto") -> SlideRead
         InputError: the file is missing, damaged, or not a slide that the backend can read.
         ValueError: no such backend.
     """
+    if is_remote(str(path)):
+        raise InputError(path, "lies in an object store", "copy it to a disk; only extracting fetches slides by itself")
     refuse_apple_double(Path(path))
     if backend == "auto":
         return _open_fastest(path)

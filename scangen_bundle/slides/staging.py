@@ -130,12 +130,12 @@ def _try(address: str, work: Callable[[], Any], progress: list[int]) -> Any:
         except ImportError as error:
             package = EXTRAS.get(address.partition("://")[0], "fsspec")
             raise InputError(address, f"cannot be reached: {error}", f"pip install {package}") from error
-        except FileNotFoundError as error:
-            raise InputError(address, "there is no such object", "correct slide_path in the manifest") from error
         except Exception as error:  # each store has errors of its own
             if _is_refusal(error):
                 remedy = "renew the credentials and run again; finished bags are kept"
                 raise RefusedAccess(address, f"the store refuses access: {error}", remedy) from error
+            if _is_missing(error):
+                raise InputError(address, "there is no such object", "correct slide_path in the manifest") from error
             if attempt == ATTEMPTS - 1:
                 problem = f"the store does not answer, after {progress[0]} bytes and {ATTEMPTS} attempts: {error!r}"
                 raise InputError(address, problem, "run again when it does; finished bags are kept") from error
@@ -145,8 +145,17 @@ def _try(address: str, work: Callable[[], Any], progress: list[int]) -> Any:
 
 
 def _is_refusal(error: BaseException) -> bool:
-    status = getattr(error, "status", None)
-    return isinstance(error, PermissionError) or status in (401, 403) or type(error).__name__ == "NoCredentialsError"
+    statuses = {getattr(cause, "status", None) for cause in (error, error.__cause__)}
+    is_unsigned = type(error).__name__ in ("NoCredentialsError", "DefaultCredentialsError")
+    return isinstance(error, PermissionError) or bool(statuses & {401, 403}) or is_unsigned
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Whether the object is not there; fsspec says so, too, where a web server does not answer."""
+    cause = error.__cause__
+    is_broken_line = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+    is_other_status = getattr(cause, "status", 404) != 404
+    return isinstance(error, FileNotFoundError) and not (is_broken_line or is_other_status)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Engines: a function from a piece of work to its result, run in this process or on local cores.
+"""Engines: a function from a piece of work to its result, run in this process, on local cores, or on a Ray cluster.
 
 `run(function, pieces, report)` calls `report(piece, result)` in the calling process as results come, in no fixed order. A
 function reports its own failures in its result; where a worker dies, the result is a `WorkerDied`. Only the pieces and the
@@ -16,21 +16,14 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from scangen_bundle.processes import begin_worker, fresh_processes, usable_cores
+from scangen_bundle.processes import WorkerDied, begin_worker, fresh_processes, usable_cores
+from scangen_bundle.ray_engine import RayEngine
 from scangen_bundle.registry import Registry
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class WorkerDied:
-    """The result of a piece whose worker process ended before it had one."""
-
-    reason: str = "its worker process died: it was killed, or memory ran out"
 
 
 class Engine(Protocol):
@@ -59,6 +52,9 @@ class Engine(Protocol):
 
 
 ENGINES: Registry[Callable[[int | None], Engine]] = Registry("engine")
+
+
+ENGINES.add("ray", RayEngine)
 
 
 @ENGINES.register("here")

@@ -25,7 +25,7 @@ while :; do # a signal ends the waiting, not the job
   code=$?
   kill -0 "$job" 2>/dev/null || break
 done
-# 0: all done. 1 to 100: that many slides failed for good, or the request was wrong. 130, 143: stopped early.
+# 0: all done. 3: some slides failed for good. 1: the request is wrong. 130, 143: stopped early.
 if ((code == 130 || code == 143)); then
   scontrol requeue "${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}"
 fi

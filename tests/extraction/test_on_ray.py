@@ -91,6 +91,28 @@ def test_a_node_without_the_weights_is_named_and_the_others_make_all_bags(cluste
         on_ray(manifest, tmp_path / "other", partial(without_weights_on, everywhere))
 
 
+def negate(piece):
+    if piece == 3:
+        os._exit(1)
+    return -piece
+
+
+def test_a_study_on_ray_works_on_every_piece_and_tells_the_one_that_kills_its_worker(cluster, monkeypatch):
+    from scangen_bundle import ray_engine
+    from scangen_bundle.processes import WorkerDied
+    from scangen_bundle.studies.engine import ENGINES
+
+    monkeypatch.setattr(ray_engine, "RETRIES", 1)
+    results = {}
+    engine = ENGINES["ray"](2)
+    engine.run(negate, list(range(6)), results.__setitem__)
+    died = results.pop(3)
+    assert isinstance(died, WorkerDied)
+    assert "died 2 times" in died.reason
+    assert results == {0: 0, 1: -1, 2: -2, 4: -4, 5: -5}
+    assert engine.workers == 2
+
+
 def test_an_encoder_that_is_made_already_cannot_travel(cluster, single, tmp_path):
     with pytest.raises(InputError, match="engine ray: the encoder is made already"):
         on_ray(single[0], tmp_path / "bags", FakeEncoder())
