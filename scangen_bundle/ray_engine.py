@@ -77,7 +77,8 @@ class RayEngine:
             InputError: no node is fit for the work.
         """
         remote = self._ray.remote(max_calls=0)(_call)
-        waiting, again = iter(pieces), []
+        waiting = iter(pieces)
+        again: list[Any] = []
         running: dict[Any, Any] = {}
         try:
             while True:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -71,7 +72,7 @@ def fetch(address: str, target: Path) -> None:
         progress = [file.tell()]
         while progress[0] < size:
             end = min(progress[0] + RANGE, size)
-            data = _try(address, lambda start=progress[0], end=end: _read(address, start, end), progress)
+            data = _try(address, partial(_read, address, progress[0], end), progress)
             file.write(data)
             progress[0] += len(data)
     if (tag, size) != _try(address, lambda: _tag_and_size(address), [0]):
