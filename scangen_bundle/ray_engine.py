@@ -9,6 +9,7 @@ The nodes see the files and the package under the same paths.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import socket
@@ -37,7 +38,7 @@ class RayEngine:
         address: of the cluster's head; None takes `RAY_ADDRESS`, and starts a cluster on this machine where that is not set.
 
     Attributes:
-        workers: pieces that are worked on at once.
+        workers: pieces that are worked on at once; it changes as nodes come and go.
 
     Raises:
         InputError: Ray is not installed, or the address does not answer.
@@ -49,11 +50,8 @@ class RayEngine:
         self.cpus, self.gpus, self._most = cpus, gpus, workers
         self._ray = connect(address)
         self._unfit: dict[str, str] = {}
-        self._room, self._looked = 0, 0.0
-
-    @property
-    def workers(self) -> int:
-        return self._look()
+        self._looked = -math.inf
+        self.workers = self._look()
 
     def has_gpus(self) -> bool:
         """Whether a node of the cluster has GPUs."""
@@ -113,8 +111,9 @@ class RayEngine:
         if time.monotonic() > self._looked + _LOOK:
             self._looked = time.monotonic()
             nodes = [node for node in self._ray.nodes() if node["Alive"] and node["NodeID"] not in self._unfit]
-            self._room = sum(map(self._room_on, nodes))
-        return max(1, min(self._room, self._most or self._room))
+            room = sum(map(self._room_on, nodes))
+            self.workers = max(1, min(room, self._most or room))
+        return self.workers
 
     def _room_on(self, node: dict[str, Any]) -> int:
         resources = node["Resources"]
@@ -134,7 +133,7 @@ class RayEngine:
         if unfit.node not in self._unfit:
             logger.warning("node %s is left out: %s", unfit.host, unfit.problem)
         self._unfit[unfit.node] = f"{unfit.host}: {unfit.problem}"
-        self._looked = 0.0
+        self._looked = -math.inf
         if not any(node["Alive"] and node["NodeID"] not in self._unfit for node in self._ray.nodes()):
             raise InputError("engine ray", "no node is fit for this: " + "; ".join(sorted(set(self._unfit.values()))))
 
