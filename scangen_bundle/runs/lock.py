@@ -12,6 +12,7 @@ import ignite.distributed as idist
 from scangen_bundle.errors import InputError
 from scangen_bundle.locks import lock_file
 from scangen_bundle.runs.folder import RunFolder
+from scangen_bundle.runs.store import ARTIFACTS, DATABASE
 
 # Each folder with its lock, and whether it was made for the lock.
 _held: dict[Path, tuple[AbstractContextManager[bool], bool]] = {}
@@ -23,12 +24,14 @@ def lock_folder(path: str | os.PathLike[str]) -> None:
     The first of several processes locks it for all.
 
     Raises:
-        InputError: another command has it.
+        InputError: another command has it, or its name is that of the MLflow store beside it.
         OSError: the folder cannot be written.
     """
     folder = Path(path).resolve()
     if idist.get_rank() != 0 or folder in _held:
         return
+    if folder.name in (DATABASE, ARTIFACTS):
+        raise InputError(path, "has the name of the MLflow store's own files", "give another --run_name")
     is_new = not folder.exists()
     lock = lock_file(RunFolder(folder).lock)
     if not lock.__enter__():

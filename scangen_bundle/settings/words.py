@@ -35,6 +35,11 @@ def check_word(name: str, word: str, kind: Kind | None) -> None:
     if word.startswith(("$", "@", "%")):
         return
     value = arriving(word)
+    if "#" in word and _means_text(word, kind):
+        shown = value if isinstance(value, str) and "#" not in value else str(value).replace("#", "::")
+        raise InputError(
+            where, f"arrives as {_shown(shown)}, not as it was typed", f"write --{name} {_with_hash(word)}"
+        )
     if _means_text(word, kind) and value != word and not _is_quoted(word):
         remedy = f"write --{name} {shell_word(repr(word))}"
         raise InputError(where, f"arrives as {_shown(value)}, not as it was typed", remedy)
@@ -55,6 +60,12 @@ def _means_text(word: str, kind: Kind | None) -> bool:
     if kind is None:
         return isinstance(arriving(word), str)
     return kind.is_text and not (len(kind.names) > 1 and kind.admits(arriving(word)) and word.startswith(("[", "{")))
+
+
+def _with_hash(word: str) -> str:
+    """How a text with "#" is written, which MONAI makes "::" of in every value but the result of an expression."""
+    text = word[1:-1] if _is_quoted(word) else word
+    return shell_word("$" + repr(text).replace("#", "\\x23"))
 
 
 def _is_quoted(word: str) -> bool:

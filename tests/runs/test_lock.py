@@ -60,3 +60,10 @@ def test_a_process_may_lock_what_it_holds_and_keeps_what_is_in_the_folder(tmp_pa
     release_folder(tmp_path)
     release_folder(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+@pytest.mark.parametrize("name", ["mlflow.db", "mlartifacts"])
+def test_a_run_with_the_name_of_the_store_is_refused_before_it_makes_a_folder(tmp_path, name):
+    with pytest.raises(InputError, match="the MLflow store's own files -> give another --run_name"):
+        lock_folder(tmp_path / name)
+    assert not (tmp_path / name).exists()
