@@ -86,6 +86,8 @@ def _settings(study: Mapping[str, Any]) -> list[list[str]]:
 def _scheme(scheme: Mapping[str, Any]) -> Iterator[str]:
     rows = scheme["rows"]
     yield f"## {scheme['name'].capitalize()}"
+    held_out = "; ".join(" and ".join(names) for names in scheme["hold_out"])
+    yield f"Held out of training (sets in turn): {held_out}. Far scanners are in no training."
     yield scheme["advice"]["sentence"]
     columns = [key for key in COLUMNS if any(_value(row, key) is not None for row in rows)]
     yield _table(["", *(words_of(key).heading for key in columns)], [_values(row, columns) for row in rows])
@@ -163,7 +165,7 @@ def _ratio(row: Row, plain: Row, key: str) -> float:
 
 def _default(schemes: Sequence[Mapping[str, Any]]) -> str:
     """Does the candidate beat ScanGen alone? By the flips and AUROC of the paired schemes."""
-    lines = []
+    lines, verdicts = [], []
     for scheme in schemes:
         rows = {row["label"]: row for row in scheme["rows"]}
         for name in OURS:
@@ -172,6 +174,9 @@ def _default(schemes: Sequence[Mapping[str, Any]]) -> str:
                 words = [_interval(against[key]["difference"]) if key in against else "" for key in COMPARED]
                 is_better = against[FLIPS]["clear"] and (against[FLIPS]["difference"]["value"] or 0) < 0
                 lines.append([scheme["name"], name, *words, "yes" if is_better else "not told apart"])
+                if name == OURS[0]:
+                    lows = [against[key]["difference"]["low"] for key in COMPARED if key.startswith("auroc")]
+                    verdicts.append(is_better and all(low is not None and low > -LARGEST_LOSS for low in lows))
     heads = ["question", "method", *(words_of(key).title for key in COMPARED), "fewer flips"]
     rule = (
         "`virtual+agree+scangen` becomes the default only if it beats ScanGen alone here, with paired intervals over patients. "
