@@ -187,8 +187,8 @@ def _default(schemes: Sequence[Mapping[str, Any]]) -> str:
     verdict = (
         "It becomes the default: fewer flips in every question, and no AUROC that may be lower by more than 0.01."
         if all(verdicts)
-        else "ScanGen alone stays the default: not in every question are flips clearly fewer and AUROC surely not lower by more "
-        "than 0.01."
+        else "ScanGen alone stays the default: not in every question are flips clearly fewer and AUROC surely not lower by "
+        "more than 0.01."
     )
     return f"{rule}\n\n{_table(heads, lines)}\n\n{verdict}"
 
