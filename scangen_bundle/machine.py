@@ -27,14 +27,14 @@ def running_machine() -> str:
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process of this namespace is there."""
+    """Whether a process of this namespace is there, and has not ended without its parent having noticed."""
     try:
         os.kill(process, 0)
+        return _fields(process)[:1] != ["Z"]
     except ProcessLookupError:
         return False
     except (OSError, OverflowError):  # another user's
         return True
-    return True
 
 
 def start_of(process: int) -> int:
@@ -42,11 +42,16 @@ def start_of(process: int) -> int:
 
     0 where the system does not say.
     """
+    fields = _fields(process)
+    return int(fields[19]) if len(fields) > 19 else 0
+
+
+def _fields(process: int) -> list[str]:
+    """What the kernel tells of a process after its name, its state first; nothing where it does not."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[19])
-    except (OSError, ValueError, IndexError):
-        return 0
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def _digits(text: str) -> str:

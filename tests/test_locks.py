@@ -141,6 +141,18 @@ def test_an_owner_that_lost_its_lease_while_suspended_leaves_the_new_owners_alon
     assert "taken over by process 1 on node7 while it was held" in caplog.text
 
 
+def test_an_owner_that_ended_unnoticed_by_its_parent_loses_its_lease(tmp_path):
+    path = tmp_path / "a.lock"
+    child = os.fork()
+    if child == 0:
+        lock_file(path).__enter__()
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it is a zombie until it is waited for
+    with lock_file(path) as got:
+        assert got
+    os.waitpid(child, 0)
+
+
 def test_a_fork_does_not_end_its_parents_lease(tmp_path):
     path = tmp_path / "a.lock"
     lease = lock_file(path)
