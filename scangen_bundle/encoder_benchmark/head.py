@@ -1,4 +1,4 @@
-"""The benchmark's MIL head: trained alike on each encoder's features, it predicts patients that it did not see."""
+"""The benchmark's MIL head: trained in the same way on each encoder's features, tested on other patients."""
 
 from __future__ import annotations
 
@@ -52,30 +52,41 @@ def cross_validate(
         device: for the head.
     """
     classes, label = np.unique(manifest["label"], return_inverse=True)
-    specimen, scanner = (np.unique(manifest[name], return_inverse=True)[1] for name in ("specimen_id", "scanner"))
-    items = [
-        {
-            "image": torch.from_numpy(np.ascontiguousarray(tiles[slide_id], dtype=np.float32)),
-            "coords": torch.zeros((len(tiles[slide_id]), 2), dtype=torch.int64),
-            "label": int(label[row]),
-            "specimen": int(specimen[row]),
-            "scanner": int(scanner[row]),
-            "slide_id": slide_id,
-        }
-        for row, slide_id in enumerate(manifest["slide_id"])
-    ]
+    items = _items(tiles, manifest, label)
     patient = manifest["patient_id"].to_numpy()
     fewest = min(len(np.unique(patient[label == c])) for c in range(len(classes)))
     fold = deal_folds(label, patient, min(settings.folds, fewest), seed)
     probability = np.empty((len(items), len(classes)))
-    for one in np.unique(fold):
-        head = train_head([items[i] for i in np.flatnonzero(fold != one)], len(classes), settings, seed, device)
-        test = np.flatnonzero(fold == one)
-        probability[test] = _predict(head, [items[i] for i in test], settings.batch_size, device)
+    for number in np.unique(fold):
+        training, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        head = train_head([items[row] for row in training], len(classes), settings, seed, device)
+        probability[test] = _predict(head, [items[row] for row in test], settings.batch_size, device)
     table = manifest[["slide_id", "specimen_id", "patient_id", "scanner"]].assign(label=label)
-    names = ["probability"] if len(classes) == 2 else [f"probability_{c}" for c in range(len(classes))]
-    table[names] = probability[:, -1:] if len(classes) == 2 else probability / probability.sum(axis=1, keepdims=True)
+    if len(classes) == 2:
+        return table.assign(probability=probability[:, 1])
+    names = [f"probability_{c}" for c in range(len(classes))]
+    table[names] = probability / probability.sum(axis=1, keepdims=True)
     return table
+
+
+def _items(tiles: Mapping[str, np.ndarray], manifest: pd.DataFrame, label: np.ndarray) -> list[dict[str, Any]]:
+    """Scans as `data.BagDataset` gives them."""
+    specimen = np.unique(manifest["specimen_id"], return_inverse=True)[1]
+    scanner = np.unique(manifest["scanner"], return_inverse=True)[1]
+    items = []
+    for row, slide_id in enumerate(manifest["slide_id"]):
+        vectors = np.ascontiguousarray(tiles[slide_id], dtype=np.float32)
+        items.append(
+            {
+                "image": torch.from_numpy(vectors),
+                "coords": torch.zeros((len(vectors), 2), dtype=torch.int64),
+                "label": int(label[row]),
+                "specimen": int(specimen[row]),
+                "scanner": int(scanner[row]),
+                "slide_id": slide_id,
+            }
+        )
+    return items
 
 
 def deal_folds(label: np.ndarray, patient: np.ndarray, folds: int, seed: int = 0) -> np.ndarray:
@@ -120,10 +131,12 @@ class ScaledFeatures(Method):
     @classmethod
     def of(cls, items: Sequence[dict[str, Any]]) -> ScaledFeatures:
         """The method for these training items; a feature that does not vary stays near 0."""
-        sizes = torch.tensor([len(item["image"]) for item in items], dtype=torch.float64)
-        mean = torch.stack([item["image"].sum(dim=0, dtype=torch.float64) for item in items]).sum(dim=0) / sizes.sum()
-        squares = [((item["image"] - mean.float()) ** 2).sum(dim=0, dtype=torch.float64) for item in items]
-        deviation = (torch.stack(squares).sum(dim=0) / sizes.sum()).sqrt()
+        images = [item["image"] for item in items]
+        count = sum(map(len, images))
+        sums = [image.sum(dim=0, dtype=torch.float64) for image in images]
+        mean = torch.stack(sums).sum(dim=0) / count
+        squares = [((image - mean.float()) ** 2).sum(dim=0, dtype=torch.float64) for image in images]
+        deviation = (torch.stack(squares).sum(dim=0) / count).sqrt()
         deviation[deviation < 1e-6 * deviation.max().clamp_min(1e-12)] = 1.0
         return cls(mean.float(), deviation.float())
 

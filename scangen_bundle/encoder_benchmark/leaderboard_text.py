@@ -1,4 +1,4 @@
-"""The leaderboard in words: a Markdown table to be pasted into a document, and what a reader has to know of the numbers."""
+"""The leaderboard as text: a Markdown table, and sentences that explain its numbers."""
 
 from __future__ import annotations
 
@@ -32,13 +32,7 @@ def markdown_table(content: Mapping[str, Any], measures: Iterable[FeatureMeasure
     for measure in measures:
         estimates = [Estimate.from_json(result["figures"].get(measure.key, {})) for result in encoders.values()]
         if any(estimate.has_value for estimate in estimates):
-            lines.append(
-                [
-                    measure.title,
-                    *(text(estimate) for estimate in estimates),
-                    _baselines(estimates),
-                ]
-            )
+            lines.append([measure.title, *map(text, estimates), _baselines(estimates)])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -77,23 +71,22 @@ def _of_encoder(result: Mapping[str, Any]) -> Iterator[str]:
     for slide, reason in result["left_out"].items():
         yield f"{slide} is left out: {reason}"
     measures = feature_measures()
-    estimates = {
-        measures[key].title: Estimate.from_json(entry) for key, entry in result["figures"].items() if key in measures
-    }
-    for note, titles in _titles_by({title: e.note for title, e in estimates.items()}).items():
-        yield f"{', '.join(titles)}: {note}."
-    reasons = {title: estimate.reason for title, estimate in estimates.items()}
-    of_intervals = {title: e.interval_reason for title, e in estimates.items() if e.has_value}
-    for problem, by_title in (("undefined", reasons), ("no interval", of_intervals)):
-        for reason, titles in _titles_by(by_title).items():
-            which = "all measures" if len(titles) == len(estimates) else ", ".join(titles)
-            yield f"{problem} ({reason}): {which}."
-
-
-def _titles_by(texts: Mapping[str, str]) -> dict[str, list[str]]:
-    """Titles that have a text, by that text."""
-    titles: dict[str, list[str]] = defaultdict(list)
-    for title, sentence in texts.items():
-        if sentence:
-            titles[sentence].append(title)
-    return titles
+    notes, reasons, of_intervals = defaultdict(list), defaultdict(list), defaultdict(list)
+    count = 0
+    for key, entry in result["figures"].items():
+        if key not in measures:
+            continue
+        count += 1
+        estimate, title = Estimate.from_json(entry), measures[key].title
+        notes[estimate.note].append(title)
+        reasons[estimate.reason].append(title)
+        if estimate.has_value:
+            of_intervals[estimate.interval_reason].append(title)
+    for note, titles in notes.items():
+        if note:
+            yield f"{', '.join(titles)}: {note}."
+    for problem, titles_of in (("undefined", reasons), ("no interval", of_intervals)):
+        for reason, titles in titles_of.items():
+            if reason:
+                which = "all measures" if len(titles) == count else ", ".join(titles)
+                yield f"{problem} ({reason}): {which}."

@@ -76,7 +76,7 @@ class MatchedSpecimen:
 
 @dataclass(frozen=True)
 class Matching:
-    """What could be matched of a cohort.
+    """The matched specimens of a cohort.
 
     Attributes:
         scanners: [S] the reference first.
@@ -151,9 +151,9 @@ def _match(specimen_id: str, scans: pd.DataFrame, scanners: Sequence[str], setti
             except RegistrationError as error:
                 raise RegistrationError(f"{scanner} on {scanners[0]}: {error}") from error
             maps.append(registration)
-        masks = [
-            tissue_mask(reader, source_mpp=mpp, **settings.tissue) for reader, mpp in zip(readers, source, strict=True)
-        ]
+        masks = []
+        for reader, mpp in zip(readers, source, strict=True):
+            masks.append(tissue_mask(reader, source_mpp=mpp, **settings.tissue))
         centres = place_fields(readers, masks, maps, settings)
     return MatchedSpecimen(specimen_id, [row.slide_id for row in rows], centres, maps)
 
@@ -171,12 +171,13 @@ def read_overviews(
     readers: Sequence[SlideReader], source_mpp: Sequence[tuple[float, float]], settings: MatchSettings
 ) -> tuple[list[np.ndarray], float]:
     """Overviews [h, w, 3] of all scans at one µm per px, and that number."""
-    pairs = list(zip(readers, source_mpp, strict=True))
-    longest_um = max(
-        size * um for reader, mpp in pairs for size, um in zip(reader.level_dimensions[0], mpp, strict=True)
-    )
-    step_um = max(longest_um / settings.overview_px, settings.overview_um, *(max(mpp) for mpp in source_mpp))
-    return [read_overview(reader, (step_um / mpp[0], step_um / mpp[1])) for reader, mpp in pairs], step_um
+    size_um = np.array([reader.level_dimensions[0] for reader in readers]) * np.array(source_mpp)
+    longest_um, coarsest_um = float(size_um.max()), float(np.max(source_mpp))
+    step_um = max(longest_um / settings.overview_px, settings.overview_um, coarsest_um)
+    overviews = []
+    for reader, mpp in zip(readers, source_mpp, strict=True):
+        overviews.append(read_overview(reader, (step_um / mpp[0], step_um / mpp[1])))
+    return overviews, step_um
 
 
 def check_registration(registration: Registration, settings: MatchSettings) -> None:
@@ -209,7 +210,8 @@ def place_fields(
     Raises:
         RegistrationError: there is none.
     """
-    mpp, side = np.array([mask.source_mpp for mask in masks]), settings.field_um
+    mpp = np.array([mask.source_mpp for mask in masks])
+    side = settings.field_um
     size = (side / mpp[0, 0], side / mpp[0, 1])
     corners = tile_grid(
         masks[0], readers[0].level_dimensions[0], size, min_tissue=settings.min_tissue, grid_um=side, seed=settings.seed
@@ -219,10 +221,10 @@ def place_fields(
     keep = np.ones(len(fixed), dtype=bool)
     for scan, (reader, mask) in enumerate(zip(readers, masks, strict=True)):
         extent = np.array(reader.level_dimensions[0]) * mpp[scan]
-        keep &= (centres[scan] >= side / 2).all(axis=1) & (centres[scan] <= extent - side / 2).all(axis=1)
+        inside = (centres[scan] >= side / 2) & (centres[scan] <= extent - side / 2)
         start = np.maximum((centres[scan] - side / 2) / mpp[scan], 0)
         share = tissue_fraction(mask, start, (side / mpp[scan, 0], side / mpp[scan, 1]))
-        keep &= share >= settings.min_tissue
+        keep &= inside.all(axis=1) & (share >= settings.min_tissue)
     kept = np.flatnonzero(keep)
     if not len(kept):
         raise RegistrationError(f"no field of {side:g} µm lies in tissue on all of its scans")

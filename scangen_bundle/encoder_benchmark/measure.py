@@ -54,12 +54,14 @@ def measure_encoder(
     )
     result = evaluate_features(views, settings.resamples)
     measures = feature_measures()
-    details = {key: _to_json(estimates) for key, estimates in result.details.items()}
+    details: dict[str, dict[str, Any]] = {"scanner": {}, "k": {}}
+    for key, estimates in result.details.items():
+        details[measures[key].by][key] = _to_json(estimates)
     level, places = _pairing(views)
     return {
         "figures": _to_json(result.values),
-        "scanners": {key: entries for key, entries in details.items() if measures[key].by == "scanner"},
-        "by_k": {key: entries for key, entries in details.items() if measures[key].by == "k"},
+        "scanners": details["scanner"],
+        "by_k": details["k"],
         "best_k": _best_k(views),
         "pairs": {key: _finite(pairs) for key, pairs in result.pairs.items()},
         "map": _map(views),
@@ -83,7 +85,9 @@ def settle_k(results: Mapping[str, dict[str, Any]], fixed: int | None = None) ->
     for result in results.values():
         figures = dict(result["figures"])
         for key, by_k in result["by_k"].items():
-            chosen = by_k.get(str(k)) or undefined(f"k = {k} is not among {', '.join(by_k)}").to_json()
+            chosen = by_k.get(str(k))
+            if chosen is None:
+                chosen = undefined(f"k = {k} is not among {', '.join(by_k)}").to_json()
             figures[key] = {**chosen, "note": f"k = {k}, {why}; this encoder's best is {result['best_k']}"}
         result["figures"] = {key: figures[key] for key in feature_measures() if key in figures}
 
@@ -128,7 +132,8 @@ def _map(views: FeatureViews) -> dict[str, Any]:
     tiles = views.sampled_tiles
     tiles = tiles[sample_rows(len(tiles), MOST_DRAWN, views.generator())]
     points, share = project_pca(tiles.values)
-    scanners, specimens = (np.unique(views.manifest[name]) for name in ("scanner", "specimen_id"))
+    scanners = np.unique(views.manifest["scanner"])
+    specimens = np.unique(views.manifest["specimen_id"])
     return {
         "x": points[:, 0].round(4).tolist(),
         "y": points[:, 1].round(4).tolist(),

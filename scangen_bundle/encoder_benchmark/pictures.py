@@ -30,7 +30,7 @@ def is_picture(path: str | os.PathLike[str]) -> bool:
 
 
 class Tile(NamedTuple):
-    """What a tile of an encoder is: its side in px, at which µm/px."""
+    """A tile of an encoder: its side in px, and its µm/px."""
 
     px: int
     mpp: float
@@ -52,13 +52,17 @@ def picture_tiles(
         InputError: the resolution is not known or too coarse, the field of view is larger than the picture, or it is no such
             file.
     """
-    parts = []
+    batches = []
     for pixels in _pictures(path, most):
         source = resolve_mpp(None, tile.mpp, mpp, path)
         corners = _corners(pixels.shape[1::-1], source, tile, path)
-        parts.append(TileReader(PictureReader(path, pixels), tile.mpp, tile.px, source, allow_upsampling).read(corners))
-    tiles = np.concatenate(parts)
-    return tiles if most is None or len(tiles) <= most else tiles[np.linspace(0, len(tiles) - 1, most).astype(int)]
+        reader = TileReader(PictureReader(path, pixels), tile.mpp, tile.px, source, allow_upsampling)
+        batches.append(reader.read(corners))
+    tiles = np.concatenate(batches)
+    if most is None or len(tiles) <= most:
+        return tiles
+    evenly = np.linspace(0, len(tiles) - 1, most).astype(int)
+    return tiles[evenly]
 
 
 def _corners(size: Sequence[int], source: tuple[float, float], tile: Tile, path: str | os.PathLike[str]) -> np.ndarray:
@@ -66,12 +70,13 @@ def _corners(size: Sequence[int], source: tuple[float, float], tile: Tile, path:
     side = tile.px * tile.mpp / np.array(source)
     count = np.floor((np.array(size) + 1) / side).astype(int)  # a tile may leave the picture by a rounded px
     if (count < 1).any():
-        found = f"{size[0]} x {size[1]} px of {source[0]:g} µm"
-        problem = f"its picture of {found} is smaller than the field of view of {tile.px * tile.mpp:g} µm"
+        extent = f"{size[0]} x {size[1]} px of {source[0]:g} µm"
+        problem = f"its picture of {extent} is smaller than the field of view of {tile.px * tile.mpp:g} µm"
         raise InputError(path, problem, "state another mpp for the tiles (--mpp), or another encoder")
-    columns, rows = np.meshgrid(*(np.arange(n) for n in count))
+    columns, rows = np.meshgrid(np.arange(count[0]), np.arange(count[1]))
     steps = np.stack([columns, rows], axis=-1).reshape(-1, 2)
-    return np.rint((np.array(size) - count * side) / 2 + steps * side).astype(np.int64)
+    margin = (np.array(size) - count * side) / 2
+    return np.rint(margin + steps * side).astype(np.int64)
 
 
 def _pictures(path: str | os.PathLike[str], most: int | None) -> Iterator[np.ndarray]:
@@ -95,11 +100,15 @@ def archive_names(archive: h5py.File, path: str | os.PathLike[str], most: int | 
         InputError: names that do not end in three whole numbers, or none.
     """
     try:
-        placed = {name: tuple(int(part) for part in name.split("_")[-2:]) for name in archive}
+        names = sorted(archive, key=_place)
     except ValueError:
-        placed = {}
-    if not placed:
+        names = []
+    if not names:
         raise InputError(path, "its arrays are not called <name>_<number>_<x>_<y>", "give the tiles of plism-benchmark")
-    names = sorted(placed, key=lambda name: placed[name])
     step = 1 if most is None else -(-len(names) // most)
     return names[::step]
+
+
+def _place(name: str) -> tuple[int, ...]:
+    """(x, y) of a tile from its name; ValueError where it does not end in them."""
+    return tuple(map(int, name.split("_")[-2:]))

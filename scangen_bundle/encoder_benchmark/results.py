@@ -1,4 +1,4 @@
-"""What a benchmark found, written: `results.json`, `results.csv`, `leaderboard.html` and `leaderboard.md`."""
+"""A benchmark's results as files: `results.json`, `results.csv`, `leaderboard.html` and `leaderboard.md`."""
 
 from __future__ import annotations
 

@@ -1,12 +1,13 @@
-"""Where an encoder's features come from: slides that are read and encoded here, or a folder of feature bags."""
+"""Features of an encoder: from slides that are read and encoded here, or from a folder of feature bags."""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,10 @@ class EncoderFeatures:
     Attributes:
         tiles: float32 [T, D] by slide_id.
         corresponding: specimens whose tile i is the same place on all of the matched scans.
-        facts: what is known of the encoder: name, revision, pooling, dim, tile_px, mpp, licence, parameters, domain,
-            tiles_per_second (NaN where nothing was encoded).
+        facts: of the encoder: name, revision, pooling, dim, tile_px, mpp, licence, parameters, domain, tiles_per_second
+            (NaN where nothing was encoded).
         left_out: reason by slide_id, for scans without vectors.
-        warnings: what a reader of the results has to know.
+        warnings: for readers of the results.
         one_frame: tile i is the same place on every scan, also of other specimens: serial sections that were registered.
         labelled_tiles: every tile of a scan is of the scan's label, as PathoROB's patches are.
     """
@@ -78,11 +79,9 @@ def encode_slides(
         allow_upsampling: see `slides.TileReader`.
         max_tiles: of a scan that is a picture; None takes all.
     """
-    centres = {
-        slide_id: specimen.centres_um[scan]
-        for specimen in matching.specimens
-        for scan, slide_id in enumerate(specimen.slide_ids)
-    }
+    centres: dict[str, np.ndarray] = {}
+    for specimen in matching.specimens:
+        centres.update(zip(specimen.slide_ids, specimen.centres_um, strict=True))
     tiling = TilingSettings(
         mpp=encoder.mpp,
         tile_px=encoder.tile_px,
@@ -91,39 +90,55 @@ def encode_slides(
         tissue=settings.tissue,
         tiling={"min_tissue": settings.min_tissue, "max_tiles": settings.max_places, "seed": settings.seed},
     )
+    tile = Tile(encoder.tile_px, encoder.mpp)
     tiles, left_out = {}, {}
     clock = _EncodingClock(encoder)
     row: Any
     for row in tqdm(list(manifest.itertuples()), desc=encoder.name, leave=False):
         try:
             if is_picture(row.slide_path):
-                tile = Tile(encoder.tile_px, encoder.mpp)
-                pictures = picture_tiles(row.slide_path, row.mpp, tile, max_tiles, allow_upsampling)
-                batches: Iterable[np.ndarray] = [
-                    pictures[start : start + BATCH] for start in range(0, len(pictures), BATCH)
-                ]
+                batches = _batches(picture_tiles(row.slide_path, row.mpp, tile, max_tiles, allow_upsampling))
             else:
                 batches = _read(row, centres.get(row.slide_id), tiling)
             tiles[row.slide_id] = np.concatenate([clock.encode(batch) for batch in batches])
         except InputError as error:
             left_out[row.slide_id] = str(error)
-    corresponding = {
-        specimen.specimen_id for specimen in matching.specimens if all(name in tiles for name in specimen.slide_ids)
-    }
-    drawn = manifest[manifest["slide_path"].map(is_picture) & manifest["slide_id"].isin(tiles)]
-    counts = drawn["slide_id"].map(lambda slide_id: len(tiles[slide_id]))
-    for specimen, group in counts.groupby(drawn["specimen_id"]):
-        if len(group) > 1 and group.nunique() == 1:
-            corresponding.add(str(specimen))
-    archives = drawn["slide_path"].map(lambda path: Path(path).suffix.lower() == ARCHIVE)
-    one_frame = len(drawn) == len(tiles) > 0 and bool(archives.all()) and counts.nunique() == 1
-    facts = {
-        **{key: getattr(encoder, key) for key in ("name", "revision", "pooling", "dim", "tile_px", "mpp", "licence")},
+    pictures = manifest[manifest["slide_path"].map(is_picture) & manifest["slide_id"].isin(tiles)]
+    counts = pictures["slide_id"].map({slide_id: len(vectors) for slide_id, vectors in tiles.items()})
+    corresponding = _specimens_alike(pictures["specimen_id"], counts)
+    for specimen in matching.specimens:
+        if tiles.keys() >= set(specimen.slide_ids):
+            corresponding.add(specimen.specimen_id)
+    archives = pictures["slide_path"].str.lower().str.endswith(ARCHIVE)
+    one_frame = len(pictures) == len(tiles) > 0 and bool(archives.all()) and counts.nunique() == 1
+    return EncoderFeatures(tiles, corresponding, _encoder_facts(encoder, clock), left_out, one_frame=one_frame)
+
+
+def _batches(tiles: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(tiles), BATCH):
+        yield tiles[start : start + BATCH]
+
+
+def _specimens_alike(specimens: pd.Series, counts: pd.Series) -> set[str]:
+    """Specimens of several pictures with the same number of tiles: these correspond as they are."""
+    groups = counts.groupby(specimens)
+    alike = (groups.size() > 1) & (groups.nunique() == 1)
+    return set(map(str, alike.index[alike]))
+
+
+def _encoder_facts(encoder: Encoder, clock: _EncodingClock) -> dict[str, Any]:
+    return {
+        "name": encoder.name,
+        "revision": encoder.revision,
+        "pooling": encoder.pooling,
+        "dim": encoder.dim,
+        "tile_px": encoder.tile_px,
+        "mpp": encoder.mpp,
+        "licence": encoder.licence,
         "parameters": encoder.spec.parameters,
         "domain": encoder.domain,
         "tiles_per_second": clock.tiles_per_second,
     }
-    return EncoderFeatures(tiles, corresponding, facts, left_out, one_frame=one_frame)
 
 
 class _EncodingClock:
@@ -150,9 +165,9 @@ def _read(row: Any, centres: np.ndarray | None, tiling: TilingSettings) -> Itera
     if not row.slide_path:
         raise InputError(row.slide_id, "the manifest has no slide file for it", "give slide_path, or a features folder")
     task = SlideTask(row.slide_id, row.slide_path, row.mpp, centres_um=centres)
-    for part in read_slide(task, tiling):
-        if isinstance(part, np.ndarray):
-            yield part
+    for batch in read_slide(task, tiling):
+        if isinstance(batch, np.ndarray):
+            yield batch
 
 
 def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles: int | None = None) -> EncoderFeatures:
@@ -176,10 +191,10 @@ def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles:
         )
     if PATCHES in manifest.columns:
         return _read_patches(manifest, folder)
-    found = {path.stem: path for path in sorted(folder.iterdir())}
+    paths = {path.stem: path for path in sorted(folder.iterdir())}
     tiles, coords, left_out, attributes = {}, {}, {}, {}
     for slide_id in manifest["slide_id"]:
-        path = found.get(slide_id)
+        path = paths.get(slide_id)
         if path is None:
             left_out[slide_id] = "the folder has no bag of it"
             continue
@@ -194,19 +209,27 @@ def read_bags(manifest: pd.DataFrame, folder: str | os.PathLike[str], max_tiles:
         attributes[slide_id] = bag.attributes
     if not tiles:
         raise InputError(folder, "it has no bag of any scan of the manifest", "name the bags by slide_id")
-    dims = {slide_id: values.shape[1] for slide_id, values in tiles.items()}
-    if len(set(dims.values())) > 1:
-        first, second = (next(s for s, d in dims.items() if d == dim) for dim in sorted(set(dims.values()))[:2])
-        problem = f"{first} has D = {dims[first]}, {second} D = {dims[second]}: bags of two encoders"
-        raise InputError(folder, problem, "keep one folder per encoder")
-    corresponding = {
-        str(specimen)
-        for specimen, group in manifest.groupby("specimen_id")["slide_id"]
-        if len(group) > 1 and _same_places([coords.get(slide_id) for slide_id in group])
-    }
-    facts = _facts(folder, next(iter(attributes.values())), next(iter(dims.values())))
+    dim = _only_dim(folder, tiles)
+    corresponding = set()
+    for specimen, group in manifest.groupby("specimen_id")["slide_id"]:
+        if len(group) > 1 and _same_places([coords.get(slide_id) for slide_id in group]):
+            corresponding.add(str(specimen))
+    facts = _facts(folder, next(iter(attributes.values())), dim)
     one_frame = len(tiles) > 1 and _same_places(list(coords.values()))
     return EncoderFeatures(tiles, corresponding, facts, left_out, _mpp_warnings(attributes), one_frame)
+
+
+def _only_dim(folder: Path, tiles: Mapping[str, np.ndarray]) -> int:
+    """D of all vectors; refuses bags of different D, naming a scan of each of two."""
+    scan_of: dict[int, str] = {}
+    for slide_id, vectors in tiles.items():
+        scan_of.setdefault(vectors.shape[1], slide_id)
+    dims = sorted(scan_of)
+    if len(dims) > 1:
+        first, second = dims[:2]
+        problem = f"{scan_of[first]} has D = {first}, {scan_of[second]} D = {second}: bags of two encoders"
+        raise InputError(folder, problem, "keep one folder per encoder")
+    return dims[0]
 
 
 def _read_patches(manifest: pd.DataFrame, folder: Path) -> EncoderFeatures:
@@ -248,10 +271,10 @@ def _facts(folder: Path, attributes: Mapping[str, Any], dim: int) -> dict[str, A
 
 def _mpp_warnings(attributes: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """A sentence where scans have tiles of different effective mpp, which is a scanner signature of its own."""
-    mpp = {s: a["effective_mpp_x"] for s, a in attributes.items() if a.get("effective_mpp_x")}
-    if len(mpp) < 2 or max(mpp.values()) <= min(mpp.values()) * (1 + MPP_TOLERANCE):
+    mpp = pd.Series({scan: entry.get("effective_mpp_x") or math.nan for scan, entry in attributes.items()})
+    if not mpp.max() > mpp.min() * (1 + MPP_TOLERANCE):
         return []
-    low, high = min(mpp, key=lambda s: mpp[s]), max(mpp, key=lambda s: mpp[s])
+    low, high = mpp.idxmin(), mpp.idxmax()
     return [
         f"Tiles have different effective resolutions ({low}: {mpp[low]:.4g}, {high}: {mpp[high]:.4g} µm/px). That alone "
         "tells scanners apart; extract the features again at one mpp."
@@ -290,5 +313,5 @@ def load_features(path: Path, key: str) -> EncoderFeatures | None:
         return None
     ends = np.cumsum(header["lengths"])[:-1]
     tiles = dict(zip(header["slides"], np.split(vectors, ends), strict=True))
-    known = (header[name] for name in ("facts", "left_out", "warnings", "one_frame"))
-    return EncoderFeatures(tiles, set(header["corresponding"]), *known)
+    corresponding, facts = set(header["corresponding"]), header["facts"]
+    return EncoderFeatures(tiles, corresponding, facts, header["left_out"], header["warnings"], header["one_frame"])

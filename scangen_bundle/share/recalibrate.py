@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say on validation: Platt's logistic recalibration, each class against the rest."""
+"""Platt's logistic recalibration of probabilities, each class against the rest."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ def fit_platt(probability: np.ndarray, label: np.ndarray) -> tuple[float, float]
     from scipy.optimize import minimize
 
     positives = int((label == 1).sum())
-    target = np.where(label == 1, (positives + 1) / (positives + 2), 1 / (len(label) - positives + 2))
+    negatives = len(label) - positives
+    target = np.where(label == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     x = logit(np.clip(probability, CLIP, 1 - CLIP))
 
     def loss(line: np.ndarray) -> tuple[float, np.ndarray]:
         z = line[0] + line[1] * x
+        losses = np.logaddexp(0, z) - target * z
         gap = expit(z) - target
-        return float((np.logaddexp(0, z) - target * z).sum()), np.array([gap.sum(), (gap * x).sum()])
+        return float(losses.sum()), np.array([gap.sum(), (gap * x).sum()])
 
     # A negative slope would turn the model's order round: no recalibration may do that.
     fit = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(None, None), (0.0, None)])
@@ -39,7 +41,8 @@ def recalibrate(probability: np.ndarray, lines: np.ndarray) -> np.ndarray:
     """
     x = logit(np.clip(probability, CLIP, 1 - CLIP))
     if len(lines) == 1:
-        positive = expit(lines[0, 0] + lines[0, 1] * x[:, 1])
+        intercept, slope = lines[0]
+        positive = expit(intercept + slope * x[:, 1])
         return np.stack([1 - positive, positive], axis=1)
     raw = expit(lines[:, 0] + lines[:, 1] * x)
     return raw / raw.sum(axis=1, keepdims=True)

@@ -31,22 +31,29 @@ def read_overview(reader: SlideReader, scale: tuple[float, float]) -> np.ndarray
     level = overview_level(reader.level_downsamples, scale)
     downsample = reader.level_downsamples[level]
     level_w, level_h = reader.level_dimensions[level]
-    width, height = (math.ceil(size / s - 1e-6) for size, s in zip(reader.level_dimensions[0], scale, strict=True))
+    full_w, full_h = reader.level_dimensions[0]
+    width, height = math.ceil(full_w / scale[0] - 1e-6), math.ceil(full_h / scale[1] - 1e-6)
     step_x, step_y = scale[0] / downsample[0], scale[1] / downsample[1]
     overview = np.empty((height, width, 3), np.float32)
-    rows, columns = max(1, int(BLOCK_PX / step_y)), max(1, int(BLOCK_PX / step_x))
+    rows = max(1, int(BLOCK_PX / step_y))
+    columns = max(1, int(BLOCK_PX / step_x))
     for top in range(0, height, rows):
         y, weights_y = box_weights(top, min(top + rows, height), step_y, level_h)
         for left in range(0, width, columns):
             x, weights_x = box_weights(left, min(left + columns, width), step_x, level_w)
-            in_h, in_w = weights_y.shape[1], weights_x.shape[1]
             corner = round(x * downsample[0]), round(y * downsample[1])
-            block = reader.read_region(*corner, level, in_w, in_h).astype(np.float32)
-            narrow = (weights_y @ block.reshape(in_h, in_w * 3)).reshape(-1, in_w, 3)
-            mean = weights_x @ narrow.transpose(1, 0, 2).reshape(in_w, -1)
-            out = overview[top : top + weights_y.shape[0], left : left + weights_x.shape[0]]
-            out[:] = mean.reshape(out.shape[1], out.shape[0], 3).transpose(1, 0, 2)
+            block = reader.read_region(*corner, level, weights_x.shape[1], weights_y.shape[1])
+            means = _weighted_means(block.astype(np.float32), weights_x, weights_y)
+            overview[top : top + rows, left : left + columns] = means
     return overview
+
+
+def _weighted_means(block: np.ndarray, weights_x: csr_array, weights_y: csr_array) -> np.ndarray:
+    """Means [h, w, 3] of a block of pixels by `weights_y` [h, rows] and `weights_x` [w, columns]."""
+    rows, columns = block.shape[:2]
+    of_rows = (weights_y @ block.reshape(rows, columns * 3)).reshape(-1, columns, 3)
+    means = weights_x @ of_rows.transpose(1, 0, 2).reshape(columns, -1)
+    return means.reshape(-1, len(of_rows), 3).transpose(1, 0, 2)
 
 
 def read_thumbnail(path: str | os.PathLike[str], longest_px: int = 1600) -> tuple[np.ndarray, tuple[int, int]]:
@@ -63,14 +70,20 @@ def thumbnail(reader: SlideReader, longest_px: int) -> np.ndarray:
     """The whole slide as uint8 [h, w, 3] with its longer side at most `longest_px`."""
     width, height = reader.level_dimensions[0]
     shrink = max(1.0, max(width, height) / longest_px)
-    scale = width / max(1, round(width / shrink)), height / max(1, round(height / shrink))
-    return np.rint(read_overview(reader, scale)).astype(np.uint8)
+    scale_x = width / max(1, round(width / shrink))
+    scale_y = height / max(1, round(height / shrink))
+    overview = read_overview(reader, (scale_x, scale_y))
+    return np.rint(overview).astype(np.uint8)
 
 
 def overview_level(level_downsamples: list[tuple[float, float]], scale: tuple[float, float]) -> int:
     """The coarsest level that is at least twice as fine as the overview on both axes, else level 0."""
-    fine = [i for i, (x, y) in enumerate(level_downsamples) if 2 * x <= scale[0] and 2 * y <= scale[1]]
-    return max(fine, key=lambda i: level_downsamples[i][0], default=0)
+    coarsest = 0
+    for level, (x, y) in enumerate(level_downsamples):
+        fine_enough = 2 * x <= scale[0] and 2 * y <= scale[1]
+        if fine_enough and x > level_downsamples[coarsest][0]:
+            coarsest = level
+    return coarsest
 
 
 def box_weights(start: int, stop: int, step: float, length: int) -> tuple[int, csr_array]:
@@ -83,12 +96,13 @@ def box_weights(start: int, stop: int, step: float, length: int) -> tuple[int, c
     # An output px that begins on the line's end (rounded level sizes) repeats the last input px.
     edges[:-1] = np.minimum(edges[:-1], length - 1e-3)
     edges[-1] = max(edges[-1], edges[-2] + 1e-3)
-    first, last = math.floor(edges[0]), min(math.ceil(edges[-1]), length)
+    first = math.floor(edges[0])
+    count = min(math.ceil(edges[-1]), length) - first
     low, high = edges[:-1, None], edges[1:, None]
     most = int((np.ceil(high) - np.floor(low)).max())
     px = np.floor(low) + np.arange(most)  # those that an output px may overlap, [stop - start, most]
     overlap = np.maximum(np.minimum(high, px + 1) - np.maximum(low, px), 0)
     weights = (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
-    columns = np.minimum(px - first, last - first - 1).astype(int)
+    columns = np.minimum(px - first, count - 1).astype(int)
     rows = np.arange(0, weights.size + 1, most)
-    return first, csr_array((weights.ravel(), columns.ravel(), rows), shape=(len(px), last - first))
+    return first, csr_array((weights.ravel(), columns.ravel(), rows), shape=(len(px), count))

@@ -1,4 +1,4 @@
-"""Which tiles to read: a grid in micrometres over the tissue."""
+"""The tiles to read: a grid in micrometres over the tissue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def tile_grid(
         tile_size_level0: (w, h) of a tile in level-0 px, fractions allowed (`TileReader.plan.tile_size_level0`).
         min_tissue: least fraction of a tile that has to be tissue, 0 to 1. At 0, any tissue at all is enough.
         overlap: fraction of a tile that it shares with the next one, 0 to below 1.
-        max_tiles: keep at most this many. The choice hangs on `seed` and a tile's place in the grid alone: scans of one
+        max_tiles: keep at most this many. The choice depends on `seed` and a tile's place in the grid alone: scans of one
             specimen prefer the same places, and a smaller choice is part of a larger one.
         seed: of that choice.
         grid_um: exact size of a tile in µm (tile_px * mpp), which sets the pitch; by default what `tile_size_level0`
@@ -60,7 +60,8 @@ def tile_grid(
     for axis in (0, 1):
         source_mpp = mask.source_mpp[axis]
         tile = tile_size_level0[axis] if grid_um is None else grid_um / source_mpp
-        axes.append(_line(slide_size[axis], tile * (1 - overlap), origin_um[axis] / source_mpp))
+        pitch, origin = tile * (1 - overlap), origin_um[axis] / source_mpp
+        axes.append(_line(slide_size[axis], pitch, origin))
     (columns, x), (rows, y) = axes
     cells = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
     corners = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
@@ -82,25 +83,28 @@ def tissue_fraction(mask: TissueMask, corners: np.ndarray, tile_size_level0: tup
         corners: [N, 2] top-left corners in level-0 px.
         tile_size_level0: (w, h) in level-0 px.
     """
-    integral = np.zeros((mask.mask.shape[0] + 1, mask.mask.shape[1] + 1))
-    integral[1:, 1:] = mask.mask.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
-    scale, size = np.asarray(mask.scale), np.asarray(tile_size_level0)
+    sums = mask.mask.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+    integral = np.pad(sums, ((1, 0), (1, 0)))
+    scale = np.asarray(mask.scale)
+    size = np.asarray(tile_size_level0) / scale
     start = np.asarray(corners, np.float64).reshape(-1, 2) / scale
-    stop = start + size / scale
+    stop = start + size
     area = (
         _at(integral, stop[:, 0], stop[:, 1])
         - _at(integral, start[:, 0], stop[:, 1])
         - _at(integral, stop[:, 0], start[:, 1])
         + _at(integral, start[:, 0], start[:, 1])
     )
-    return np.clip(area / np.prod(size / scale), 0.0, 1.0)
+    return np.clip(area / np.prod(size), 0.0, 1.0)
 
 
 def _at(integral: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The integral image at fractional places, bilinear, constant beyond its borders."""
     height, width = integral.shape
-    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
-    left, top = np.minimum(x.astype(int), width - 2), np.minimum(y.astype(int), height - 2)
+    x = np.clip(x, 0, width - 1)
+    y = np.clip(y, 0, height - 1)
+    left = np.minimum(x.astype(int), width - 2)
+    top = np.minimum(y.astype(int), height - 2)
     fx, fy = x - left, y - top
     upper = integral[top, left] * (1 - fx) + integral[top, left + 1] * fx
     lower = integral[top + 1, left] * (1 - fx) + integral[top + 1, left + 1] * fx
@@ -109,7 +113,8 @@ def _at(integral: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _line(length: int, pitch: float, origin: float) -> tuple[np.ndarray, np.ndarray]:
     """Numbers and places (whole px, within 0 to `length`) of the grid's knots along one axis."""
-    number = np.arange(math.ceil(-origin / pitch - 1e-9), math.ceil((length - origin) / pitch))
+    first, stop = math.ceil(-origin / pitch - 1e-9), math.ceil((length - origin) / pitch)
+    number = np.arange(first, stop)
     place = np.floor(origin + number * pitch + 0.5).astype(np.int64)
     inside = (place >= 0) & (place < length)
     return number[inside].astype(np.int64), place[inside]
