@@ -1,4 +1,4 @@
-"""Is the label readable from the scanner? Table of scanners by labels, Cramér's V, and a warning."""
+"""Confounding of label and scanner: table of scanners by labels, Cramér's V, and a warning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WARN_ABOVE = 0.2
 
 @dataclass(frozen=True)
 class ConfoundingReport:
-    """How strongly label and scanner hang together in a cohort.
+    """Association of label and scanner in a cohort.
 
     Attributes:
         table: specimens per scanner (rows) and label (columns); a specimen counts once per scanner.
@@ -90,9 +90,10 @@ def cramers_v(table: np.ndarray, *, corrected: bool = False) -> float:
     """
     statistic, _, freedom = chi_square(table)
     counts = _filled(table)
-    total, rows, columns = counts.sum(), float(counts.shape[0]), float(counts.shape[1])
     if not freedom:
         return math.nan
+    total = counts.sum()
+    rows, columns = map(float, counts.shape)
     phi2 = statistic / total
     if corrected:
         phi2 = max(0.0, phi2 - freedom / (total - 1))
@@ -103,7 +104,7 @@ def cramers_v(table: np.ndarray, *, corrected: bool = False) -> float:
 
 
 def confounding_report(manifest: pd.DataFrame, warn_above: float = WARN_ABOVE) -> ConfoundingReport:
-    """Measure how label and scanner hang together, and log a warning where a network could take one for the other.
+    """Measure the association of label and scanner, and log a warning where a network could take one for the other.
 
     The warning goes by the corrected V, because the plain one is above 0.2 by chance in small cohorts.
 

@@ -71,13 +71,13 @@ def classify_change(change: str) -> str:
         return "other"
     if match := _RANGE.fullmatch(text):
         start, end = int(match["start"]), int(match["end"] or match["start"])
-        kind = match["kind"]
-        # "A_B ins" names the two residues beside the gap, every other kind the residues that are themselves changed.
-        if kind.startswith("ins") and end == start + 1:
+        change_type = match["kind"]
+        # "A_B ins" names the two residues next to the gap, every other change the residues that are themselves changed.
+        if change_type.startswith("ins") and end == start + 1:
             return "exon20_insertion" if end >= _EXON_20[0] and start <= _EXON_20[1] else "other"
-        if not kind.startswith("ins") and start <= end:
+        if not change_type.startswith("ins") and start <= end:
             inserted = match["replacing"] or match["becoming"] or ""
-            gained = 1 if kind.startswith("dup") else len(inserted) - (end - start + 1)
+            gained = 1 if change_type.startswith("dup") else len(inserted) - (end - start + 1)
             if gained > 0 and _EXON_20[0] <= start and end <= _EXON_20[1]:
                 return "exon20_insertion"
             if gained < 0 and _EXON_19[0] <= start and end <= _EXON_19[1]:
@@ -103,8 +103,8 @@ def classify_changes(changes: str) -> str:
     tokens = re.split(r"[\s,;]+", changes.strip())
     if tokens == ["WT"]:
         return WILD_TYPE
-    found = {classify_change(token) for token in tokens}
-    return "+".join(name for name in CLASSES if name in found)
+    classes = set(map(classify_change, tokens))
+    return "+".join(name for name in CLASSES if name in classes)
 
 
 def label_of_class(egfr_class: str, definition: Definition) -> int:
@@ -115,11 +115,13 @@ def label_of_class(egfr_class: str, definition: Definition) -> int:
     tumour with an exon-20 insertion alone; `egfr_class` tells which these are, if one would rather leave them out.
     """
     _check_definition(definition)
-    parts = set(egfr_class.split("+"))
+    classes = set(egfr_class.split("+"))
     if definition == "any":
-        return int(bool(parts - {WILD_TYPE, "silent"}))
-    counted = set(ACTIVATING) | ({"exon20_insertion"} if definition == "activating_or_exon20" else set())
-    return int(bool(parts & counted))
+        return int(bool(classes - {WILD_TYPE, "silent"}))
+    mutated = set(ACTIVATING)
+    if definition == "activating_or_exon20":
+        mutated.add("exon20_insertion")
+    return int(bool(classes & mutated))
 
 
 def read_egfr_table(path: str | os.PathLike[str], definition: Definition) -> pd.DataFrame:
@@ -203,14 +205,14 @@ def label_manifest(manifest: pd.DataFrame, egfr: pd.DataFrame) -> tuple[pd.DataF
     labels, classes = [], []
     ambiguous: list[str] = []
     for patient, specimen in zip(manifest["patient_id"], manifest["specimen_id"], strict=True):
-        found = samples.get(patient, egfr.iloc[:0])
+        candidates = samples.get(patient, egfr.iloc[:0])
         sample = specimen[:_SAMPLE] if _BARCODE.match(specimen) else specimen
-        if _BARCODE.match(specimen) or sample in set(found["sample_id"]):
-            found = found[found["sample_id"] == sample]
-        if found["label"].nunique() > 1:
+        if _BARCODE.match(specimen) or sample in set(candidates["sample_id"]):
+            candidates = candidates[candidates["sample_id"] == sample]
+        if candidates["label"].nunique() > 1:
             ambiguous.append(f"specimen {specimen}: its patient has samples with label 0 and with label 1")
-        labels.append(int(found["label"].iloc[0]) if len(found) else UNLABELLED)
-        classes.append("/".join(sorted(set(found["egfr_class"]))))
+        labels.append(int(candidates["label"].iloc[0]) if len(candidates) else UNLABELLED)
+        classes.append("/".join(sorted(set(candidates["egfr_class"]))))
     if ambiguous:
         raise InputError(
             "EGFR table",

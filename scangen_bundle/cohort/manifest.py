@@ -126,7 +126,8 @@ def write_manifest(manifest: pd.DataFrame, path: str | os.PathLike[str]) -> None
     """
     folder = Path(os.path.abspath(path)).parent
     further = [column for column in manifest.columns if column not in COLUMNS]
-    table = manifest[[column for column in COLUMNS if column in manifest.columns] + further].copy()
+    ours = [column for column in COLUMNS if column in manifest.columns]
+    table = manifest[ours + further].copy()
     for column in set(PATHS) & set(table.columns):
         table[column] = [_relative(value, folder) for value in table[column]]
     if "label" in table:
@@ -141,11 +142,12 @@ def check_files(manifest: pd.DataFrame, column: str) -> None:
     Raises:
         InputError: one error that names all scans whose file is not given or not there.
     """
-    missing = [
-        f"slide {slide}: " + (f"no such file: {path}" if path else f"no {column} is given")
-        for slide, path in zip(manifest["slide_id"], manifest[column], strict=True)
-        if not path or not (is_remote(path) or os.path.exists(path))
-    ]
+    missing = []
+    for slide, path in zip(manifest["slide_id"], manifest[column], strict=True):
+        if not path:
+            missing.append(f"slide {slide}: no {column} is given")
+        elif not (is_remote(path) or os.path.exists(path)):
+            missing.append(f"slide {slide}: no such file: {path}")
     if missing:
         raise InputError(
             f"column {column}",
@@ -227,13 +229,13 @@ def _cells(table: pd.DataFrame, column: str) -> Iterator[tuple[int, str]]:
 
 
 def _missing_columns(table: pd.DataFrame) -> Iterator[Violation]:
-    found = f"the file has {', '.join(map(repr, table.columns))}"
+    present = f"the file has {', '.join(map(repr, table.columns))}"
     for column in (*IDS, "label"):
         if column not in table:
             hint = "; leave its cells empty where there is no label" if column == "label" else ""
-            yield Violation(0, column, f"this column is missing{hint} ({found})")
+            yield Violation(0, column, f"this column is missing{hint} ({present})")
     if not set(PATHS) & set(table.columns):
-        yield Violation(0, " or ".join(PATHS), f"one of these columns is needed ({found})")
+        yield Violation(0, " or ".join(PATHS), f"one of these columns is needed ({present})")
 
 
 def _bad_ids(table: pd.DataFrame) -> Iterator[Violation]:
@@ -371,8 +373,11 @@ def _bare(text: str, column: str) -> str:
 
 
 def _too_few_scanners(table: pd.DataFrame, least: int) -> Iterator[Violation]:
-    if "scanner" in table and (found := sorted(set(table["scanner"]) - {""})) and len(found) < least:
-        yield Violation(0, "scanner", f"{len(found)} scanner(s) {found}, but this job compares at least {least}")
+    if "scanner" not in table:
+        return
+    scanners = sorted(set(table["scanner"]) - {""})
+    if 0 < len(scanners) < least:
+        yield Violation(0, "scanner", f"{len(scanners)} scanner(s) {scanners}, but this job compares at least {least}")
 
 
 def _typed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -380,7 +385,7 @@ def _typed(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
     further = [column for column in table.columns if column not in COLUMNS]
     typed = table.reset_index(drop=True).reindex(columns=[*COLUMNS, *further], fill_value="")
     typed["label"] = np.array([_label(text) for text in typed["label"]], dtype=np.int64)
-    typed["mpp"] = np.array([float(text) if text else math.nan for text in typed["mpp"]], dtype=np.float64)
+    typed["mpp"] = np.array([float(text or "nan") for text in typed["mpp"]], dtype=np.float64)
     for column in PATHS:
         typed[column] = pd.Series([_absolute(text, folder) if text else "" for text in typed[column]], dtype=str)
     return typed

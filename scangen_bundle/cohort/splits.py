@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested: splits by patient, stratified by label, and scanners held out.
+"""Splits into training, validation and test by patient, stratified by label, and scanners held out.
 
 Patients are ordered by a hash of the seed and their id. So a split depends on neither the order of the rows, the
 platform nor the version of a random generator.
@@ -39,8 +39,8 @@ def split_patients(manifest: pd.DataFrame, fractions: Sequence[float] = (0.6, 0.
         InputError: the fractions are not three shares with the sum 1.
     """
     _check_fractions(fractions)
-    patients = _allot(_strata(manifest), dict(zip(("train", "val", "test"), fractions, strict=True)), str(seed))
-    return _assign(manifest, patients)
+    shares = dict(zip(("train", "val", "test"), fractions, strict=True))
+    return _assign(manifest, _allot(_strata(manifest), shares, str(seed)))
 
 
 def k_fold(manifest: pd.DataFrame, folds: int, seed: int = 0, validation_fraction: float = 0.25) -> list[pd.DataFrame]:
@@ -97,15 +97,16 @@ def hold_out_scanner(manifest: pd.DataFrame, scanner: str | Sequence[str], seen_
         InputError: a scanner is not in the manifest, or there is then nothing to train or to test on.
     """
     unseen = [scanner] if isinstance(scanner, str) else list(scanner)
-    known = sorted(set(manifest["scanner"]))
-    unknown = [name for name in unseen if name not in known]
+    scanners = sorted(set(manifest["scanner"]))
+    unknown = [name for name in unseen if name not in scanners]
     if unknown:
-        raise InputError("unseen scanner", f"{unknown} is not in the manifest", f"give one or more of {known}")
+        raise InputError("unseen scanner", f"{unknown} is not in the manifest", f"give one or more of {scanners}")
     is_unseen = manifest["scanner"].isin(unseen)
     is_test = manifest["split"] == "test"
     excluded = (is_unseen & ~is_test) | (~is_unseen & is_test & (not seen_scanners_in_test))
     result = manifest.assign(split=manifest["split"].mask(excluded, "excluded"))
-    untested = [name for name in unseen if not ((result["scanner"] == name) & (result["split"] == "test")).any()]
+    tested = set(result.loc[result["split"] == "test", "scanner"])
+    untested = [name for name in unseen if name not in tested]
     if untested:
         raise InputError(
             "unseen scanner", f"no test patient was scanned on {untested}", "take another seed or larger test fraction"
@@ -128,23 +129,17 @@ def check_splits(manifest: pd.DataFrame, unseen_scanner: str | Sequence[str] = (
     """
     unseen = [unseen_scanner] if isinstance(unseen_scanner, str) else list(unseen_scanner)
     used = manifest[manifest["split"].isin(["train", "val", "test"])]
-    problems = [
-        f"slide {slide}: split {split!r}, expected {', '.join(SPLITS)}"
-        for slide, split in zip(manifest["slide_id"], manifest["split"], strict=True)
-        if split not in SPLITS
-    ]
+    problems = []
+    for scan in manifest[~manifest["split"].isin(SPLITS)].itertuples():
+        problems.append(f"slide {scan.slide_id}: split {scan.split!r}, expected {', '.join(SPLITS)}")
     for key in ("patient_id", "specimen_id"):
         splits = used.groupby(key)["split"].agg(lambda values: " and ".join(sorted(set(values))))
-        leaks = used[used[key].map(splits).astype(str).str.contains(" and ")]
-        problems += [
-            f"slide {slide}: its {key.removesuffix('_id')} is in {splits[name]}"
-            for slide, name in zip(leaks["slide_id"], leaks[key], strict=True)
-        ]
-    seen = used[used["scanner"].isin(unseen) & (used["split"] != "test")]
-    problems += [
-        f"slide {slide}: scanner {scanner!r} should be unseen, but is in {split}"
-        for slide, scanner, split in zip(seen["slide_id"], seen["scanner"], seen["split"], strict=True)
-    ]
+        of_scans = used[key].map(splits).astype(str)
+        for slide, names in zip(used["slide_id"], of_scans, strict=True):
+            if " and " in names:
+                problems.append(f"slide {slide}: its {key.removesuffix('_id')} is in {names}")
+    for scan in used[used["scanner"].isin(unseen) & (used["split"] != "test")].itertuples():
+        problems.append(f"slide {scan.slide_id}: scanner {scan.scanner!r} should be unseen, but is in {scan.split}")
     if problems:
         raise InputError(
             "splits",
@@ -163,7 +158,7 @@ def resolve_splits(
     folds: int | None = None,
     seen_scanners_in_test: bool = True,
 ) -> pd.DataFrame:
-    """The manifest with a split that is sound: its own if it has one, otherwise a new one. This is what configs call.
+    """The manifest with a checked split: its own if it has one, otherwise a new one. Configs call this.
 
     Args:
         manifest: the scans, as from `load_manifest`.
@@ -217,11 +212,9 @@ def _hash(seed: str, patient: str) -> str:
 def _strata(manifest: pd.DataFrame) -> dict[str, int]:
     """Patient to stratum: the commonest label of its specimens, on a tie the larger one; -1 if it has none."""
     labels: dict[str, dict[str, int]] = {}
-    for patient, specimen, label in zip(
-        manifest["patient_id"], manifest["specimen_id"], manifest["label"], strict=True
-    ):
-        of_specimens = labels.setdefault(patient, {})
-        of_specimens[specimen] = max(int(label), of_specimens.get(specimen, UNLABELLED))
+    for scan in manifest.itertuples():
+        of_specimens = labels.setdefault(scan.patient_id, {})
+        of_specimens[scan.specimen_id] = max(int(scan.label), of_specimens.get(scan.specimen_id, UNLABELLED))
     strata = {}
     for patient in sorted(labels):
         counts = Counter(label for label in labels[patient].values() if label != UNLABELLED)
@@ -230,24 +223,33 @@ def _strata(manifest: pd.DataFrame) -> dict[str, int]:
 
 
 def _allot(strata: dict[str, int], fractions: dict[str, float], seed: str) -> dict[str, str]:
-    """Patient to split: in each stratum, each split gets its share rounded down, and the rest goes one by one
-    to the split that has nothing of the stratum yet, or else to the one furthest behind its share of all patients."""
+    """Split of each patient.
+
+    In each stratum each split gets its share rounded down. The remaining patients go one by one to the split that has
+    nothing of the stratum yet, or else to the one furthest behind its share of all patients.
+    """
     patients: dict[str, str] = {}
     behind = dict.fromkeys(fractions, 0.0)
     for stratum in sorted(set(strata.values())):
-        members = sorted((p for p, s in strata.items() if s == stratum), key=lambda patient: _hash(seed, patient))
-        shares = {split: fraction * len(members) for split, fraction in fractions.items()}
-        counts = {split: math.floor(share + 1e-9) for split, share in shares.items()}
-        rounded = [split for split in fractions if shares[split] - counts[split] > 1e-9]
-        for split in fractions:
-            behind[split] += shares[split] - counts[split]
+        members = [patient for patient in strata if strata[patient] == stratum]
+        members.sort(key=lambda patient: _hash(seed, patient))
+        counts: dict[str, int] = {}
+        rounded = []
+        for split, fraction in fractions.items():
+            share = fraction * len(members)
+            counts[split] = math.floor(share + 1e-9)
+            behind[split] += share - counts[split]
+            if share - counts[split] > 1e-9:
+                rounded.append(split)
         for _ in range(len(members) - sum(counts.values())):
             chosen = max(rounded, key=lambda split: (counts[split] == 0, behind[split]))
             rounded.remove(chosen)
             counts[chosen] += 1
             behind[chosen] -= 1
-        words = [split for split, count in counts.items() for _ in range(count)]
-        patients |= dict(zip(members, words, strict=True))
+        splits: list[str] = []
+        for split, count in counts.items():
+            splits += [split] * count
+        patients.update(zip(members, splits, strict=True))
     return patients
 
 
