@@ -212,9 +212,10 @@ def _hash(seed: str, patient: str) -> str:
 def _strata(manifest: pd.DataFrame) -> dict[str, int]:
     """Patient to stratum: the commonest label of its specimens, on a tie the larger one; -1 if it has none."""
     labels: dict[str, dict[str, int]] = {}
-    for scan in manifest.itertuples():
-        of_specimens = labels.setdefault(scan.patient_id, {})
-        of_specimens[scan.specimen_id] = max(int(scan.label), of_specimens.get(scan.specimen_id, UNLABELLED))
+    columns = manifest["patient_id"], manifest["specimen_id"], manifest["label"]
+    for patient, specimen, label in zip(*columns, strict=True):
+        of_specimens = labels.setdefault(patient, {})
+        of_specimens[specimen] = max(int(label), of_specimens.get(specimen, UNLABELLED))
     strata = {}
     for patient in sorted(labels):
         counts = Counter(label for label in labels[patient].values() if label != UNLABELLED)

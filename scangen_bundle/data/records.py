@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +71,10 @@ def make_records(
         _name_new_scanners(manifest, rows)
     records = []
     for row in rows.to_dict("records"):
-        records.append(
-            {
-                "slide_id": row["slide_id"],
-                "specimen_id": row["specimen_id"],
-                "patient_id": row["patient_id"],
-                "scanner_name": row["scanner"],
-                "specimen": specimens[row["specimen_id"]],
-                "scanner": scanners[row["scanner"]],
-                "scanner_key": scanner_key(row["scanner"]),
-                "label": int(row["label"]),
-                "features_path": row["features_path"] or str(Path(features_dir) / f"{row['slide_id']}.h5"),
-                "slide_path": row["slide_path"],
-            }
-        )
+        record = _record(row, features_dir)
+        record["specimen"] = specimens[row["specimen_id"]]
+        record["scanner"] = scanners[row["scanner"]]
+        records.append(record)
     _check_labels(records, num_classes)
     _check_files(records, rows, features_dir)
     first: dict[str, tuple[object, str]] = {}
@@ -101,6 +91,19 @@ def make_records(
             tile_mpp.setdefault(record["scanner_name"], []).append(math.sqrt(bag_mpp[0] * bag_mpp[1]))
     _compare_resolutions(tile_mpp)
     return records
+
+
+def _record(row: Mapping[Any, Any], features_dir: str) -> dict[str, Any]:
+    return {
+        "slide_id": row["slide_id"],
+        "specimen_id": row["specimen_id"],
+        "patient_id": row["patient_id"],
+        "scanner_name": row["scanner"],
+        "scanner_key": scanner_key(row["scanner"]),
+        "label": int(row["label"]),
+        "features_path": row["features_path"] or str(Path(features_dir) / f"{row['slide_id']}.h5"),
+        "slide_path": row["slide_path"],
+    }
 
 
 def _numbered(names: pd.Series) -> dict[str, int]:

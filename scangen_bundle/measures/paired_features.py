@@ -96,19 +96,42 @@ def retrieval_hits(
         rows: rows in a block.
         device: for the products.
     """
-    import torch
-
-    places, most = len(a), max(ks)
     if a.shape != b.shape:
         raise ValueError(f"expected two arrays of one shape, got {a.shape} and {b.shape}")
-    enough = min(most, places - 1)
+    enough = min(max(ks), len(a) - 1)
     if min(own_a.shape[1], own_b.shape[1]) < enough:
         raise ValueError(f"expected {enough} own neighbours, got {own_a.shape[1]} and {own_b.shape[1]}")
+    same = paired_cosine(a, b).astype(np.float32)
+    closer, not_further = _count_closer(a, b, same, rows, device)
+    hits = np.zeros((len(a), len(ks)))
+    for direction, cosines in enumerate((own_a, own_b)):
+        # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
+        greater = closer[direction] + (cosines > (same + TIE)[:, None]).sum(axis=1)
+        at_least = not_further[direction] + (cosines >= (same - TIE)[:, None]).sum(axis=1)
+        hits += share_of_hits(greater, at_least - greater, ks) / 2
+    return hits
+
+
+def _count_closer(
+    a: np.ndarray, b: np.ndarray, same: np.ndarray, rows: int, device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Number of other rows of the other array that are closer than the place itself, and not further: int64 [2, n] each.
+
+    The first axis is the direction: from a to b, from b to a.
+
+    Args:
+        a, b: unit rows [n, D].
+        same: cosine of each pair of rows [n].
+        rows: rows in a block.
+        device: for the products.
+    """
+    import torch
+
+    places = len(a)
     left = torch.from_numpy(a).to(device)
     right = torch.from_numpy(b).to(device)
-    same = torch.from_numpy(paired_cosine(a, b).astype(np.float32)).to(device)
-    above, below = same + TIE, same - TIE
-    # Rows of the other array that are closer than the place itself, in the direction a to b and b to a.
+    above = torch.from_numpy(same + TIE).to(device)
+    below = torch.from_numpy(same - TIE).to(device)
     closer = torch.zeros((2, places), dtype=torch.int64, device=device)
     not_further = torch.zeros_like(closer)
     # Comparisons as 0 and 1 in float32: summed twice as fast as bool, and exact.
@@ -123,17 +146,7 @@ def retrieval_hits(
         not_further[0, start:stop] = torch.ge(block, below[start:stop, None], out=truth).sum(dim=1)
         closer[1] += torch.gt(block, above[None], out=truth).sum(dim=0).long()
         not_further[1] += torch.ge(block, below[None], out=truth).sum(dim=0).long()
-    hits = np.zeros((places, len(ks)))
-    lowest = below.cpu().numpy()[:, None]
-    highest = above.cpu().numpy()[:, None]
-    closer_rows = closer.cpu().numpy()
-    not_further_rows = not_further.cpu().numpy()
-    for direction, cosines in enumerate((own_a, own_b)):
-        # Where more own rows are closer than were kept, the count is too small, but then it exceeds every k already.
-        greater = closer_rows[direction] + (cosines > highest).sum(axis=1)
-        at_least = not_further_rows[direction] + (cosines >= lowest).sum(axis=1)
-        hits += share_of_hits(greater, at_least - greater, ks) / 2
-    return hits
+    return closer.cpu().numpy(), not_further.cpu().numpy()
 
 
 def share_of_hits(greater: np.ndarray, ties: np.ndarray, ks: Sequence[int]) -> np.ndarray:
