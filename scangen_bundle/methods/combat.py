@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 
-from scangen_bundle.methods.method import Method, Needs, Scan, register
-from scangen_bundle.methods.scanners import ScannerRows
+from scangen_bundle.methods.method import Scan, register
+from scangen_bundle.methods.scanners import ScannerMethod
 from scangen_bundle.methods.standardise import by_scanner, check_patients
 
 TILES_PER_SCAN = 64  # location and scale of a scanner need no more, and large scans must not outweigh others
@@ -15,7 +15,7 @@ TOLERANCE, MOST_STEPS = 1e-4, 200  # of the empirical Bayes iteration, as in neu
 
 
 @register
-class Combat(Method):
+class Combat(ScannerMethod):
     """Parametric ComBat over tiles (W. E. Johnson et al., Biostatistics 8:118, 2007), fitted as neuroCombat fits it.
 
     A feature of a tile on scanner s is modelled as `a + label + sigma (gamma_s + delta_s noise)`. gamma and delta^2 get a
@@ -33,14 +33,12 @@ class Combat(Method):
     title = "every scanner's features brought to one mean and spread by empirical Bayes"
 
     def __init__(self, keep_label: bool = True, fewest_patients: int = 5) -> None:
-        super().__init__()
+        super().__init__(fewest_patients)
         self.mean: torch.Tensor
         self.sigma: torch.Tensor
         self.gamma: torch.Tensor
         self.delta: torch.Tensor
-        self.keep_label, self.fewest_patients = keep_label, fewest_patients
-        self.needs = Needs(scanner_name=True, new_scans=True, patients_per_scanner=fewest_patients)
-        self.scanners = ScannerRows()
+        self.keep_label = keep_label
 
     def build(self, features: int, embedding: int, classes: int) -> None:
         for name in ("mean", "sigma"):
@@ -74,12 +72,6 @@ class Combat(Method):
             self.gamma = torch.cat([self.gamma, gamma.to(self.gamma)[None]])
             self.delta = torch.cat([self.delta, delta.to(self.delta)[None]])
             self.scanners.extend([scanner])
-
-    def knows(self, scanner: torch.Tensor) -> torch.Tensor:
-        return self.scanners.knows(scanner)
-
-    def alias(self, names: Mapping[str, str]) -> None:
-        self.scanners.alias(names)
 
     def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
         shift = self.mean + self.sigma * self.scanners(scanner, self.gamma)

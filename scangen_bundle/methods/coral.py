@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 
-from scangen_bundle.methods.method import Method, Needs, Scan, register
-from scangen_bundle.methods.scanners import ScannerRows
+from scangen_bundle.methods.method import Scan, register
+from scangen_bundle.methods.scanners import ScannerMethod
 from scangen_bundle.methods.standardise import by_scanner, check_patients, moments
 
 TILES_PER_SCAN = 256
 
 
 @register
-class Coral(Method):
+class Coral(ScannerMethod):
     """Mean and covariance of every scanner made those of the training scanners (B. Sun et al., AAAI 2016, arXiv:1511.05547).
 
     With a scanner's mean m and covariance C: `x -> (x - m) C^-1/2 C0^1/2 + m0`, m0 and C0 the means over the training
@@ -31,7 +31,7 @@ class Coral(Method):
     title = "every scanner's features brought to one mean and covariance"
 
     def __init__(self, rank: int = 128, shrink: float = 0.1, fewest_patients: int = 5) -> None:
-        super().__init__()
+        super().__init__(fewest_patients)
         self.mean: torch.Tensor
         self.target_mean: torch.Tensor
         self.basis: torch.Tensor
@@ -39,9 +39,7 @@ class Coral(Method):
         self.colour: torch.Tensor
         if rank < 1 or not 0 < shrink <= 1:
             raise ValueError(f"expected rank of at least 1 and shrink above 0, at most 1, got {rank} and {shrink}")
-        self.rank, self.shrink, self.fewest_patients = rank, shrink, fewest_patients
-        self.needs = Needs(scanner_name=True, new_scans=True, patients_per_scanner=fewest_patients)
-        self.scanners = ScannerRows()
+        self.rank, self.shrink = rank, shrink
 
     def build(self, features: int, embedding: int, classes: int) -> None:
         self.register_buffer("mean", torch.zeros(0, features))
@@ -79,12 +77,6 @@ class Coral(Method):
             self.mean = torch.cat([self.mean, mean[None]])
             self.maps = torch.cat([self.maps.reshape(-1, *change.shape), change[None]])
             self.scanners.extend([scanner])
-
-    def knows(self, scanner: torch.Tensor) -> torch.Tensor:
-        return self.scanners.knows(scanner)
-
-    def alias(self, names: Mapping[str, str]) -> None:
-        self.scanners.alias(names)
 
     def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
         mean, change = self.scanners(scanner, self.mean), self.scanners(scanner, self.maps)

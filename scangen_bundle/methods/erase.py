@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import torch
 
-from scangen_bundle.methods.method import Method, Needs, Scan, register
-from scangen_bundle.methods.paired import scanner_directions, slide_means
+from scangen_bundle.methods.method import Needs, Scan, register
+from scangen_bundle.methods.paired import Removal, scanner_directions, slide_means
 
 KINDS = ("paired", "leace")
 RANK_TOLERANCE = 1e-3  # eigenvalues below this share of the largest are noise of the whitening
 
 
 @register
-class Erase(Method):
+class Erase(Removal):
     """Features projected to where scanners do not differ.
 
     "paired" removes the first `directions` principal directions of the paired differences (nuisance attribute projection,
@@ -33,18 +33,10 @@ class Erase(Method):
 
     def __init__(self, kind: str = "paired", directions: int = 5) -> None:
         super().__init__()
-        self.mean: torch.Tensor
-        self.read: torch.Tensor
-        self.remove: torch.Tensor
         if kind not in KINDS or directions < 1:
             raise ValueError(f"expected kind to be one of {KINDS} and directions of at least 1")
         self.kind, self.directions = kind, directions
         self.needs = Needs(pairs=kind == "paired")
-
-    def build(self, features: int, embedding: int, classes: int) -> None:
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("read", torch.zeros(features, 0))
-        self.register_buffer("remove", torch.zeros(0, features))
 
     def fit(self, scans: Sequence[Scan]) -> None:
         means = slide_means(scans)
@@ -55,9 +47,6 @@ class Erase(Method):
             read = scanner_directions(scans, means)[:, : self.directions]
             remove = read.t()
         self.read, self.remove = read.float(), remove.float()
-
-    def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
-        return x - ((x - self.mean) @ self.read) @ self.remove
 
 
 def leace(means: torch.Tensor, scanners: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,9 +7,27 @@ from collections.abc import Sequence
 import torch
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.methods.method import Scan
+from scangen_bundle.methods.method import Method, Scan
 
 TILES_PER_SCAN = 256
+
+
+class Removal(Method):
+    """Base of methods that subtract a map of rank R from centred features: `x -> x - ((x - mean) read) remove`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean: torch.Tensor
+        self.read: torch.Tensor
+        self.remove: torch.Tensor
+
+    def build(self, features: int, embedding: int, classes: int) -> None:
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("read", torch.zeros(features, 0))
+        self.register_buffer("remove", torch.zeros(0, features))
+
+    def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
+        return x - ((x - self.mean) @ self.read) @ self.remove
 
 
 def slide_means(scans: Sequence[Scan]) -> torch.Tensor:

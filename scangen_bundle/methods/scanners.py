@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from scangen_bundle.methods.method import Resizable
+from scangen_bundle.methods.method import Method, Needs, Resizable
 
 
 def scanner_key(name: str) -> int:
@@ -77,6 +77,29 @@ class ScannerRows(Resizable):
         row = self.rows[match.to(torch.int64).argmax(dim=1)]
         shape = [-1] + [1] * (table.dim() - 1)
         return torch.where(has_row.view(shape), table[row], torch.nan)
+
+
+class ScannerMethod(Method):
+    """Base of methods with tables [S, ...] that are fitted on each scanner, and on new ones by `adapt`.
+
+    Args:
+        fewest_patients: of each scanner.
+
+    Attributes:
+        scanners: the row of each scanner.
+    """
+
+    def __init__(self, fewest_patients: int) -> None:
+        super().__init__()
+        self.fewest_patients = fewest_patients
+        self.needs = Needs(scanner_name=True, new_scans=True, patients_per_scanner=fewest_patients)
+        self.scanners = ScannerRows()
+
+    def knows(self, scanner: torch.Tensor) -> torch.Tensor:
+        return self.scanners.knows(scanner)
+
+    def alias(self, names: Mapping[str, str]) -> None:
+        self.scanners.alias(names)
 
 
 @torch.jit.unused

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import torch
 
-from scangen_bundle.methods.method import Method, Needs, Scan, register
-from scangen_bundle.methods.paired import paired_deltas, slide_means
+from scangen_bundle.methods.method import Needs, Scan, register
+from scangen_bundle.methods.paired import Removal, paired_deltas, slide_means
 
 RIDGE = 1e-4  # of the covariance of slides, in units of its mean variance
 MOST_DIRECTIONS = 64  # of the paired differences; a few hold nearly all of them, and each costs time in every batch
 
 
 @register
-class Shrink(Method):
+class Shrink(Removal):
     """Soft shrinkage of paired differences: `x -> m + A (A + strength B)^-1 (x - m)`.
 
     A is the covariance of the training slides' mean features, shrunk towards the identity. B is the second moment of the
@@ -35,25 +35,14 @@ class Shrink(Method):
 
     def __init__(self, strength: float = 10.0, shrink: float = 0.1) -> None:
         super().__init__()
-        self.mean: torch.Tensor
-        self.read: torch.Tensor
-        self.remove: torch.Tensor
         if strength < 0 or not 0 <= shrink <= 1:
             raise ValueError(f"expected strength >= 0 and shrink from 0 to 1, got {strength} and {shrink}")
         self.strength, self.shrink = strength, shrink
-
-    def build(self, features: int, embedding: int, classes: int) -> None:
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("read", torch.zeros(features, 0))
-        self.register_buffer("remove", torch.zeros(0, features))
 
     def fit(self, scans: Sequence[Scan]) -> None:
         means = slide_means(scans)
         read, remove = fit_shrinkage(means, paired_deltas(scans, means), self.strength, self.shrink)
         self.mean, self.read, self.remove = means.mean(dim=0).float(), read.float(), remove.float()
-
-    def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
-        return x - ((x - self.mean) @ self.read) @ self.remove
 
 
 def fit_shrinkage(

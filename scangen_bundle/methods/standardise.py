@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from scangen_bundle.errors import InputError
-from scangen_bundle.methods.method import Method, Needs, Scan, register
-from scangen_bundle.methods.scanners import ScannerRows
+from scangen_bundle.methods.method import Scan, register
+from scangen_bundle.methods.scanners import ScannerMethod
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ MOST_GAIN = 10.0  # a feature that hardly varies on a scanner says little there;
 
 
 @register
-class Standardise(Method):
+class Standardise(ScannerMethod):
     """Location and scale of every scanner made those of the training scanners.
 
     With a feature's mean m and standard deviation s on the scan's scanner, `x -> (x - m) / s * S + M`, where M is the mean of
@@ -36,10 +36,7 @@ class Standardise(Method):
     title = "every scanner's features brought to one mean and spread"
 
     def __init__(self, fewest_patients: int = 5) -> None:
-        super().__init__()
-        self.fewest_patients = fewest_patients
-        self.needs = Needs(scanner_name=True, new_scans=True, patients_per_scanner=fewest_patients)
-        self.scanners = ScannerRows()
+        super().__init__(fewest_patients)
         self.most_gain = MOST_GAIN
         self.mean: torch.Tensor
         self.deviation: torch.Tensor
@@ -77,12 +74,6 @@ class Standardise(Method):
             self.mean = torch.cat([self.mean, mean.to(self.mean)[None]])
             self.deviation = torch.cat([self.deviation, deviation.to(self.deviation)[None]])
             self.scanners.extend([scanner])
-
-    def knows(self, scanner: torch.Tensor) -> torch.Tensor:
-        return self.scanners.knows(scanner)
-
-    def alias(self, names: Mapping[str, str]) -> None:
-        self.scanners.alias(names)
 
     def transform(self, x: torch.Tensor, mask: torch.Tensor | None, scanner: torch.Tensor | None) -> torch.Tensor:
         least = torch.where(self.target_deviation > 0, self.target_deviation / self.most_gain, 1.0)
