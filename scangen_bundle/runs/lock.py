@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.locks import lock_file
 from scangen_bundle.runs.folder import RunFolder
 from scangen_bundle.runs.store import ARTIFACTS, DATABASE
+
+RESTART = 120  # seconds that a process of torchrun waits after a restart for the one before it, which may be ending elsewhere
 
 # Each folder with its lock, and whether it was made for the lock.
 _held: dict[Path, tuple[AbstractContextManager[bool], bool]] = {}
@@ -33,11 +36,23 @@ def lock_folder(path: str | os.PathLike[str]) -> None:
     if folder.name in (DATABASE, ARTIFACTS):
         raise InputError(path, "has the name of the MLflow store's own files", "give another --run_name")
     is_new = not folder.exists()
-    lock = lock_file(RunFolder(folder).lock)
-    if not lock.__enter__():
+    lock = _take(RunFolder(folder).lock, RESTART if int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) else 0)
+    if lock is None:
         remedy = "wait until it has ended, or give another --run_name or folder"
         raise InputError(path, "another command is writing to this folder", remedy)
     _held[folder] = lock, is_new
+
+
+def _take(path: Path, patience: float) -> AbstractContextManager[bool] | None:
+    """The lock, held; None if another has it for `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        lock = lock_file(path)
+        if lock.__enter__():
+            return lock
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(1)
 
 
 def release_folder(path: str | os.PathLike[str]) -> None:

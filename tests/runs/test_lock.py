@@ -1,7 +1,9 @@
 """Two commands do not write to one run folder."""
 
+import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -67,3 +69,12 @@ def test_a_run_with_the_name_of_the_store_is_refused_before_it_makes_a_folder(tm
     with pytest.raises(InputError, match="the MLflow store's own files -> give another --run_name"):
         lock_folder(tmp_path / name)
     assert not (tmp_path / name).exists()
+
+
+def test_after_torchruns_restart_the_process_before_it_is_waited_for(tmp_path, other, monkeypatch):
+    process = other(tmp_path)
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    threading.Timer(0.5, process.kill).start()
+    lock_folder(tmp_path)
+    assert process.wait() == -signal.SIGKILL
+    release_folder(tmp_path)
