@@ -188,11 +188,10 @@ def close_gaps(mask: np.ndarray, mpp: tuple[float, float], radius_um: float) -> 
     """Morphological closing with a disk, through distances: its time does not grow with the radius."""
     if not mask.any() or radius_um <= 0:
         return mask
-    from skimage.morphology import isotropic_closing
-
     pad_y, pad_x = (int(radius_um / size) + 2 for size in (mpp[1], mpp[0]))
     padded = np.pad(mask, ((pad_y, pad_y), (pad_x, pad_x)))  # else what is near the slide's border would grow
-    closed = isotropic_closing(padded, radius_um, spacing=(mpp[1], mpp[0]))
+    grown = ndimage.distance_transform_edt(~padded, sampling=(mpp[1], mpp[0])) <= radius_um
+    closed = ndimage.distance_transform_edt(grown, sampling=(mpp[1], mpp[0])) > radius_um
     return closed[pad_y:-pad_y, pad_x:-pad_x] | mask
 
 

@@ -41,7 +41,7 @@ def test_two_runs_give_the_table_and_a_paired_comparison_at_each_ones_threshold(
         entry = comparison["figures"][key]
         values = [each["figures"][key]["value"] for each in metrics]
         assert entry["difference"]["value"] == pytest.approx(values[1] - values[0], abs=1e-12)
-    assert "Two models compared" in (tmp_path / "comparison" / "comparison.html").read_text()
+    assert f"{runs[1].name} compared with {runs[0].name}" in (tmp_path / "comparison" / "comparison.html").read_text()
 
 
 def test_a_folder_that_was_not_evaluated_is_named_without_a_traceback(runs, tmp_path, bundle_root):

@@ -97,7 +97,7 @@ def test_real_slides_get_bags_probabilities_and_attention_at_their_scale(
             )
         check_bag(tmp_path / "features" / ENCODER / f"{slide_id}.h5", size, source, job.mpp or 0.5)
         check_map(tmp_path / "out" / "attention", slide_id, size * source / 1000, TILE_PX * (job.mpp or 0.5) / 1000)
-    assert (tmp_path / "out" / "attention" / "specimen_scanners.png").exists() == (name == "cytology")
+    assert (tmp_path / "out" / "attention" / "scanners" / "specimen.png").exists() == (name == "cytology")
 
 
 def check_bag(path: Path, size: np.ndarray, source_mpp: np.ndarray, mpp: float) -> None:

@@ -97,10 +97,10 @@ def test_a_name_is_all_that_extraction_needs(name, hub_cache):
     parser["encoder_name"] = name
     spec = ENCODERS[name].spec
     if spec.built_in:
-        assert parser.get_parsed_content("encoder").dim == num_features(name)
+        assert parser.get_parsed_content("encoder")().dim == num_features(name)
         return
     with pytest.raises(Exception) as caught:  # noqa: PT011 (the parser wraps it)
-        parser.get_parsed_content("encoder")
+        parser.get_parsed_content("encoder")()
     message = str(find_input_error(caught.value))
     assert f"encoder {name!r}" in message
     assert "no weights" in message or "in the Hugging Face cache" in message

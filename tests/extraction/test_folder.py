@@ -9,7 +9,7 @@ AWKWARD = ("failures.csv", "failures", "slides", "slides.csv", "tissue", "a", "a
 
 def test_no_slide_id_gives_the_name_of_another_file(tmp_path):
     folder = BagFolder(tmp_path)
-    paths = [folder.failures, folder.slides, folder.failures_lock, folder.jobs]
+    paths = [folder.failures, folder.slides]
     for slide_id in AWKWARD:
         paths += [folder.bag(slide_id), folder.picture(slide_id), folder.slide_lock(slide_id)]
     assert len(set(paths)) == len(paths)

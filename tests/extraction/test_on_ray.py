@@ -48,6 +48,7 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+    ray.shutdown()  # of another test's cluster
     cluster = Cluster(initialize_head=True, head_node_args=small)
     cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
     ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)

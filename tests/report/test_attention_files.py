@@ -57,5 +57,5 @@ def test_a_scan_of_unknown_resolution_is_named_and_the_others_are_drawn(tmp_path
         "a.nii.gz",
         "c.png",
         "c.nii.gz",
-        "glass_scanners.png",
+        "scanners",
     }

@@ -19,7 +19,7 @@ LEAST_PROBABILITY = 1e-12  # a probability of 0 has no logarithm
     better="lower",
     help="mean negative logarithm of the label's probability",
     group=CALIBRATION,
-    position=2,
+    position=7,
 )
 class NegativeLogLikelihood(PerScanner):
     worst = "highest"

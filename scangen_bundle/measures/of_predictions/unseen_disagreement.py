@@ -22,7 +22,7 @@ COUNTS = "specimens, and those that differ"
     better="lower",
     help="share of the specimens whose class on a scanner that was not trained on differs from that on those that were",
     group=AGREEMENT,
-    position=6,
+    position=12,
 )
 class UnseenDisagreement:
     """A statistic of patients' weights with the keys `<key>/<scanner>` of each unseen scanner, and `/mean` over them.
