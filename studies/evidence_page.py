@@ -75,9 +75,10 @@ TARGET_HEADS = [
 LIMITS = """## What this does not show
 All slides are of one make of synthetic tissue, and the virtual scanners that training uses are smooth changes of colour and
 sharpness, as the scanners of the cohort are: expect less on real glass. The encoder knows photographs, not tissue. Intervals
-resample patients; how much seeds differ is told only where a table shows "±". The method with the fewest flips is looked up on the
-patients that it is then judged on, which flatters it. Two scanners were left out in turn, not all six. A question about few
-specimens was planned, and dropped for want of time before its results were looked at."""
+resample patients; how much seeds differ is told only where a table shows "±".
+The method with the fewest flips is looked up on the patients that it is then judged on, which flatters it. Two scanners were
+left out in turn, not all six. A question about few specimens was planned, and dropped for want of time before its results were
+looked at."""
 
 
 def _settings(study: Mapping[str, Any]) -> list[list[str]]:
