@@ -15,7 +15,9 @@ from scangen_bundle.locks import lock_file
 from scangen_bundle.runs.folder import RunFolder
 from scangen_bundle.runs.store import ARTIFACTS, DATABASE
 
-RESTART = 120  # seconds that a process of torchrun waits after a restart for the one before it, which may be ending elsewhere
+RESTART = (
+    120  # seconds that a process of torchrun waits after a restart for the one before it, which may be ending elsewhere
+)
 
 # Each folder with its lock, and whether it was made for the lock.
 _held: dict[Path, tuple[AbstractContextManager[bool], bool]] = {}
