@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scangen_bundle import plugins
 from scangen_bundle.errors import InputError
 from tests.extraction.fakes import FakeEncoder
 from tests.extraction.test_job import job_of, make_manifest
@@ -47,12 +48,14 @@ def cluster():
     import ray
     from ray.cluster_utils import Cluster
 
-    small = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "include_dashboard": False}
     ray.shutdown()  # of another test's cluster
+    small = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=small)
     cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
-    ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
-    yield cluster
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plugins, "_loaded", [])  # plugins of other tests are not for these workers
+        ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+        yield cluster
     ray.shutdown()
     cluster.shutdown()
 
