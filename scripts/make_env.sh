@@ -41,12 +41,23 @@ rm -rf .venv
 packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 shared=$("$env/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 printf '%s\nimport site; site.addsitedir(%s)\n' "$PWD" "'$shared'" >"$packages/scangen_bundle.pth"
-command_of() { # a script .venv/bin/$1 that runs Python code, $2, with this environment; paths may have blanks
-  printf "#!/bin/sh\n'''exec' '%s' \"\$0\" \"\$@\"\n' '''\n%s\n" "$PWD/.venv/bin/python" "$2" >".venv/bin/$1"
+command_of() { # a script .venv/bin/$1 that calls `main` of a module, $2, with this environment; paths may have blanks
+  # Worker processes import the script again: it must then do nothing.
+  cat >".venv/bin/$1" <<END
+#!/bin/sh
+'''exec' '$PWD/.venv/bin/python' "\$0" "\$@"
+' '''
+import sys
+
+if __name__ == "__main__":
+    from $2 import main
+
+    sys.exit(main())
+END
   chmod +x ".venv/bin/$1"
 }
-command_of scangen $'import sys\n\nfrom scangen_bundle.cli.main import main\n\nsys.exit(main())'
-for tool in pip pip3; do command_of $tool $'import sys\n\nfrom pip._internal.cli.main import main\n\nsys.exit(main())'; done
+command_of scangen scangen_bundle.cli.main
+for tool in pip pip3; do command_of $tool pip._internal.cli.main; done
 for tool in "$env"/bin/*; do # mlflow, ruff, torchrun, ...
   [ -e ".venv/bin/$(basename "$tool")" ] || ln -s "$tool" .venv/bin/
 done
