@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from scangen_bundle.cli.bundle_call import BundleCall
-from scangen_bundle.cli.config_files import configs_folder, nearest, overlay_file
+from scangen_bundle.cli.config_files import nearest, overlay_file
 from scangen_bundle.cli.jobs import Job
 from scangen_bundle.cli.project import NAME, PATHS, Project, find_project
 from scangen_bundle.errors import InputError
+from scangen_bundle.settings.shipped import configs_folder
 
 MANIFESTS = ("manifest.csv", "manifest.xlsx")
 TABLES = (".csv", ".tsv", ".txt", ".xlsx")

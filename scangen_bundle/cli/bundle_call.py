@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scangen_bundle.cli.config_files import configs_folder
+from scangen_bundle.settings.shipped import configs_folder
 from scangen_bundle.settings.words import shell_word
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from scangen_bundle.cli.arguments import make_call
-from scangen_bundle.cli.config_files import configs_folder
 from scangen_bundle.cli.jobs import Job
 from scangen_bundle.cli.options import SettingOption, read_assignment, setting_options
 from scangen_bundle.cli.preflight import check_before
+from scangen_bundle.settings.shipped import configs_folder
 
 
 class BundleCommand(click.Command):

@@ -13,6 +13,7 @@ from scangen_bundle.cli.doctor import FAIL, NOTE, OK, Check, print_checks
 from scangen_bundle.cli.jobs import JOBS
 from scangen_bundle.cli.options import NameType
 from scangen_bundle.errors import InputError, some
+from scangen_bundle.names import is_remote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,14 +48,17 @@ def command(cohort: str | None, encoder: str | None, allow_outside: bool | None,
     todo = without_features(manifest, features)
     click.echo("-- features")
     failed += print_checks(check_features(manifest, todo, features))
-    if not quick and len(todo):
+    here = todo[~todo["slide_path"].map(is_remote)]
+    if len(here) < len(todo):
+        print_checks([Check("slides", NOTE, f"{len(todo) - len(here)} lie in a store and are not opened")])
+    if not quick and len(here):
         from scangen_bundle.cli.estimate import check_slides, check_work
 
         click.echo("-- slides")
-        failed += print_checks(check_slides(todo))
+        failed += print_checks(check_slides(here))
         if not failed:
             click.echo("-- work")
-            failed += print_checks(check_work(todo, settings, call.files, features))
+            failed += print_checks(check_work(here, settings, call.files, features))
     click.echo(f"-- {failed} failed" if failed else f"-- ready: scangen {'extract' if len(todo) else 'train'}")
     if failed:
         click.get_current_context().exit(1)
@@ -135,6 +139,7 @@ def check_features(manifest: pd.DataFrame, todo: pd.DataFrame, features: Path) -
 def check_paths(manifest: pd.DataFrame, column: str) -> Iterator[Check]:
     """A failure where files of a column are missing."""
     rows: Any = manifest[manifest[column] != ""].itertuples()
-    missing = [f"{row.slide_id}: {getattr(row, column)}" for row in rows if not Path(getattr(row, column)).exists()]
+    paths = {row.slide_id: getattr(row, column) for row in rows}
+    missing = [f"{name}: {path}" for name, path in paths.items() if not (is_remote(path) or Path(path).exists())]
     if missing:
         yield Check(column, FAIL, f"{len(missing)} files are missing: {some(missing, 3)}")

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from scangen_bundle.cli.config_files import PACKAGE
 from scangen_bundle.errors import InputError
 from scangen_bundle.processes import usable_cores
+from scangen_bundle.settings.shipped import PACKAGE
 
 if TYPE_CHECKING:
     from scangen_bundle.encoders import EncoderSpec
@@ -164,7 +164,7 @@ def check_encoders(specs: Sequence[EncoderSpec], needed: bool, online: bool) -> 
         yield Check(f"{len(absent)} more encoders", NOTE, f"their weights are not here; {how}: {', '.join(absent)}")
 
 
-def print_checks(checks: Iterator[Check]) -> int:
+def print_checks(checks: Iterable[Check]) -> int:
     """Print one line per check as it comes, and give the number that failed."""
     failed = 0
     for check in checks:

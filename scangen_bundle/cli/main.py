@@ -9,9 +9,9 @@ from importlib import import_module
 import click
 
 from scangen_bundle import RESEARCH_USE_ONLY, __version__
-from scangen_bundle.cli.config_files import configs_folder
 from scangen_bundle.cli.jobs import JOBS
 from scangen_bundle.errors import report_input_errors
+from scangen_bundle.settings.shipped import configs_folder
 
 SECTIONS = {
     "Begin": ("init", "check", "doctor", "phantom"),

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from scangen_bundle.cli.arguments import find_run
-from scangen_bundle.cli.config_files import PACKAGE
 from scangen_bundle.cli.project import find_project
+from scangen_bundle.settings.shipped import PACKAGE
 
 # For the same bytes each time: TorchScript writes a module's constants in the order of a set of strings, and sums over
 # several threads differ in the last digit with their number.

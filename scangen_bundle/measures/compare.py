@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.measures.evaluate import check_options, document, labelled, longest, number, tuple_to_json
+from scangen_bundle.measures.evaluate import check_options, document, labelled, longest, tuple_to_json
 from scangen_bundle.measures.prediction_data import PredictionData
 from scangen_bundle.measures.prediction_statistic import PredictionStatistic, unlike_aggregates
 from scangen_bundle.measures.predictions import BETWEEN, RESERVED, Predictions, check_predictions
 from scangen_bundle.statistics.bootstrap import PatientBootstrap
 from scangen_bundle.statistics.compare import Comparison, compare_statistics, holm
 from scangen_bundle.statistics.delong import delong_test
+from scangen_bundle.statistics.estimate import number_or_none
 
 
 def compare_predictions(
@@ -82,7 +83,7 @@ def _with_holm(comparisons: Mapping[str, Comparison]) -> dict[str, Any]:
     for keys in families.values():
         adjusted = holm([comparisons[key].p_value for key in keys])
         for key, value in zip(keys, adjusted, strict=True):
-            figures[key]["p_holm"] = number(value)
+            figures[key]["p_holm"] = number_or_none(value)
     return figures
 
 
@@ -96,7 +97,7 @@ def _delong_tests(first: Predictions, second: Predictions) -> dict[str, Any]:
         tests[scanner] = tuple_to_json(test._asdict())
         p_values.append(test.p_value)
     for entry, value in zip(tests.values(), holm(p_values), strict=True):
-        entry["p_holm"] = number(value)
+        entry["p_holm"] = number_or_none(value)
     return tests
 
 

@@ -23,7 +23,6 @@ with `p_holm` (within a measure over its scanners or pairs); in `delong` by scan
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -36,7 +35,7 @@ from scangen_bundle.measures.prediction_statistic import PredictionStatistic
 from scangen_bundle.measures.predictions import UNLABELLED, Predictions, check_predictions
 from scangen_bundle.statistics.bootstrap import PatientBootstrap
 from scangen_bundle.statistics.delong import delong_interval
-from scangen_bundle.statistics.estimate import NAN
+from scangen_bundle.statistics.estimate import NAN, number_or_none
 
 SCHEMA_VERSION = 3
 NOTICE = "Research use only. Not a medical device."
@@ -176,12 +175,9 @@ def labelled(predictions: Predictions, scanner: int) -> np.ndarray:
 
 def tuple_to_json(values: dict[str, Any]) -> dict[str, Any]:
     """Numbers and texts as JSON takes them: NaN and "" are null."""
-    return {name: (value or None) if isinstance(value, str) else number(value) for name, value in values.items()}
-
-
-def number(value: float) -> float | None:
-    """None where the value is not finite."""
-    return float(value) if math.isfinite(value) else None
+    return {
+        name: (value or None) if isinstance(value, str) else number_or_none(value) for name, value in values.items()
+    }
 
 
 def _cohort(data: PredictionData) -> dict[str, Any]:

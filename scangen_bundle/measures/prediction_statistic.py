@@ -80,8 +80,8 @@ class _Guarded:
 
     def __init__(self, measure: PredictionMeasure, statistic: Statistic, patients: int) -> None:
         self.key, self._statistic = measure.key, statistic
-        self.keys = list(statistic(np.ones((1, patients), dtype=np.int32)))
-        for key in self.keys:
+        self._observed = statistic(np.ones((1, patients), dtype=np.int32))
+        for key in self._observed:
             if key.partition("/")[0] != measure.key:
                 raise ValueError(f"its key is {key!r}, expected {measure.key!r} or '{measure.key}/<scope>'")
         self.reasons = dict(statistic.reasons)
@@ -89,14 +89,15 @@ class _Guarded:
             setattr(self, name, getattr(statistic, name, {}))
         self.without_interval = dict(getattr(statistic, "without_interval", {}))
         if measure.without_interval:
-            self.without_interval.update(dict.fromkeys(self.keys, measure.without_interval))
+            self.without_interval.update(dict.fromkeys(self._observed, measure.without_interval))
 
     def __call__(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         try:
             return self._statistic(weights)
         except Exception:
             logger.exception("the measure %s failed on resamples; it is undefined there", self.key)
-            return {key: np.full(len(weights), np.nan) for key in self.keys}
+            is_observed = (weights == 1).all(axis=1)
+            return {key: np.where(is_observed, value, np.nan) for key, value in self._observed.items()}
 
 
 def _make(measure: PredictionMeasure, data: PredictionData) -> Statistic:

@@ -63,6 +63,7 @@ def evaluate_run(
     if idist.get_rank() != 0:
         return {}
     folder = RunFolder(run_dir)
+    folder.metrics.unlink(missing_ok=True)  # it stands for a finished evaluation
     settings = RunSettings.read(folder.settings)
     load_plugins(settings.get("plugins", ()))
     if tracker is not None:
@@ -87,7 +88,6 @@ def _evaluate(folder: RunFolder, settings: RunSettings, resamples: int, seed: in
         raise InputError(folder.predictions, f"has no column {', '.join(missing)}", "evaluate the run again")
     splits = read_splits(folder.splits)
     trained = sorted(set(splits.loc[splits["split"] == "train", "scanner"]))
-    folder.metrics.unlink(missing_ok=True)  # it stands for a finished evaluation
     metrics = _evaluate_predictions(folder, settings, table, trained, resamples, seed)
     slide_ids = list(table["slide_id"])
     embeddings = read_vectors(folder.embeddings, slide_ids)

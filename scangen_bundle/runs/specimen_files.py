@@ -62,7 +62,7 @@ def specimen_files(
 
 def _attention_picture(maps: Path, specimen: str, scans: pd.DataFrame) -> Path | None:
     """All scanners side by side, or else the first scan's map."""
-    names = [f"{specimen}_scanners.png", *(f"{slide_id}.png" for slide_id in scans["slide_id"])]
+    names = [f"scanners/{specimen}.png", *(f"{slide_id}.png" for slide_id in scans["slide_id"])]
     return next((maps / name for name in names if (maps / name).is_file()), None)
 
 

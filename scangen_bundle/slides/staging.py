@@ -50,7 +50,7 @@ def size_of(address: str) -> int:
     Raises:
         InputError: it is not there, or the store does not answer.
     """
-    return int(_try(address, lambda: _open(address)[2]["size"], [0]))
+    return int(_try(address, lambda: _tag_and_size(address), [0])[1])
 
 
 def fetch(address: str, target: Path) -> None:

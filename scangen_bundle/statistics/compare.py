@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from scangen_bundle.statistics.bootstrap import PatientBootstrap, Resampled, Statistic
-from scangen_bundle.statistics.estimate import NAN, Estimate
+from scangen_bundle.statistics.estimate import NAN, Estimate, number_or_none
 from scangen_bundle.statistics.interval import ROUNDING, SAME, interval, varies
 
 
@@ -52,7 +51,7 @@ class Comparison:
 def _to_json(value: float | Estimate) -> Any:
     if isinstance(value, Estimate):
         return value.to_json()
-    return float(value) if math.isfinite(value) else None
+    return number_or_none(value)
 
 
 class _Both:

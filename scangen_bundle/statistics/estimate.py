@@ -75,6 +75,11 @@ def undefined(reason: str) -> Estimate:
     return Estimate(reason=reason, interval_reason=reason)
 
 
+def number_or_none(value: float) -> float | None:
+    """None where the value is not finite, which JSON cannot say."""
+    return float(value) if math.isfinite(value) else None
+
+
 def _to_json(value: float | int | str | tuple[str, ...]) -> Any:
     if isinstance(value, tuple):
         return list(value)
@@ -82,4 +87,4 @@ def _to_json(value: float | int | str | tuple[str, ...]) -> Any:
         return value or None
     if isinstance(value, Integral):
         return int(value)
-    return float(value) if math.isfinite(value) else None
+    return number_or_none(value)

@@ -13,8 +13,9 @@ from typing import Any
 
 from scangen_bundle import RESEARCH_USE_ONLY
 from scangen_bundle.files import write_atomically
+from scangen_bundle.report.latex import escape
 from scangen_bundle.report.page import slug
-from scangen_bundle.statistics.estimate import Estimate
+from scangen_bundle.statistics.estimate import Estimate, number_or_none
 from scangen_bundle.studies.outcome import SchemeOutcome, StudyOutcome
 from scangen_bundle.studies.table import Difference, Row
 from scangen_bundle.studies.words import HEADLINE, words_of
@@ -108,10 +109,6 @@ def _differences_json(differences: Mapping[str, Difference]) -> dict[str, Any]:
     }
 
 
-def number_or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
-
-
 def table_csv(outcome: StudyOutcome) -> str:
     """All values of all rows as CSV; a value that is compared with no other row has a line without a reference."""
     text = io.StringIO()
@@ -148,7 +145,7 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
 def latex_table(result: SchemeOutcome) -> str:
     """A leaderboard for a paper (packages booktabs and nothing else); each cell has the value and its interval."""
     columns = columns_of(result.rows)
-    heads = [_escape(words_of(key).title) for key in columns]
+    heads = [escape(words_of(key).title) for key in columns]
     lines = [
         f"% {result.scheme.name}. {RESEARCH_USE_ONLY}",
         "\\begin{tabular}{l" + "r" * len(columns) + "}",
@@ -158,7 +155,7 @@ def latex_table(result: SchemeOutcome) -> str:
     ]
     for row in result.rows:
         cells = [_latex_cell(row.estimates.get(key, Estimate())) for key in columns]
-        lines.append(" & ".join([_escape(row.label), *cells]) + " \\\\")
+        lines.append(" & ".join([escape(row.label), *cells]) + " \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
 
 
@@ -167,9 +164,3 @@ def _latex_cell(estimate: Estimate) -> str:
         return "--"
     value = f"{estimate.value:.3f}"
     return f"{value} [{estimate.low:.3f}, {estimate.high:.3f}]" if estimate.has_interval else value
-
-
-def _escape(text: str) -> str:
-    for sign in "\\&%$#_{}":
-        text = text.replace(sign, "\\textbackslash " if sign == "\\" else f"\\{sign}")
-    return text

@@ -16,7 +16,7 @@ from scangen_bundle.errors import InputError
 from scangen_bundle.files import write_atomically
 from scangen_bundle.fingerprint import fingerprint
 from scangen_bundle.studies.plan import Cell
-from scangen_bundle.studies.results import cell_folder, failure_reason, is_done
+from scangen_bundle.studies.results import cell_folder, failure_reason, has_results, is_done
 from scangen_bundle.studies.worker import MANIFEST, STUDY, StudyFacts
 
 REMEDY = "give another study_dir, or the same settings as before"
@@ -40,7 +40,7 @@ def claim_folder(folder: Path, manifest: pd.DataFrame, facts: StudyFacts) -> Stu
     """
     facts = replace(facts, manifest_digest=digest_manifest(manifest), features_digest=digest_features(manifest, facts))
     path = folder / STUDY
-    if path.exists():
+    if path.exists() and has_results(folder):  # a study that failed before its first result blocks nothing
         facts = _joined(path, facts)
     write_manifest(manifest, folder / MANIFEST)
     with write_atomically(path) as temporary:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,15 +115,6 @@ def mean_table(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     columns = probability_columns(first)
     values = [table.set_index("slide_id").loc[first["slide_id"], columns].to_numpy() for table in tables]
     return first.assign(**dict(zip(columns, np.mean(values, axis=0).T, strict=True)))
-
-
-def seeds_of(models: Iterable[Model]) -> Mapping[tuple[str, tuple[str, ...]], list[int]]:
-    """Seeds of each method and set of held-out scanners, ensembles left out."""
-    seeds: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-    for model in models:
-        if model.seed != ENSEMBLE:
-            seeds.setdefault((model.method, model.hold_out), []).append(model.seed)
-    return seeds
 
 
 def logits_of(probability: np.ndarray) -> np.ndarray:

@@ -98,6 +98,11 @@ def is_done(folder: Path) -> bool:
     return (folder / DONE).is_file()
 
 
+def has_results(study: Path) -> bool:
+    """Whether any cell of a study is done."""
+    return any((study / CELLS).rglob(DONE))
+
+
 def failure_reason(folder: Path) -> str:
     """Why the cell of this folder failed; "" where it did not."""
     path = folder / FAILED

@@ -16,10 +16,11 @@ cd "${SLURM_SUBMIT_DIR:-.}" || exit 1
 export HF_HUB_OFFLINE="${HF_HUB_OFFLINE:-1}" # compute nodes often have no network: fetch the weights beforehand
 export USER="${USER:-$(id -un)}"
 
+job=
+trap '[[ -z $job ]] || kill -TERM "$job"' TERM
 "${PYTHON:-.venv/bin/python}" -W ignore -m monai.bundle run extracting \
   --config_file configs/extract_features.yaml --shard auto "$@" &
 job=$!
-trap 'kill -TERM "$job"' TERM
 while :; do # a signal ends the waiting, not the job
   wait "$job"
   code=$?

@@ -14,10 +14,11 @@ set -uo pipefail
 cd "${SLURM_SUBMIT_DIR:-.}" || exit 1
 export USER="${USER:-$(id -un)}"
 
+job=
+trap '[[ -z $job ]] || kill -TERM "$job"' TERM
 "${PYTHON:-.venv/bin/python}" -W ignore -m monai.bundle run studying \
   --config_file configs/study.yaml --engine local --device cpu "$@" &
 job=$!
-trap 'kill -TERM "$job"' TERM
 while :; do # a signal ends the waiting, not the job
   wait "$job"
   code=$?

@@ -50,9 +50,10 @@ def cluster():
 
     ray.shutdown()  # of another test's cluster
     small = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=small)
-    cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        cluster = Cluster(initialize_head=True, head_node_args=small)
+        cluster.add_node(num_cpus=2, object_store_memory=100 * 2**20)
         patch.setattr(plugins, "_loaded", [])  # plugins of other tests are not for these workers
         ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
         yield cluster
@@ -115,6 +116,7 @@ def test_a_study_on_ray_works_on_every_piece_and_tells_the_one_that_kills_its_wo
     assert "died 2 times" in died.reason
     assert results == {0: 0, 1: -1, 2: -2, 4: -4, 5: -5}
     assert engine.workers == 2
+    engine.run(negate, [], lambda piece, result: pytest.fail("nothing was asked for"))
 
 
 def test_an_encoder_that_is_made_already_cannot_travel(cluster, single, tmp_path):

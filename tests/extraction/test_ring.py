@@ -101,10 +101,15 @@ def test_tiles_wait_for_a_buffer_so_memory_is_bounded():
     with Ring([Blocked()], TILING, lambda task, vectors: None) as ring:
         sender = threading.Thread(target=send, args=(ring,))
         sender.start()
-        time.sleep(0.3)
-        assert len(sent) == BUFFERS + 1
-        gate.set()
-        sender.join()
+        try:
+            end = time.monotonic() + 10
+            while len(sent) < BUFFERS + 1 and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            assert len(sent) == BUFFERS + 1
+        finally:
+            gate.set()
+            sender.join()
         ring.finish()
 
 

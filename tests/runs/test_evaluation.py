@@ -114,6 +114,7 @@ def test_a_missing_file_is_named_and_no_old_metrics_stay(run, name):
     getattr(run, name).unlink()
     with pytest.raises(InputError, match=r"\.csv|earlier version"):
         evaluate_run(run.path, resamples=20)
+    assert not run.metrics.exists()
 
 
 def test_metrics_are_written_last_since_they_stand_for_a_finished_evaluation(run, monkeypatch):

@@ -24,8 +24,8 @@ def run(tmp_path):
     table.assign(slide_path=names).to_csv(tmp_path / "manifest.csv", index=False)
     folder = write_finished_run(tmp_path / "my run", manifest_path=str(tmp_path / "manifest.csv"))
     maps = folder.path / "inference" / "attention"
-    maps.mkdir(parents=True)
-    Image.fromarray(np.full((900, 1600, 3), 200, dtype=np.uint8)).save(maps / "g20_scanners.png")
+    (maps / "scanners").mkdir(parents=True)
+    Image.fromarray(np.full((900, 1600, 3), 200, dtype=np.uint8)).save(maps / "scanners" / "g20.png")
     (maps / "s20B.geojson").write_text("{}")
     return folder
 
@@ -51,7 +51,7 @@ def test_slides_and_attention_are_small_pictures_in_the_page(run):
 def test_links_are_relative_to_the_page_and_the_viewer_is_named(run):
     files = collected(run)
     assert [(link.text, link.href) for link in files.links["g20"]] == [
-        ("attention", "inference/attention/g20_scanners.png"),
+        ("attention", "inference/attention/scanners/g20.png"),
         ("GeoJSON, B", "inference/attention/s20B.geojson"),
     ]
     assert "g21" not in files.links

@@ -29,9 +29,9 @@ def test_workers_live_from_the_first_piece_to_the_last():
     assert os.getpid() not in processes
 
 
-def test_no_pieces_need_no_worker():
-    for name in ENGINES:
-        ENGINES[name](2).run(square, [], lambda piece, result: pytest.fail("nothing was asked for"))
+@pytest.mark.parametrize("name", ["here", "local"])  # Ray's is in tests/extraction/test_on_ray.py
+def test_no_pieces_need_no_worker(name):
+    ENGINES[name](2).run(square, [], lambda piece, result: pytest.fail("nothing was asked for"))
 
 
 def test_a_piece_that_kills_its_worker_costs_no_other_piece():

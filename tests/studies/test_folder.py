@@ -7,6 +7,7 @@ import pytest
 
 from scangen_bundle.errors import InputError
 from scangen_bundle.studies.folder import claim_folder
+from scangen_bundle.studies.results import CELLS, DONE
 from tests.studies.small import small_cohort, small_study
 
 
@@ -21,7 +22,21 @@ def job(cohort, tmp_path):
     job = small_study(cohort, tmp_path / "study")
     job.folder.mkdir()
     claim(job)
+    finish_a_cell(job)
     return job
+
+
+def finish_a_cell(job):
+    result = job.folder / CELLS / "a cell" / DONE
+    result.parent.mkdir(parents=True)
+    result.touch()
+
+
+def test_a_study_without_a_result_blocks_no_other(cohort, tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    claim(small_study(cohort, folder))
+    assert claim(small_study(cohort, folder, folds=3)).rules.folds == 3
 
 
 def test_methods_seeds_and_schemes_may_be_added(cohort, job):
@@ -55,6 +70,7 @@ def test_another_manifest_is_refused(job):
 def test_other_features_are_refused(tmp_path):
     job = small_study(small_cohort(tmp_path / "data"), tmp_path / "study")
     claim(job)
+    finish_a_cell(job)
     with open(job.manifest["features_path"].iloc[0], "ab") as file:
         file.write(b"0")
     with pytest.raises(InputError, match="the features changed"):
