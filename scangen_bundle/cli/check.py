@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import yaml
 
 from scangen_bundle.cli.arguments import make_call
 from scangen_bundle.cli.doctor import FAIL, NOTE, OK, Check, print_checks
@@ -18,7 +19,7 @@ from scangen_bundle.names import is_remote
 if TYPE_CHECKING:
     import pandas as pd
 
-EXTRACT = next(job for job in JOBS if job.name == "extract")
+EXTRACT, TRAIN = (next(job for job in JOBS if job.name == name) for name in ("extract", "train"))
 
 
 @click.command("check")
@@ -40,8 +41,9 @@ def command(cohort: str | None, encoder: str | None, allow_outside: bool | None,
     click.echo(f"-- {path}")
     from scangen_bundle.cohort import load_manifest
 
-    manifest = load_manifest(path, allow_outside=settings["allow_outside"])
-    failed = print_checks(check_cohort(manifest))
+    names = class_names(cohort)
+    manifest = load_manifest(path, classes=len(names), class_names=names, allow_outside=settings["allow_outside"])
+    failed = print_checks(check_cohort(manifest, names))
     click.echo("-- encoder")
     failed += print_checks(check_encoder(settings["encoder_name"]))
     features = Path(settings.get("features_dir") or Path(settings["dataset_dir"], "features", settings["encoder_name"]))
@@ -64,8 +66,20 @@ def command(cohort: str | None, encoder: str | None, allow_outside: bool | None,
         click.get_current_context().exit(1)
 
 
-def check_cohort(manifest: pd.DataFrame) -> Iterator[Check]:
-    """What the manifest says: counts, labels, pairs, splits."""
+def class_names(cohort: str | None) -> list[str]:
+    """Of the labels 0, 1, ..., as training takes them."""
+    call = make_call(TRAIN, None, cohort, {})
+    default = yaml.safe_load(call.files[0].read_text("utf-8"))["class_names"]
+    return list(call.settings.get("class_names", default))
+
+
+def check_cohort(manifest: pd.DataFrame, names: Sequence[str]) -> Iterator[Check]:
+    """What the manifest says: counts, labels, pairs, splits.
+
+    Args:
+        manifest: all scans.
+        names: of the classes.
+    """
     counts = manifest.nunique()
     yield Check(
         "scans",
@@ -81,13 +95,13 @@ def check_cohort(manifest: pd.DataFrame) -> Iterator[Check]:
     pairs = int((per_specimen > 1).sum())
     state = OK if pairs else NOTE
     yield Check("pairs", state, f"{pairs} of {len(per_specimen)} specimens were scanned on more than one scanner")
-    yield _labels(manifest)
+    yield _labels(manifest, names)
     yield _splits(manifest)
 
 
-def _labels(manifest: pd.DataFrame) -> Check:
+def _labels(manifest: pd.DataFrame, names: Sequence[str]) -> Check:
     patients = manifest[manifest["label"] >= 0].groupby("label")["patient_id"].nunique()
-    listed = ", ".join(f"{label}: {count} patients" for label, count in patients.items())
+    listed = ", ".join(f"{label} ({names[label]}): {count} patients" for label, count in patients.items())
     unlabelled = int((manifest["label"] < 0).sum())
     rest = f"; {unlabelled} scans without" if unlabelled else ""
     if len(patients) < 2:

@@ -50,7 +50,7 @@ def command(folder: Path, specimen: str, patient: str, encoder: str, tissue: str
     Scanner and resolution are guessed from the files. Complete the manifest, then: scangen check. Called again, it adds slides
     that are new.
 
-    \\b
+    \b
       scangen init slides
       scangen init /data/slides --specimen '(S\\d+)_' --patient '(P\\d+)'
     """

@@ -107,11 +107,13 @@ def read_word(word: str, kind: Kind) -> Any:
     """What a typed word means for a setting of a kind; the word itself where it means nothing else."""
     if "none" in kind.names and word in NONE:
         return None
-    if word.startswith(("[", "{")) or "mapping" in kind.names:
+    if word.startswith(("[", "{")):
         return _yaml(word)
     if any(name.startswith("list") for name in kind.names):
         values = [each.strip() for each in word.split(",") if each.strip()]
         return values if "list of text" in kind.names else [_number(each) for each in values]
+    if "mapping" in kind.names:
+        return _yaml(word)
     if any(name in TEXTS for name in kind.names):
         return word
     return _number(word)

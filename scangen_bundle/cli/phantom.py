@@ -9,7 +9,7 @@ import click
 
 @click.command("phantom")
 @click.argument("folder", default="data/phantom")
-@click.option("--specimens", default=60, show_default=True, type=click.IntRange(1), help="Each on six scanners.")
+@click.option("--specimens", default=60, show_default=True, type=click.IntRange(2), help="Each on six scanners.")
 @click.option("--seed", default=0, show_default=True, help="Another seed, another cohort.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; changes no pixel.  [default: one per core]")
 @click.option("--size-um", default=560.0, show_default=True, help="Side of a scan in µm, with glass.")

@@ -6,7 +6,6 @@ optionally `mpp`, `split` and `tissue`. Further columns are kept as text.
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import re
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from scangen_bundle.errors import InputError, listed
+from scangen_bundle.errors import InputError, listed, some
 from scangen_bundle.files import write_atomically
 from scangen_bundle.names import is_remote, unsafe_name
 from scangen_bundle.tables import read_rows
@@ -35,8 +34,6 @@ SINGLE_ROWS = 3  # with one problem that a message lists each for itself
 # measures.predictions, which imports nothing of ours.
 RESERVED = ("mean", "worst", "range", "mean_seen", "mean_unseen")
 BETWEEN = " vs "
-
-logger = logging.getLogger(__name__)
 
 
 class Violation(NamedTuple):
@@ -209,15 +206,14 @@ def _number_labels(table: pd.DataFrame, class_names: Sequence[str], are_free: bo
     if not names:
         return []
     numbers = {name.casefold(): str(number) for number, name in enumerate(names)}
-    if not class_names:
-        logger.info("labels by the alphabet: %s", ", ".join(f"{n} is {name}" for n, name in enumerate(names)))
     violations = []
     for line, text in _cells(table, "label"):
         if text in texts:
             number = numbers.get(text.casefold())
             if number is None:
-                remedy = f"name the classes, 0 first: --class-names {','.join(texts)}"
-                problem = f"{text!r} is none of the classes {', '.join(class_names)}; {remedy}"
+                remedy = "name the classes in the order of the labels 0, 1, ..., the positive one last, such as"
+                example = f'--class-names "negative,positive" with {some(texts)} in their places'
+                problem = f"{text!r} is none of the classes {', '.join(class_names)}; {remedy} {example}"
                 violations.append(Violation(line, "label", problem))
             table.loc[line, "label"] = number or ""
     return violations

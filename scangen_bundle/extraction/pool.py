@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from scangen_bundle.errors import InputError
 from scangen_bundle.extraction.read_slide import read_slide
 from scangen_bundle.extraction.work import Failure, SlideEnd, SlidePart, SlideTask, TilingSettings
 from scangen_bundle.processes import begin_worker, fresh_processes
 
 Message = SlidePart | Failure
 _END = object()
+NO_START = "see the error above; a script of your own needs its work below `if __name__ == '__main__':`"
 _LATER = 0.05  # seconds between questions for a task that comes later
 # Gives room for so many tiles of a slide, in one array or several.
 Places = Callable[[SlideTask, int], Iterator[np.ndarray]]
@@ -79,29 +81,39 @@ class ReaderProcess:
         self._settings = settings
         self.task: SlideTask | None = None
         self.pipe: Connection | None = None
+        self.was_heard = False  # whether its present process sent anything
 
     def read(self, task: SlideTask) -> None:
         """Begin to read a slide; the process is started if it is not there."""
         if self.pipe is None:
             context: Any = fresh_processes("torch", __name__)
-            self.pipe, theirs = context.Pipe()
-            self._process = context.Process(target=serve, args=(theirs, self._settings), daemon=True)
-            self._process.start()
+            ours, theirs = context.Pipe()
+            process = context.Process(target=serve, args=(theirs, self._settings), daemon=True)
+            process.start()
             theirs.close()
+            self.pipe, self._process = ours, process  # last: Ctrl-C may come before
+            self.was_heard = False
         self.task = task
         self.pipe.send(task)
 
     def receive(self, places: Places) -> Message | int:
-        """The next part of the slide; of tiles, which go to `places`, their number."""
+        """The next part of the slide; of tiles, which go to `places`, their number.
+
+        Raises:
+            InputError: the process ended with a Python error before it read anything, which no slide can cause.
+        """
         assert self.pipe is not None
         assert self.task is not None
         try:
             part = self.pipe.recv()
+            self.was_heard = True
             if isinstance(part, int):
                 for place in places(self.task, part):
                     _receive_array(self.pipe, place)
         except (EOFError, ConnectionResetError):
             self.stop()
+            if not self.was_heard and self._process.exitcode == 1:
+                raise InputError("reader processes", "end as soon as they start", NO_START) from None
             problem = (
                 f"the reader process died (exit code {self._process.exitcode}): the file crashed it, or memory ran out"
             )

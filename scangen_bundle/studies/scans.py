@@ -126,7 +126,8 @@ def check_study(manifest: pd.DataFrame, plan: Plan, rules: SplitRules) -> None:
     problems = _held_out_problems(manifest, sorted(held_out | set(rules.never_train)))
     problems += _fold_problems(manifest, rules.folds) or _split_problems(manifest, plan, rules)
     if problems:
-        raise InputError("study", listed(f"{len(problems)} problems", problems), "nothing was trained")
+        remedy = "change folds, validation_fraction, split_seed or hold_out, or add patients; nothing was trained"
+        raise InputError("study", listed(f"{len(problems)} problems", problems), remedy)
 
 
 def _held_out_problems(manifest: pd.DataFrame, held_out: Sequence[str]) -> list[str]:

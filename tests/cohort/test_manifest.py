@@ -129,7 +129,10 @@ def test_labels_may_be_the_names_of_classes(tmp_path):
     assert manifest["label"].tolist() == [1, 0, 1, -1, 1]
     problem = problem_of(write(tmp_path, rows), classes=2, class_names=["negative", "positive"])
     assert "column label: 'mutated' is none of the classes negative, positive" in problem
-    assert "--class-names Mutated,mutated,wild type" in problem
+    assert (
+        'the positive one last, such as --class-names "negative,positive" with Mutated, mutated, wild type in their places'
+        in problem
+    )
     free = load_manifest(write(tmp_path, [rows[0], rows[1]]))  # a job that needs no label
     assert free["label"].tolist() == [0, 1]
 
